@@ -1,0 +1,1 @@
+//! A farm of hosts in virtual time.

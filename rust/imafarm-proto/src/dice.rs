@@ -1,0 +1,100 @@
+//! Randomness without state: a number is a pure function of the seed and of what it is drawn for.
+//!
+//! The function is Philox 4x32-10 (Salmon, Moraes, Dror and Shaw, "Parallel random numbers: as easy as 1, 2, 3",
+//! 2011). The seed is the key; what the number is drawn for is the counter. So a draw depends neither on how many were
+//! drawn before it nor on the order in which hosts are emulated.
+
+/// What a number is drawn for. Each purpose has numbers of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum Purpose {
+    /// The way of one message over a link: latency and loss.
+    Way = 1,
+    /// The moment at which a host starts within its boot window.
+    Boot = 2,
+    /// The phase of a host's heartbeat within its interval.
+    Phase = 3,
+    /// The pause before a host tries again what failed.
+    Retry = 4,
+}
+
+/// The farm's dice: one seed, any number of independent draws.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Dice {
+    seed: u64,
+}
+
+impl Dice {
+    /// The dice of a farm with this seed.
+    pub const fn new(seed: u64) -> Self {
+        Dice { seed }
+    }
+
+    /// Four independent 32-bit words for `purpose`, concerning `a` and `b`, at `when`.
+    #[inline]
+    pub const fn words(&self, purpose: Purpose, a: u32, b: u32, when: u64) -> [u32; 4] {
+        let key = [self.seed as u32, (self.seed >> 32) as u32 ^ (purpose as u32).wrapping_mul(0x9E37_79B9)];
+        philox([when as u32, (when >> 32) as u32, a, b], key)
+    }
+
+    /// A number in `0..bound`, or 0 when `bound` is 0.
+    #[inline]
+    pub const fn below(&self, bound: u64, purpose: Purpose, a: u32, b: u32, when: u64) -> u64 {
+        let w = self.words(purpose, a, b, when);
+        scale(((w[0] as u64) << 32) | w[1] as u64, bound)
+    }
+}
+
+/// Scales a uniform 64-bit word to `0..bound`, without division.
+#[inline]
+pub const fn scale(word: u64, bound: u64) -> u64 {
+    ((word as u128 * bound as u128) >> 64) as u64
+}
+
+#[inline]
+const fn philox(mut counter: [u32; 4], mut key: [u32; 2]) -> [u32; 4] {
+    let mut round = 0;
+    while round < 10 {
+        let left = counter[0] as u64 * 0xD251_1F53;
+        let right = counter[2] as u64 * 0xCD9E_8D57;
+        counter = [
+            (right >> 32) as u32 ^ counter[1] ^ key[0],
+            right as u32,
+            (left >> 32) as u32 ^ counter[3] ^ key[1],
+            left as u32,
+        ];
+        key = [key[0].wrapping_add(0x9E37_79B9), key[1].wrapping_add(0xBB67_AE85)];
+        round += 1;
+    }
+    counter
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The known answers that the authors publish with Random123 for philox4x32-10.
+    #[test]
+    fn philox_gives_the_published_answers() {
+        assert_eq!(philox([0; 4], [0; 2]), [0x6627_e8d5, 0xe169_c58d, 0xbc57_ac4c, 0x9b00_dbd8]);
+        assert_eq!(philox([!0; 4], [!0; 2]), [0x408f_276d, 0x41c8_3b0e, 0xa20b_c7c6, 0x6d54_51fd]);
+        assert_eq!(
+            philox([0x243f_6a88, 0x85a3_08d3, 0x1319_8a2e, 0x0370_7344], [0xa409_3822, 0x299f_31d0]),
+            [0xd16c_fe09, 0x94fd_cceb, 0x5001_e420, 0x2412_6ea1]
+        );
+    }
+
+    #[test]
+    fn purposes_do_not_share_numbers() {
+        let dice = Dice::new(7);
+        assert_ne!(dice.words(Purpose::Way, 1, 2, 3), dice.words(Purpose::Boot, 1, 2, 3));
+    }
+
+    #[test]
+    fn a_bound_is_kept_and_zero_gives_zero() {
+        let dice = Dice::new(7);
+        assert_eq!(dice.below(0, Purpose::Boot, 1, 0, 0), 0);
+        assert!((0..1_000).all(|host| dice.below(10, Purpose::Boot, host, 0, 0) < 10));
+        assert_eq!(scale(u64::MAX, 10), 9);
+    }
+}

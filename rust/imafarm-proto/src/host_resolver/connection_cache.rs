@@ -1,0 +1,389 @@
+//! The connection cache: at most `MaxHostAddressCacheEntries` open bindings, exact least-recently-used order.
+//!
+//! An entry is in progress, active or closing. In progress and active ones count as open. Only active ones are ordered
+//! by use, and only the oldest of them may be torn down to make room; one in progress is never the victim. A closing
+//! entry has left the cache: it is kept, uncounted and unnamed, until the other side has closed too.
+//!
+//! The lists are threaded through one slab by index, so an open binding costs no allocation.
+
+use core::hash::BuildHasher;
+
+use foldhash::fast::FixedState;
+use hashbrown::HashTable;
+
+/// An entry's place in the slab. Reused once the entry is removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct EntryIndex(pub u32);
+
+impl EntryIndex {
+    /// As an index into arrays by entry.
+    #[inline]
+    pub const fn at(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// How far an entry is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// Open, not usable yet, never the victim.
+    InProgress,
+    /// Open and usable; the least recently used one is the victim.
+    Active,
+    /// Torn down on this side; waits for the other.
+    Closing,
+    /// Nobody's.
+    Free,
+}
+
+const NIL: u32 = u32::MAX;
+const HASHER: FixedState = FixedState::with_seed(0);
+
+#[derive(Clone, Debug)]
+struct Entry<T> {
+    /// The host at the other end; `NIL` while an incoming binding has not said who calls.
+    peer: u32,
+    older: u32,
+    newer: u32,
+    standing: Standing,
+    value: T,
+}
+
+/// A list threaded through the slab, oldest first.
+#[derive(Clone, Copy, Debug)]
+struct List {
+    oldest: u32,
+    newest: u32,
+    len: u32,
+}
+
+const EMPTY: List = List { oldest: NIL, newest: NIL, len: 0 };
+
+/// The open bindings of one host, by peer. `T` is what the owner keeps for each.
+#[derive(Clone, Debug)]
+pub struct ConnectionCache<T> {
+    capacity: u32,
+    entries: Vec<Entry<T>>,
+    free: Vec<u32>,
+    by_peer: HashTable<u32>,
+    in_progress: List,
+    active: List,
+}
+
+impl<T: Default> ConnectionCache<T> {
+    /// An empty cache for `capacity` open bindings. It allocates as it fills.
+    pub fn new(capacity: u32) -> Self {
+        ConnectionCache {
+            capacity,
+            entries: Vec::new(),
+            free: Vec::new(),
+            by_peer: HashTable::new(),
+            in_progress: EMPTY,
+            active: EMPTY,
+        }
+    }
+
+    /// How many bindings may be open.
+    pub const fn capacity(&self) -> u32 {
+        self.capacity
+    }
+
+    /// How many bindings are open: in progress or active.
+    #[inline]
+    pub const fn open_count(&self) -> u32 {
+        self.in_progress.len + self.active.len
+    }
+
+    /// How many bindings are in progress.
+    #[inline]
+    pub const fn in_progress_count(&self) -> u32 {
+        self.in_progress.len
+    }
+
+    /// How many bindings are active.
+    #[inline]
+    pub const fn active_count(&self) -> u32 {
+        self.active.len
+    }
+
+    /// Whether one more may be opened without tearing one down.
+    #[inline]
+    pub const fn has_room(&self) -> bool {
+        self.open_count() < self.capacity
+    }
+
+    /// The open binding to `peer`, if its peer is known.
+    #[inline]
+    pub fn find(&self, peer: u32) -> Option<EntryIndex> {
+        self.by_peer.find(hash_of(peer), |&i| self.entries[i as usize].peer == peer).map(|&i| EntryIndex(i))
+    }
+
+    /// Opens a binding, in progress; `peer` is unknown while a caller has not said who it is.
+    ///
+    /// The caller has made sure of room, and that no open binding has this peer.
+    pub fn open(&mut self, peer: Option<u32>, value: T) -> EntryIndex {
+        debug_assert!(self.has_room(), "a cache of {} is full", self.capacity);
+        let entry = Entry { peer: NIL, older: NIL, newer: NIL, standing: Standing::InProgress, value };
+        let index = match self.free.pop() {
+            Some(index) => {
+                self.entries[index as usize] = entry;
+                index
+            }
+            None => {
+                self.entries.push(entry);
+                self.entries.len() as u32 - 1
+            }
+        };
+        push_newest(&mut self.entries, &mut self.in_progress, index);
+        if let Some(peer) = peer {
+            self.name(EntryIndex(index), peer);
+        }
+        EntryIndex(index)
+    }
+
+    /// Notes who is at the other end of an open binding.
+    pub fn name(&mut self, entry: EntryIndex, peer: u32) {
+        debug_assert!(self.find(peer).is_none(), "peer {peer} has an open binding already");
+        self.entries[entry.at()].peer = peer;
+        let entries = &self.entries;
+        self.by_peer.insert_unique(hash_of(peer), entry.0, |&i| hash_of(entries[i as usize].peer));
+    }
+
+    /// A binding in progress becomes active, and the most recently used.
+    #[inline]
+    pub fn activate(&mut self, entry: EntryIndex) {
+        debug_assert_eq!(self.standing(entry), Standing::InProgress);
+        unlink(&mut self.entries, &mut self.in_progress, entry.0);
+        self.entries[entry.at()].standing = Standing::Active;
+        push_newest(&mut self.entries, &mut self.active, entry.0);
+    }
+
+    /// An active binding was used: it becomes the most recently used. Others are left as they are.
+    #[inline]
+    pub fn touch(&mut self, entry: EntryIndex) {
+        if self.entries[entry.at()].standing == Standing::Active && self.active.newest != entry.0 {
+            unlink(&mut self.entries, &mut self.active, entry.0);
+            push_newest(&mut self.entries, &mut self.active, entry.0);
+        }
+    }
+
+    /// The active binding that was used least recently: the victim, when one is needed.
+    #[inline]
+    pub const fn least_recently_used(&self) -> Option<EntryIndex> {
+        some_index(self.active.oldest)
+    }
+
+    /// The binding that has been in progress longest.
+    #[inline]
+    pub const fn oldest_in_progress(&self) -> Option<EntryIndex> {
+        some_index(self.in_progress.oldest)
+    }
+
+    /// An open binding leaves the cache; its entry waits for the other side to close too.
+    pub fn begin_closing(&mut self, entry: EntryIndex) {
+        self.leave(entry);
+        self.entries[entry.at()].standing = Standing::Closing;
+    }
+
+    /// A binding is gone on both sides; gives back what the owner kept for it.
+    pub fn remove(&mut self, entry: EntryIndex) -> T {
+        self.leave(entry);
+        let slot = &mut self.entries[entry.at()];
+        slot.standing = Standing::Free;
+        self.free.push(entry.0);
+        core::mem::take(&mut slot.value)
+    }
+
+    /// Whether an entry is open, closing or nobody's.
+    #[inline]
+    pub fn standing(&self, entry: EntryIndex) -> Standing {
+        self.entries.get(entry.at()).map_or(Standing::Free, |e| e.standing)
+    }
+
+    /// The host at the other end, as far as it is known. A closing binding still knows it.
+    #[inline]
+    pub fn peer(&self, entry: EntryIndex) -> Option<u32> {
+        let peer = self.entries[entry.at()].peer;
+        (peer != NIL).then_some(peer)
+    }
+
+    /// What the owner keeps for an entry.
+    #[inline]
+    pub fn value(&self, entry: EntryIndex) -> &T {
+        &self.entries[entry.at()].value
+    }
+
+    /// What the owner keeps for an entry.
+    #[inline]
+    pub fn value_mut(&mut self, entry: EntryIndex) -> &mut T {
+        &mut self.entries[entry.at()].value
+    }
+
+    /// The active bindings, least recently used first.
+    pub fn by_use(&self) -> impl Iterator<Item = EntryIndex> + '_ {
+        let mut next = self.active.oldest;
+        core::iter::from_fn(move || {
+            let here = some_index(next)?;
+            next = self.entries[here.at()].newer;
+            Some(here)
+        })
+    }
+
+    /// Every entry that is not free, in the order of the slab.
+    pub fn entries(&self) -> impl Iterator<Item = EntryIndex> + '_ {
+        (0..self.entries.len() as u32).map(EntryIndex).filter(|&e| self.standing(e) != Standing::Free)
+    }
+
+    /// Takes an open entry out of its list and out of the table; a closing one is in neither.
+    fn leave(&mut self, entry: EntryIndex) {
+        let Entry { peer, standing, .. } = self.entries[entry.at()];
+        match standing {
+            Standing::InProgress => unlink(&mut self.entries, &mut self.in_progress, entry.0),
+            Standing::Active => unlink(&mut self.entries, &mut self.active, entry.0),
+            Standing::Closing => return,
+            Standing::Free => unreachable!("entry {} is nobody's", entry.0),
+        }
+        if peer != NIL
+            && let Ok(found) = self.by_peer.find_entry(hash_of(peer), |&i| i == entry.0)
+        {
+            found.remove();
+        }
+    }
+}
+
+#[inline]
+fn hash_of(peer: u32) -> u64 {
+    HASHER.hash_one(peer)
+}
+
+#[inline]
+const fn some_index(index: u32) -> Option<EntryIndex> {
+    if index == NIL { None } else { Some(EntryIndex(index)) }
+}
+
+#[inline]
+fn push_newest<T>(entries: &mut [Entry<T>], list: &mut List, index: u32) {
+    let entry = &mut entries[index as usize];
+    entry.older = list.newest;
+    entry.newer = NIL;
+    match list.newest {
+        NIL => list.oldest = index,
+        newest => entries[newest as usize].newer = index,
+    }
+    list.newest = index;
+    list.len += 1;
+}
+
+#[inline]
+fn unlink<T>(entries: &mut [Entry<T>], list: &mut List, index: u32) {
+    let Entry { older, newer, .. } = entries[index as usize];
+    match older {
+        NIL => list.oldest = newer,
+        older => entries[older as usize].newer = newer,
+    }
+    match newer {
+        NIL => list.newest = older,
+        newer => entries[newer as usize].older = older,
+    }
+    list.len -= 1;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// The same cache as a child would write it: one list, oldest use first.
+    #[derive(Default)]
+    struct Oracle {
+        active: Vec<u32>,
+        in_progress: Vec<u32>,
+    }
+
+    #[derive(Clone, Debug)]
+    enum Step {
+        Use(u32),
+        Complete,
+        Close(u32),
+    }
+
+    fn steps() -> impl Strategy<Value = Vec<Step>> {
+        let step = prop_oneof![
+            5 => (0..24u32).prop_map(Step::Use),
+            4 => Just(Step::Complete),
+            1 => (0..24u32).prop_map(Step::Close),
+        ];
+        proptest::collection::vec(step, 0..400)
+    }
+
+    proptest! {
+        #[test]
+        fn the_cache_does_as_its_oracle(capacity in 1..12u32, steps in steps()) {
+            let mut cache = ConnectionCache::<u32>::new(capacity);
+            let mut oracle = Oracle::default();
+            for step in steps {
+                match step {
+                    Step::Use(peer) => match cache.find(peer) {
+                        Some(entry) => {
+                            cache.touch(entry);
+                            if let Some(place) = oracle.active.iter().position(|&p| p == peer) {
+                                oracle.active.remove(place);
+                                oracle.active.push(peer);
+                            }
+                        }
+                        None => {
+                            if !cache.has_room() && let Some(victim) = cache.least_recently_used() {
+                                prop_assert_eq!(cache.peer(victim), Some(oracle.active.remove(0)));
+                                cache.begin_closing(victim);
+                                prop_assert_eq!(cache.remove(victim), cache.peer(victim).expect("named"));
+                            }
+                            if cache.has_room() {
+                                cache.open(Some(peer), peer);
+                                oracle.in_progress.push(peer);
+                            }
+                        }
+                    },
+                    Step::Complete => if let Some(entry) = cache.oldest_in_progress() {
+                        cache.activate(entry);
+                        oracle.active.push(oracle.in_progress.remove(0));
+                    },
+                    Step::Close(peer) => if let Some(entry) = cache.find(peer) {
+                        cache.remove(entry);
+                        oracle.active.retain(|&p| p != peer);
+                        oracle.in_progress.retain(|&p| p != peer);
+                    },
+                }
+                let by_use: Vec<u32> = cache.by_use().filter_map(|e| cache.peer(e)).collect();
+                prop_assert_eq!(&by_use, &oracle.active);
+                prop_assert_eq!(cache.in_progress_count() as usize, oracle.in_progress.len());
+                prop_assert!(cache.open_count() <= capacity);
+                for peer in 0..24 {
+                    let open = oracle.active.contains(&peer) || oracle.in_progress.contains(&peer);
+                    prop_assert_eq!(cache.find(peer).is_some(), open);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn an_unnamed_caller_is_found_once_it_says_who_it_is() {
+        let mut cache = ConnectionCache::<()>::new(2);
+        let entry = cache.open(None, ());
+        assert_eq!((cache.find(5), cache.peer(entry)), (None, None));
+        cache.name(entry, 5);
+        assert_eq!(cache.find(5), Some(entry));
+    }
+
+    #[test]
+    fn a_closing_entry_leaves_room_but_keeps_its_place() {
+        let mut cache = ConnectionCache::<()>::new(1);
+        let first = cache.open(Some(1), ());
+        cache.activate(first);
+        cache.begin_closing(first);
+        assert!(cache.has_room());
+        let second = cache.open(Some(1), ());
+        assert_ne!(first, second);
+        cache.remove(first);
+        assert_eq!(cache.find(1), Some(second));
+    }
+}

@@ -1,0 +1,22 @@
+//! The protocol of an IMA farm, pure: bytes, time, dice and an outbox; no socket, clock, thread, file or Python.
+//!
+//! Everything a host is stands in [`host::Host`]; two worlds drive it, the emulator and the live farm. The rooms, each
+//! importing only from those below it:
+//!
+//! ```text
+//! host          one door in, a few verbs out
+//! zone          who the data collector is: election, heartbeat
+//! bindings      every open binding of a host: the cache, the queue, the fan-outs
+//! host_resolver the shared directory and the connection cache
+//! binding       the state machine of one binding
+//! transport     bytes: framing and codec
+//! message, host_record, settings, profile, dice, time
+//! ```
+
+pub mod dice;
+pub mod host_record;
+pub mod host_resolver;
+pub mod message;
+pub mod settings;
+pub mod time;
+pub mod transport;

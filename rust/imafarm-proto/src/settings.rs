@@ -1,0 +1,325 @@
+//! What an administrator may turn, under the registry's own value names.
+//!
+//! Names that the registry does not have are ours; their source reads "our guess", as their defaults are.
+
+use thiserror::Error;
+
+use crate::time::Span;
+
+/// The settings of one host. Hosts may differ; most share one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// `MaxHostAddressCacheEntries`
+    pub max_host_address_cache_entries: u32,
+    /// `KeepAliveInterval`
+    pub keep_alive_interval: Span,
+    /// `KeepAliveTimeout`
+    pub keep_alive_timeout: Span,
+    /// `ElectMasterTimeout`
+    pub elect_master_timeout: Span,
+    /// `DeclareMasterTimeout`
+    pub declare_master_timeout: Span,
+    /// `ElectionTimeoutCeiling`
+    pub election_timeout_ceiling: Span,
+    /// `StartElection`
+    pub start_election: bool,
+    /// `BindTimeout`
+    pub bind_timeout: Span,
+    /// `MaxBindingsInProgress`; 0 stands for a quarter of the cache
+    pub max_bindings_in_progress: u32,
+    /// `MaxWaitingMessages`
+    pub max_waiting_messages: u32,
+    /// `MaxWaitingCalls`
+    pub max_waiting_calls: u32,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        let mut settings = Settings {
+            max_host_address_cache_entries: 0,
+            keep_alive_interval: Span::ZERO,
+            keep_alive_timeout: Span::ZERO,
+            elect_master_timeout: Span::ZERO,
+            declare_master_timeout: Span::ZERO,
+            election_timeout_ceiling: Span::ZERO,
+            start_election: false,
+            bind_timeout: Span::ZERO,
+            max_bindings_in_progress: 0,
+            max_waiting_messages: 0,
+            max_waiting_calls: 0,
+        };
+        for spec in SETTINGS {
+            (spec.put)(&mut settings, spec.default);
+        }
+        settings
+    }
+}
+
+/// One setting: its name, unit, bounds, default and where that comes from.
+#[derive(Clone, Copy, Debug)]
+pub struct SettingSpec {
+    /// The registry's value name.
+    pub name: &'static str,
+    /// What the number counts: `entries`, `ms`, `messages`, `0 or 1`.
+    pub unit: &'static str,
+    /// The value a host has when nobody says otherwise.
+    pub default: u64,
+    /// The least value.
+    pub min: u64,
+    /// The greatest value.
+    pub max: u64,
+    /// Where name and default come from.
+    pub source: &'static str,
+    /// What it does, in a line.
+    pub meaning: &'static str,
+    get: fn(&Settings) -> u64,
+    put: fn(&mut Settings, u64),
+}
+
+const HOUR_MS: u64 = 3_600_000;
+const OUR_GUESS: &str = "our guess";
+
+const fn millis(span: Span) -> u64 {
+    span.0 / 1_000_000
+}
+
+/// Every setting, in the order in which they are listed to people.
+pub const SETTINGS: &[SettingSpec] = &[
+    SettingSpec {
+        name: "MaxHostAddressCacheEntries",
+        unit: "entries",
+        default: 512,
+        min: 1,
+        max: 1 << 20,
+        source: "IMA Information, \"How many connections to servers in the farm\"",
+        meaning: "open bindings a host keeps, in either direction",
+        get: |s| s.max_host_address_cache_entries as u64,
+        put: |s, v| s.max_host_address_cache_entries = v as u32,
+    },
+    SettingSpec {
+        name: "KeepAliveInterval",
+        unit: "ms",
+        default: 60_000,
+        min: 10,
+        max: 24 * HOUR_MS,
+        source: "IMA Information, \"Communication Events\" (0xEA60)",
+        meaning: "a member's heartbeat to its collector, and the silence after which a collector pings a member",
+        get: |s| millis(s.keep_alive_interval),
+        put: |s, v| s.keep_alive_interval = Span::from_millis(v),
+    },
+    SettingSpec {
+        name: "KeepAliveTimeout",
+        unit: "ms",
+        default: 5_000,
+        min: 1,
+        max: HOUR_MS,
+        source: OUR_GUESS,
+        meaning: "how long a heartbeat or a ping may stay unanswered before its target counts as unreachable",
+        get: |s| millis(s.keep_alive_timeout),
+        put: |s, v| s.keep_alive_timeout = Span::from_millis(v),
+    },
+    SettingSpec {
+        name: "ElectMasterTimeout",
+        unit: "ms",
+        default: 1_000,
+        min: 1,
+        max: HOUR_MS,
+        source: OUR_GUESS,
+        meaning: "how long a candidate waits for an ELECT_MASTER_ACK before it declares itself",
+        get: |s| millis(s.elect_master_timeout),
+        put: |s, v| s.elect_master_timeout = Span::from_millis(v),
+    },
+    SettingSpec {
+        name: "DeclareMasterTimeout",
+        unit: "ms",
+        default: 5_000,
+        min: 1,
+        max: HOUR_MS,
+        source: OUR_GUESS,
+        meaning: "how long an acknowledged candidate waits for a DECLARE_MASTER at first; doubled at each retry",
+        get: |s| millis(s.declare_master_timeout),
+        put: |s, v| s.declare_master_timeout = Span::from_millis(v),
+    },
+    SettingSpec {
+        name: "ElectionTimeoutCeiling",
+        unit: "ms",
+        default: 120_000,
+        min: 1,
+        max: 24 * HOUR_MS,
+        source: OUR_GUESS,
+        meaning: "the most to which election time-outs grow",
+        get: |s| millis(s.election_timeout_ceiling),
+        put: |s, v| s.election_timeout_ceiling = Span::from_millis(v),
+    },
+    SettingSpec {
+        name: "StartElection",
+        unit: "0 or 1",
+        default: 0,
+        min: 0,
+        max: 1,
+        source: OUR_GUESS,
+        meaning: "1: a host that comes on-line always elects; 0: it first asks who the collector is, and elects if it \
+                  finds none or outranks it",
+        get: |s| s.start_election as u64,
+        put: |s, v| s.start_election = v != 0,
+    },
+    SettingSpec {
+        name: "BindTimeout",
+        unit: "ms",
+        default: 5_000,
+        min: 1,
+        max: HOUR_MS,
+        source: OUR_GUESS,
+        meaning: "how long a binding may be in progress before it is given up",
+        get: |s| millis(s.bind_timeout),
+        put: |s, v| s.bind_timeout = Span::from_millis(v),
+    },
+    SettingSpec {
+        name: "MaxBindingsInProgress",
+        unit: "entries",
+        default: 0,
+        min: 0,
+        max: 1 << 20,
+        source: OUR_GUESS,
+        meaning: "bindings in progress at once; 0: a quarter of MaxHostAddressCacheEntries",
+        get: |s| s.max_bindings_in_progress as u64,
+        put: |s, v| s.max_bindings_in_progress = v as u32,
+    },
+    SettingSpec {
+        name: "MaxWaitingMessages",
+        unit: "messages",
+        default: 64,
+        min: 1,
+        max: 1 << 20,
+        source: OUR_GUESS,
+        meaning: "messages that may wait for one binding to become active",
+        get: |s| s.max_waiting_messages as u64,
+        put: |s, v| s.max_waiting_messages = v as u32,
+    },
+    SettingSpec {
+        name: "MaxWaitingCalls",
+        unit: "calls",
+        default: 65_536,
+        min: 1,
+        max: 1 << 20,
+        source: OUR_GUESS,
+        meaning: "incoming connections that may wait for a free entry of the cache; more are refused",
+        get: |s| s.max_waiting_calls as u64,
+        put: |s, v| s.max_waiting_calls = v as u32,
+    },
+];
+
+/// A setting nobody can have. The caller's; the settings are as they were.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum SettingError {
+    /// No setting has this name.
+    #[error("unknown setting {name:?}; did you mean {nearest:?}?")]
+    Unknown {
+        /// What was asked for.
+        name: String,
+        /// The known name nearest to it.
+        nearest: &'static str,
+    },
+    /// The value lies outside the setting's bounds.
+    #[error("{name}: {value} is out of range, {min} to {max} {unit}")]
+    OutOfRange {
+        /// Which setting.
+        name: &'static str,
+        /// What was asked for.
+        value: i128,
+        /// The least value.
+        min: u64,
+        /// The greatest value.
+        max: u64,
+        /// What the number counts.
+        unit: &'static str,
+    },
+}
+
+impl SettingSpec {
+    /// The setting of this name, or an error that offers the nearest one. Case does not matter, as in the registry.
+    pub fn find(name: &str) -> Result<&'static SettingSpec, SettingError> {
+        SETTINGS.iter().find(|spec| spec.name.eq_ignore_ascii_case(name)).ok_or_else(|| SettingError::Unknown {
+            name: name.to_owned(),
+            nearest: nearest_name(name, SETTINGS.iter().map(|spec| spec.name)),
+        })
+    }
+
+    /// The value that `settings` hold.
+    pub fn of(&self, settings: &Settings) -> u64 {
+        (self.get)(settings)
+    }
+}
+
+impl Settings {
+    /// Turns one setting.
+    ///
+    /// Errors: [`SettingError`], for an unknown name or a value out of range; nothing has changed then.
+    pub fn set(&mut self, name: &str, value: i128) -> Result<(), SettingError> {
+        let spec = SettingSpec::find(name)?;
+        match u64::try_from(value) {
+            Ok(v) if (spec.min..=spec.max).contains(&v) => {
+                (spec.put)(self, v);
+                Ok(())
+            }
+            Ok(_) | Err(_) => {
+                Err(SettingError::OutOfRange { name: spec.name, value, min: spec.min, max: spec.max, unit: spec.unit })
+            }
+        }
+    }
+}
+
+/// The candidate most like `name`.
+fn nearest_name(name: &str, candidates: impl Iterator<Item = &'static str>) -> &'static str {
+    let asked = name.to_ascii_lowercase();
+    candidates
+        .max_by(|a, b| {
+            let like = |c: &str| strsim::jaro_winkler(&asked, &c.to_ascii_lowercase());
+            like(a).total_cmp(&like(b))
+        })
+        .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// IMA Information: 512 open connections, and 60000 ms between heartbeats.
+    #[test]
+    fn the_published_defaults_hold() {
+        let settings = Settings::default();
+        assert_eq!(settings.max_host_address_cache_entries, 512);
+        assert_eq!(settings.keep_alive_interval, Span::from_millis(0xEA60));
+    }
+
+    #[test]
+    fn every_setting_goes_in_and_comes_out() {
+        for spec in SETTINGS {
+            let mut settings = Settings::default();
+            assert_eq!(spec.of(&settings), spec.default, "{}", spec.name);
+            for value in [spec.min, spec.max] {
+                settings.set(spec.name, value as i128).expect(spec.name);
+                assert_eq!(spec.of(&settings), value, "{}", spec.name);
+            }
+        }
+    }
+
+    #[test]
+    fn an_unknown_name_is_refused_with_the_nearest() {
+        let refused = Settings::default().set("MaxHostAdressCacheEntry", 1);
+        assert_eq!(
+            refused.expect_err("unknown").to_string(),
+            r#"unknown setting "MaxHostAdressCacheEntry"; did you mean "MaxHostAddressCacheEntries"?"#
+        );
+    }
+
+    #[test]
+    fn values_out_of_range_change_nothing() {
+        let mut settings = Settings::default();
+        for value in [0, -1, i128::MAX] {
+            let refused = settings.set("maxhostaddresscacheentries", value).expect_err("out of range");
+            assert!(matches!(refused, SettingError::OutOfRange { name: "MaxHostAddressCacheEntries", .. }));
+        }
+        assert_eq!(settings, Settings::default());
+    }
+}

@@ -1,0 +1,1 @@
+//! Bytes: framing and codec.

@@ -1,0 +1,7 @@
+//! The Python face of the compiled core: extract, detach, run, wrap. The only crate that knows Python.
+
+use pyo3::prelude::*;
+
+/// The compiled core of imafarm.
+#[pymodule]
+mod _imafarm {}
