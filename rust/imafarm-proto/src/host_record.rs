@@ -154,7 +154,7 @@ impl fmt::Debug for Rank {
 }
 
 /// All that the farm knows of one host.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct HostRecord {
     /// The definitive name, which the host determines itself when it joins. Unicode, 1 to 255 bytes of UTF-8.
     pub name: Box<str>,

@@ -281,20 +281,20 @@ impl Directory {
         ZoneIndex(self.zones.len() as u32 - 1)
     }
 
-    /// Makes the zones that the records name, and sorts each by rank.
+    /// Makes the zones that the records name, and sorts each by rank. The records of a zone come to share its name.
     fn order_zones(&mut self) {
         let mut numbers: hashbrown::HashMap<Arc<str>, ZoneIndex, FixedState> = hashbrown::HashMap::with_hasher(HASHER);
         for host in self.hosts() {
-            let name = &self.records[host.at()].zone;
-            let zone = match numbers.get(name) {
+            let zone = match numbers.get(&self.records[host.at()].zone) {
                 Some(&known) => known,
                 None => {
-                    let name = Arc::clone(name);
+                    let name = Arc::clone(&self.records[host.at()].zone);
                     let zone = self.add_zone(Arc::clone(&name));
                     numbers.insert(name, zone);
                     zone
                 }
             };
+            self.records[host.at()].zone = Arc::clone(&self.zones[zone.at()].name);
             self.zones[zone.at()].order.push(host);
         }
         self.places = vec![Place { zone: ZoneIndex(0), position: 0 }; self.records.len()];
