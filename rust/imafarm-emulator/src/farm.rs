@@ -125,6 +125,8 @@ pub struct Farm {
     pub(crate) world: World,
     pub(crate) chronicle: Chronicle,
     pub(crate) outbox: Outbox,
+    /// The order of one host's events in a window; empty between hosts, kept for its room.
+    pub(crate) order: Vec<(u64, u32)>,
     pub(crate) told_trace: usize,
     directory: Arc<Directory>,
     dice: Dice,
@@ -168,6 +170,7 @@ impl Farm {
             world,
             chronicle: Chronicle::new(zone_of, zones),
             outbox: Outbox::default(),
+            order: Vec::new(),
             told_trace: 0,
             directory,
             dice,
