@@ -410,6 +410,12 @@ impl Farm {
         broken
     }
 
+    /// The bytes that hosts, connections and events hold. What allocators add, and the directory, is not in it.
+    pub fn memory(&self) -> usize {
+        let seats: usize = self.seats.iter().map(Seat::memory).sum();
+        self.seats.capacity() * size_of::<Seat>() + seats + self.world.schedule.memory()
+    }
+
     /// The farm's history so far.
     pub fn digest(&self) -> Digest {
         let chains: Vec<Chain> = self.seats.iter().map(|seat| seat.chain).collect();

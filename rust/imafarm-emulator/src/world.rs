@@ -125,6 +125,11 @@ impl Seat {
         }
     }
 
+    /// The bytes held besides the seat itself.
+    pub(crate) fn memory(&self) -> usize {
+        self.host.memory() + self.ends.memory() + self.deferred.capacity() * size_of::<Event>()
+    }
+
     /// Hands the host an input and carries out what it wants.
     #[inline]
     pub(crate) fn act(&mut self, world: &mut World, out: &mut Outbox, now: Time, input: Input) {

@@ -140,6 +140,11 @@ impl Bindings {
         self.cache.by_use().filter_map(|entry| self.peer(entry))
     }
 
+    /// The bytes held besides this itself.
+    pub fn memory(&self) -> usize {
+        self.cache.memory() + self.calls.capacity() * size_of::<Call>() + self.wanted.capacity() * size_of::<Wanted>()
+    }
+
     /// When a binding in progress has to be given up.
     #[inline]
     pub fn next_deadline(&self, settings: &Settings) -> Option<Time> {

@@ -135,6 +135,11 @@ impl Host {
         self.zone.counts()
     }
 
+    /// The bytes it holds besides itself.
+    pub fn memory(&self) -> usize {
+        self.bindings.memory() + self.zone.memory()
+    }
+
     /// Its settings.
     pub const fn settings(&self) -> &Arc<Settings> {
         &self.settings

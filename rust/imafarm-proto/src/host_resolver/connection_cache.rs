@@ -234,6 +234,13 @@ impl<T: Default> ConnectionCache<T> {
         (0..self.entries.len() as u32).map(EntryIndex).filter(|&e| self.standing(e) != Standing::Free)
     }
 
+    /// The bytes held besides the cache itself.
+    pub fn memory(&self) -> usize {
+        self.entries.capacity() * size_of::<Entry<T>>()
+            + self.free.capacity() * size_of::<u32>()
+            + self.by_peer.allocation_size()
+    }
+
     /// Takes an open entry out of its list and out of the table; a closing one is in neither.
     fn leave(&mut self, entry: EntryIndex) {
         let Entry { peer, standing, .. } = self.entries[entry.at()];
