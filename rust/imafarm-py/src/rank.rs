@@ -107,8 +107,7 @@ fn checked_id(number: u64) -> HostId {
 #[pyo3(signature = (hosts: "HostResolver | Iterable[HostRecord] | Iterable[Rank]", /) -> "array.array[int]")]
 pub fn rank_hosts<'py>(hosts: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
     if let Ok(resolver) = hosts.cast::<HostResolver>() {
-        let directory = resolver.try_borrow()?.directory();
-        return ordered(hosts.py(), directory.ranks());
+        return ordered(hosts.py(), resolver.get().directory().ranks());
     }
     let mut ranks = Vec::with_capacity(hosts.len().unwrap_or(0));
     for host in hosts.try_iter()? {
