@@ -116,15 +116,15 @@ def test_by_name_one_by_one(benchmark: Any, farm: Farm, side: str) -> None:
 
     def with_dict() -> None:
         for name in farm.names:
-            table[name].index
+            _ = table[name].index
 
     def with_subscript() -> None:
         for name in farm.names:
-            resolver[name]
+            _ = resolver[name]
 
     def with_method() -> None:
         for name in farm.names:
-            resolver.by_name(name)
+            _ = resolver.by_name(name)
 
     benchmark({"dict": with_dict, "subscript": with_subscript, "method": with_method}[side])
     assert resolver[farm.names[0]] == resolver.by_name(farm.names[0]) == table[farm.names[0]].index
@@ -137,15 +137,15 @@ def test_by_id_and_binding_one_by_one(benchmark: Any, farm: Farm, side: str) -> 
 
     def with_dict() -> None:
         for host_id in farm.ids:
-            table[host_id].index
+            _ = table[host_id].index
 
     def with_by_id() -> None:
         for host_id in farm.ids:
-            resolver.by_id(host_id)
+            _ = resolver.by_id(host_id)
 
     def with_host_of() -> None:
         for binding in farm.bindings:
-            resolver.host_of(binding)
+            _ = resolver.host_of(binding)
 
     benchmark({"dict": with_dict, "by_id": with_by_id, "host_of": with_host_of}[side])
     assert resolver.by_id(farm.ids[0]) == resolver.host_of(farm.bindings[0]) == farm.indexes[0]
