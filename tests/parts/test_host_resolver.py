@@ -71,7 +71,7 @@ def test_subtypes_of_str_and_int_are_taken_as_such(hosts: HostResolver) -> None:
 
 
 def test_what_is_unknown_is_named(hosts: HostResolver) -> None:
-    with pytest.raises(KeyError, match="no host has the name .*H9"):
+    with pytest.raises(KeyError, match=r"no host has the name .*H9"):
         hosts.by_name("H9")
     for unknown in (4, 0, -3, 2**48, 2**64, 2**200):
         with pytest.raises(KeyError, match="no host has the id"):
