@@ -209,7 +209,8 @@ impl Seat {
         match self.power {
             Power::Up => self.receive_up(world, out, now, event),
             Power::Paused => match event.parcel {
-                Parcel::Start | Parcel::Wake => {}
+                Parcel::Start => {}
+                Parcel::Wake => self.woken(now),
                 Parcel::Connect { .. }
                 | Parcel::Greeting { .. }
                 | Parcel::Message(_)
@@ -236,12 +237,9 @@ impl Seat {
                 world.post(now, self.me, event.source, end, Parcel::Refused);
             }
             Parcel::Message(_) | Parcel::Finish => self.disown(world, now, &event, give_up),
+            Parcel::Wake => self.woken(now),
             // Whoever called, or was answered, gives up by itself.
-            Parcel::Connect { .. }
-            | Parcel::Greeting { .. }
-            | Parcel::Refused
-            | Parcel::Broken { .. }
-            | Parcel::Wake => {}
+            Parcel::Connect { .. } | Parcel::Greeting { .. } | Parcel::Refused | Parcel::Broken { .. } => {}
         }
     }
 
@@ -320,11 +318,14 @@ impl Seat {
                     self.ended(world, out, now, mine, Ending::Broken);
                 }
             }
-            Parcel::Wake => {
-                if self.wake <= now {
-                    self.wake = Time::NEVER;
-                }
-            }
+            Parcel::Wake => self.woken(now),
+        }
+    }
+
+    /// The schedule has come back to this host, running or not; it may have to come again.
+    const fn woken(&mut self, now: Time) {
+        if self.wake.0 <= now.0 {
+            self.wake = Time::NEVER;
         }
     }
 
