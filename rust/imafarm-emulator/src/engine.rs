@@ -66,10 +66,10 @@ impl Farm {
             let seat = &mut seats[first.target as usize];
             while let Some(event) = arrivals.next_if(|event| event.target == seat.me) {
                 let time = Time(window_start.0 + u64::from(event.offset));
-                seat.meet_deadlines(world, outbox, time);
+                seat.meet_deadlines(world, outbox, *now, time);
                 seat.receive(world, outbox, time, event);
             }
-            seat.meet_deadlines(world, outbox, end);
+            seat.meet_deadlines(world, outbox, *now, end);
             seat.arrange_wake(world);
         }
         drop(arrivals);

@@ -350,16 +350,16 @@ impl Seat {
         self.act(world, out, now, Input::Closed(entry, ending));
     }
 
-    /// Lets every deadline before `end` come.
+    /// Lets every deadline before `end` come. One that passed while the host was frozen comes now.
     #[inline]
-    pub(crate) fn meet_deadlines(&mut self, world: &mut World, out: &mut Outbox, end: Time) {
+    pub(crate) fn meet_deadlines(&mut self, world: &mut World, out: &mut Outbox, now: Time, end: Time) {
         if self.power != Power::Up {
             return;
         }
         while let Some((when, _)) = self.host.next_deadline()
-            && when < end
+            && when.max(now) < end
         {
-            self.act(world, out, when, Input::Deadline);
+            self.act(world, out, when.max(now), Input::Deadline);
         }
     }
 

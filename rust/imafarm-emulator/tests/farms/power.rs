@@ -27,3 +27,15 @@ fn a_stopped_host_wakes_up_again_after_its_restart() {
     run(&mut farm, Span::from_secs(30));
     assert_eq!(farm.standing(1), Standing::Master);
 }
+
+/// Deadlines that passed while a host was frozen come when it goes on, not before.
+#[test]
+fn a_frozen_host_meets_its_deadlines_late() {
+    let mut farm = booted(3, &[]);
+    farm.pause(&[1]);
+    run(&mut farm, Span::from_secs(200));
+    farm.resume(&[1]);
+    run(&mut farm, Span::from_secs(30));
+    assert_eq!(farm.standing(1), Standing::Member);
+    assert_eq!(farm.check_conservation(), [""; 0]);
+}
