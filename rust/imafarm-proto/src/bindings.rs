@@ -58,16 +58,16 @@ pub struct BindingCounts {
 #[derive(Debug, Default)]
 struct Binding {
     state: State,
-    /// Opened for what an earlier, broken attempt left behind: not tried a third time.
-    again: bool,
     since: Time,
+    /// When it was first tried to open one to this host for what waits; earlier than `since` if that was in vain.
+    first_try: Time,
     /// What goes out as soon as the binding is active. Further messages stand in [`Bindings::later`].
     first: Option<Message>,
 }
 
 #[derive(Debug)]
 enum Wanted {
-    One { to: HostIndex, message: Message, again: bool },
+    One { to: HostIndex, message: Message, first_try: Option<Time> },
     Fan(FanOut),
 }
 
@@ -164,7 +164,7 @@ impl Bindings {
     /// Sends a message to one host, on whatever binding there is or will be.
     pub fn send(&mut self, turn: &mut Turn<'_>, to: HostIndex, message: Message) {
         if let Some(message) = self.send_on_open(turn, to, message) {
-            self.wanted.push_back(Wanted::One { to, message, again: false });
+            self.wanted.push_back(Wanted::One { to, message, first_try: None });
         }
     }
 
@@ -274,7 +274,7 @@ impl Bindings {
     }
 
     /// A connection ended.
-    pub fn closed(&mut self, entry: EntryIndex, ending: Ending) -> Heard {
+    pub fn closed(&mut self, turn: &Turn<'_>, entry: EntryIndex, ending: Ending) -> Heard {
         let peer = self.peer(entry);
         let state = self.cache.value(entry).state;
         let (binding, later) = self.forget(entry);
@@ -292,9 +292,9 @@ impl Bindings {
                 peer.map_or(Heard::Nothing, Heard::Unreachable)
             }
             // The acceptor was there, and let go: a simultaneous open that the other side settled first, or a host
-            // going down. Tried once more.
+            // going down. It is tried again until a binding would have been given up.
             (State::WaitBindRequest | State::WaitBindCommit, _) => match peer {
-                Some(to) if !binding.again => {
+                Some(to) if turn.now < binding.first_try + turn.who.settings.bind_timeout => {
                     self.want_again(to, binding, later);
                     Heard::Nothing
                 }
@@ -479,13 +479,13 @@ impl Bindings {
 
     /// Takes the first wanted message one host further. Whether that could be done.
     fn want_next(&mut self, turn: &mut Turn<'_>) -> bool {
-        let (to, message, again) = match self.wanted.front() {
+        let (to, message, first_try) = match self.wanted.front() {
             None => return false,
-            Some(Wanted::One { to, message, again }) => (*to, message.clone(), *again),
-            Some(Wanted::Fan(fan_out)) => (fan_out.next_host(&turn.who), fan_out.message().clone(), false),
+            Some(Wanted::One { to, message, first_try }) => (*to, message.clone(), *first_try),
+            Some(Wanted::Fan(fan_out)) => (fan_out.next_host(&turn.who), fan_out.message().clone(), None),
         };
         if let Some(message) = self.send_on_open(turn, to, message)
-            && !self.open(turn, to, message, again)
+            && !self.open(turn, to, message, first_try)
         {
             return false;
         }
@@ -499,7 +499,7 @@ impl Bindings {
         true
     }
 
-    fn open(&mut self, turn: &mut Turn<'_>, to: HostIndex, message: Message, again: bool) -> bool {
+    fn open(&mut self, turn: &mut Turn<'_>, to: HostIndex, message: Message, first_try: Option<Time>) -> bool {
         if self.cache.in_progress_count() >= self.limits.in_progress
             || self.outgoing_in_progress >= self.limits.outgoing
             || !self.make_room(turn)
@@ -507,7 +507,8 @@ impl Bindings {
             return false;
         }
         self.outgoing_in_progress += 1;
-        let binding = Binding { since: turn.now, again, first: Some(message), ..Binding::default() };
+        let first_try = first_try.unwrap_or(turn.now);
+        let binding = Binding { since: turn.now, first_try, first: Some(message), ..Binding::default() };
         let entry = self.cache.open(Some(to.0), binding);
         turn.out.push(Verb::Open { entry, to });
         true
@@ -529,8 +530,9 @@ impl Bindings {
     }
 
     fn want_again(&mut self, to: HostIndex, binding: Binding, later: Vec<Message>) {
+        let first_try = Some(binding.first_try);
         let waiting = binding.first.into_iter().chain(later);
-        self.wanted.extend(waiting.map(|message| Wanted::One { to, message, again: true }));
+        self.wanted.extend(waiting.map(|message| Wanted::One { to, message, first_try }));
     }
 
     /// Takes a binding out of the cache, whatever its state, with what waited behind its first message.

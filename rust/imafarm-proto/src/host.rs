@@ -76,7 +76,7 @@ impl Host {
                 hear(zone, bindings, turn, Some(entry), heard);
             }
             Input::Closed(entry, ending) => {
-                let heard = bindings.closed(entry, ending);
+                let heard = bindings.closed(turn, entry, ending);
                 hear(zone, bindings, turn, None, heard);
             }
         }
