@@ -1,10 +1,14 @@
 //! The host record and the rank that elections go by (IMA Information, "Mapping connections for traffic sending").
 
+mod ranking;
+
 use core::fmt;
 use core::num::NonZeroU64;
 use std::sync::Arc;
 
 use thiserror::Error;
+
+pub use ranking::highest_first;
 
 /// The number that names a host in the farm: unique, never 0, at most 48 bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -150,7 +154,7 @@ impl fmt::Debug for Rank {
 }
 
 /// All that the farm knows of one host.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct HostRecord {
     /// The definitive name, which the host determines itself when it joins. Unicode, 1 to 255 bytes of UTF-8.
     pub name: Box<str>,
@@ -196,15 +200,19 @@ impl HostRecord {
 
     /// Checks what types alone cannot hold: names that are neither empty, nor too long, nor hold control characters.
     pub fn check(&self) -> Result<(), RecordError> {
-        for (key, text) in [("name", &*self.name), ("zone", &*self.zone)] {
-            if text.is_empty() || text.len() > NAME_MAX {
-                return Err(RecordError::NameLength { key, bytes: text.len() });
-            }
-            if let Some(bad) = text.chars().find(|c| c.is_control()) {
-                return Err(RecordError::NameControl { key, bad });
-            }
-        }
-        Ok(())
+        check_name("name", &self.name)?;
+        check_name("zone", &self.zone)
+    }
+}
+
+/// Checks the name of a host or a zone; `key` is the field that holds it.
+pub(crate) fn check_name(key: &'static str, name: &str) -> Result<(), RecordError> {
+    if name.is_empty() || name.len() > NAME_MAX {
+        return Err(RecordError::NameLength { key, bytes: name.len() });
+    }
+    match name.chars().find(|c| c.is_control()) {
+        Some(bad) => Err(RecordError::NameControl { key, bad }),
+        None => Ok(()),
     }
 }
 
