@@ -1,3 +1,415 @@
 """
 The compiled core of imafarm.
 """
+
+import array
+from collections.abc import Iterable
+from typing import Any, Final, final
+
+from _typeshed import Incomplete
+from typing_extensions import Buffer
+
+__all__ = [
+    "ConnectionCache",
+    "HostRecord",
+    "HostResolver",
+    "Rank",
+    "check_setting",
+    "rank_columns",
+    "rank_hosts",
+    "settings",
+]
+
+@final
+class ConnectionCache:
+    """
+    The open bindings of one host, `MaxHostAddressCacheEntries` at most (IMA Information, "How many connections to
+    servers in the farm"); the one used least recently makes room, exactly.
+
+    A binding is in progress or active. Both count as open; only an active one may be torn down. Peers are numbers, 0 to
+    2**32 - 2, such as the indexes of a HostResolver.
+
+    What a use of a peer came to is one number: HIT, OPENED, WAITS, or else, 0 and above, the peer whose binding was
+    torn down to open this one.
+
+    capacity: open bindings, 1 to 2**20
+
+    Raises ValueError for a capacity or peer out of range.
+    """
+
+    HIT: Final[int]
+    """
+    The peer had an open binding.
+    """
+    OPENED: Final[int]
+    """
+    There was room for a new binding.
+    """
+    WAITS: Final[int]
+    """
+    All entries are in progress: nothing was opened, the peer has to wait its turn.
+    """
+    def __contains__(self, peer: Incomplete, /) -> bool:
+        """
+        Whether a peer has an open binding.
+        """
+    def __len__(self, /) -> int:
+        """
+        How many bindings are open, in progress or active.
+        """
+    def __new__(cls, /, capacity: Incomplete = ...) -> ConnectionCache: ...
+    def __repr__(self, /) -> str: ...
+    def begin(self, /, peer: Incomplete) -> int:
+        """
+        As use, but a new binding stays in progress, where it cannot be torn down, until it is completed or closed.
+        """
+    @property
+    def capacity(self, /) -> int:
+        """
+        How many bindings may be open.
+        """
+    def close(self, /, peer: Incomplete) -> None:
+        """
+        Closes the binding to a peer. Raises KeyError.
+        """
+    def complete(self, /, peer: Incomplete) -> None:
+        """
+        The binding to a peer, in progress, becomes active and the most recently used. Raises KeyError.
+        """
+    @property
+    def in_progress(self, /) -> int:
+        """
+        How many bindings are in progress.
+        """
+    def peers(self, /) -> array.array[int]:
+        """
+        The peers of the active bindings, least recently used first.
+        """
+    def statistics(self, /) -> dict[str, int]:
+        """
+        Bindings opened, hit, evicted, closed and waited for since the cache was made, and active and in_progress now.
+        """
+    def use(self, /, peer: Incomplete) -> int:
+        """
+        Uses the binding to a peer, which becomes the most recently used; opens one, active at once, if there is none.
+        """
+    def use_many(self, /, peers: Buffer | Iterable[int]) -> array.array[int]:
+        """
+        As use, for each of these peers in turn. When one is out of range, none is used.
+
+        peers: a buffer of integers (`array.array`, NumPy), a list or an iterable
+
+        Returns an array of type code 'q', with what each use came to.
+        """
+
+@final
+class HostRecord:
+    """
+    All that the farm knows of one host (IMA Information, HOST_RECORD). It never changes, and is equal by value.
+
+    name: the definitive name; Unicode, 1 to 255 bytes of UTF-8, no control characters
+    zone: the name of its zone, written as a name is
+    host_id: the number that names the host, 1 to 2**48 - 1
+    ima_port: the port between servers, 1 to 65535
+    admin_port: the Management Console's port, 1 to 65535
+    version: what an election compares first, 0 to 255
+    preference: what it compares second, 1 (Most Preferred) to 4 (Not Preferred)
+
+    Raises ValueError or TypeError, naming the field.
+    """
+    def __eq__(self, value: object, /) -> bool: ...
+    def __getnewargs__(self, /) -> tuple[str, str, int, int, int, int, int]:
+        """
+        What the constructor takes, so that records can be copied and pickled.
+        """
+    def __hash__(self, /) -> int: ...
+    def __ne__(self, value: object, /) -> bool: ...
+    def __new__(
+        cls,
+        /,
+        name: str,
+        zone: str,
+        host_id: Incomplete,
+        ima_port: Incomplete = ...,
+        admin_port: Incomplete = ...,
+        version: Incomplete = ...,
+        preference: Incomplete = ...,
+    ) -> HostRecord: ...
+    def __repr__(self, /) -> str: ...
+    @property
+    def admin_port(self, /) -> int:
+        """
+        The Management Console's port.
+        """
+    @property
+    def host_id(self, /) -> int:
+        """
+        The number that names the host.
+        """
+    @property
+    def ima_port(self, /) -> int:
+        """
+        The port between servers.
+        """
+    @property
+    def name(self, /) -> str:
+        """
+        The definitive name.
+        """
+    @property
+    def preference(self, /) -> int:
+        """
+        The administrator's ranking, 1 (Most Preferred) to 4 (Not Preferred).
+        """
+    @property
+    def rank(self, /) -> Rank:
+        """
+        The host's rank.
+        """
+    @property
+    def version(self, /) -> int:
+        """
+        The product version as elections see it.
+        """
+    @property
+    def zone(self, /) -> str:
+        """
+        The name of the zone.
+        """
+
+@final
+class HostResolver:
+    """
+    Who is in the farm, and by which names (IMA Information, "Host Resolver component").
+
+    A host has a place in the order of the records, from 0: its index, which all methods call `host`. From it and to it
+    they translate the host's name, its host id, and the handle of a binding to it (HBINDING). Zones have an index too,
+    in the order in which the records first name them.
+
+    A method in the plural translates many at once and crosses into compiled code once. Numbers come from any buffer of
+    integers (`array.array`, NumPy, `memoryview`), a list or an iterable, and go back as an `array.array`. What is
+    unknown raises KeyError naming the first one and its position, unless there is a default for it.
+
+    hosts: an iterable of HostRecord
+
+    Raises ValueError, naming position and field, for a name or id that two hosts have.
+    """
+    def __contains__(self, name: str, /) -> bool:
+        """
+        Whether a host has this name.
+        """
+    def __getitem__(self, name: str, /) -> int:
+        """
+        The index of the host with this name, as by_name.
+        """
+    def __len__(self, /) -> int: ...
+    def __new__(cls, hosts: Iterable[HostRecord], /) -> HostResolver: ...
+    def __repr__(self, /) -> str: ...
+    def bind(self, /, host: Incomplete) -> int:
+        """
+        The handle of the binding to a host, which is made if there is none. Raises IndexError.
+
+        A handle is a number of 64 bits, never 0, and means nobody once its binding has ended.
+        """
+    def bind_many(self, /, hosts: Buffer | Iterable[int]) -> array.array[int]:
+        """
+        As bind, for each of these hosts. When one is unknown, none is bound.
+        """
+    def binding_of(self, /, host: Incomplete) -> int:
+        """
+        The handle of the binding to a host. Raises IndexError, or KeyError for a host without a binding.
+        """
+    def bindings_of(self, /, hosts: Buffer | Iterable[int], *, default: int | None = None) -> array.array[int]:
+        """
+        The handles of the bindings to these hosts.
+        """
+    @property
+    def bound(self, /) -> int:
+        """
+        How many hosts have a binding.
+        """
+    def by_id(self, /, host_id: Incomplete) -> int:
+        """
+        The host with this id. Raises KeyError.
+        """
+    def by_ids(self, /, host_ids: Buffer | Iterable[int], *, default: int | None = None) -> array.array[int]:
+        """
+        The hosts with these ids.
+        """
+    def by_name(self, /, name: str) -> int:
+        """
+        The host with this name. Raises KeyError.
+        """
+    def by_names(self, /, names: Iterable[str], *, default: int | None = None) -> array.array[int]:
+        """
+        The hosts with these names.
+        """
+    @staticmethod
+    def generate(hosts: Incomplete = ..., zones: Incomplete = ...) -> HostResolver:
+        """
+        A farm to try things on: hosts H1, H2, .. with the ids 1, 2, .., in zones Z1, Z2, .. of consecutive hosts.
+
+        The zones are as even as they can be. The first host of each is Most Preferred, the others have the Default
+        Preference.
+
+        Raises ValueError for less than 1 host or zone, more than 2**24 hosts, or more zones than hosts.
+        """
+    def host_of(self, /, binding: Incomplete) -> int:
+        """
+        The host at the other end of the binding with this handle. Raises KeyError.
+        """
+    def hosts_of(self, /, bindings: Buffer | Iterable[int], *, default: int | None = None) -> array.array[int]:
+        """
+        The hosts at the other ends of the bindings with these handles.
+        """
+    def id_of(self, /, host: Incomplete) -> int:
+        """
+        The id of a host. Raises IndexError.
+        """
+    def ids_of(self, /, hosts: Buffer | Iterable[int]) -> array.array[int]:
+        """
+        The ids of these hosts.
+        """
+    def name_of(self, /, host: Incomplete) -> str:
+        """
+        The name of a host. Raises IndexError.
+        """
+    def names_of(self, /, hosts: Buffer | Iterable[int]) -> list[str]:
+        """
+        The names of these hosts.
+        """
+    def record(self, /, host: Incomplete) -> HostRecord:
+        """
+        The record of a host. Raises IndexError.
+        """
+    def records(self, /) -> list[HostRecord]:
+        """
+        Every record, in the order of the indexes.
+        """
+    def set_zone(self, /, host: Incomplete, zone: str) -> None:
+        """
+        Moves a host to the zone of this name, which is made if there is none. Zones keep their index, empty ones too.
+
+        Raises IndexError, or ValueError for a name that no zone can have; nothing has changed then. A farm that was
+        opened with this resolver before keeps the zones it was opened with.
+        """
+    def unbind(self, /, binding: Incomplete) -> int:
+        """
+        Ends the binding with this handle; returns the host at its other end. Raises KeyError.
+        """
+    def zone_by_name(self, /, name: str) -> int:
+        """
+        The zone of this name. Raises KeyError.
+        """
+    def zone_hosts(self, /, zone: int) -> array.array[int]:
+        """
+        The hosts of a zone, lowest rank first. Raises IndexError.
+        """
+    def zone_name(self, /, zone: Incomplete) -> str:
+        """
+        The name of a zone. Raises IndexError.
+        """
+    def zone_of(self, /, host: Incomplete) -> int:
+        """
+        The zone a host is in. Raises IndexError.
+        """
+    def zones(self, /) -> list[str]:
+        """
+        The names of the zones, in the order of their indexes.
+        """
+    def zones_of(self, /, hosts: Buffer | Iterable[int]) -> array.array[int]:
+        """
+        The zones these hosts are in.
+        """
+
+@final
+class Rank:
+    """
+    What an election compares: version, then preference, then host id (IMA Information, "What server is the boss").
+
+    Ranks compare as elections do: the greater one wins.
+
+    version: 0 to 255, the higher the better
+    preference: 1 (Most Preferred) to 4 (Not Preferred), the lower the better
+    host_id: 1 to 2**48 - 1, the higher the better
+
+    Raises ValueError or TypeError, naming the field.
+    """
+    def __eq__(self, value: object, /) -> bool: ...
+    def __ge__(self, value: object, /) -> bool: ...
+    def __getnewargs__(self, /) -> tuple[int, int, int]:
+        """
+        What the constructor takes, so that ranks can be copied and pickled.
+        """
+    def __gt__(self, value: object, /) -> bool: ...
+    def __hash__(self, /) -> int: ...
+    def __le__(self, value: object, /) -> bool: ...
+    def __lt__(self, value: object, /) -> bool: ...
+    def __ne__(self, value: object, /) -> bool: ...
+    def __new__(cls, /, version: Incomplete, preference: Incomplete, host_id: Incomplete) -> Rank: ...
+    def __repr__(self, /) -> str: ...
+    @property
+    def host_id(self, /) -> int:
+        """
+        The host id, which breaks ties.
+        """
+    @property
+    def key(self, /) -> int:
+        """
+        The rank as one number of 64 bits, for a sort key: it compares as ranks do.
+        """
+    @property
+    def preference(self, /) -> int:
+        """
+        The preference, compared second.
+        """
+    def unseats(self, /, incumbent: Rank) -> bool:
+        """
+        Whether this host may take the role from a living collector of rank `incumbent`.
+
+        The one in office stays, unless its version or preference is lower; a host id alone unseats nobody (IMA
+        Information, last answer).
+        """
+    @property
+    def version(self, /) -> int:
+        """
+        The version, compared first.
+        """
+
+def check_setting(name: str, value: Incomplete) -> str:
+    """
+    Checks that a host can have this setting; returns the name as the registry writes it, since case does not matter.
+
+    value: in the setting's own unit
+
+    Raises ValueError for a name that no setting has, offering the nearest, and for a value out of range.
+    """
+
+def rank_columns(host_ids: Incomplete, versions: Incomplete = ..., preferences: Incomplete = ...) -> Any:
+    """
+    As rank_hosts, for hosts that stand in columns: buffers of integers (`array.array`, NumPy), lists or iterables.
+
+    host_ids: 1 to 2**48 - 1
+    versions: 0 to 255 for each host, or one for all
+    preferences: 1 (Most Preferred) to 4 (Not Preferred) for each host, or one for all
+
+    Returns an array of type code 'I'. Raises ValueError, naming column and position, for a value out of range or
+    columns of different lengths.
+    """
+
+def rank_hosts(hosts: HostResolver | Iterable[HostRecord] | Iterable[Rank], /) -> array.array[int]:
+    """
+    The positions of `hosts` in the order in which an election prefers them, highest rank first.
+
+    hosts: a HostResolver, or an iterable of HostRecord or Rank
+
+    Returns an array of type code 'I'. Hosts of equal rank keep their order. Raises TypeError, naming the position of
+    what has no rank.
+    """
+
+def settings() -> list[dict[str, Any]]:
+    """
+    Every setting, as a dict with the keys name, unit, default, min, max, source and meaning.
+
+    The names are the registry's own where it has one. Where name and default are ours, source is "our guess".
+    """

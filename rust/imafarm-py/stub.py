@@ -16,16 +16,17 @@ TREE = Path(__file__).parents[2]
 STUB = TREE / "python/imafarm/_imafarm.pyi"
 BIN = Path(sys.executable).parent
 
-HOMES = {
-    "Any": "typing",
-    "Buffer": "typing_extensions",
-    "Callable": "collections.abc",
-    "Iterable": "collections.abc",
-    "Iterator": "collections.abc",
-    "Mapping": "collections.abc",
-    "Sequence": "collections.abc",
+IMPORTS = {
+    "Any": "from typing import Any",
+    "Buffer": "from typing_extensions import Buffer",
+    "Callable": "from collections.abc import Callable",
+    "Iterable": "from collections.abc import Iterable",
+    "Iterator": "from collections.abc import Iterator",
+    "Mapping": "from collections.abc import Mapping",
+    "Sequence": "from collections.abc import Sequence",
+    "array": "import array",
 }
-"""Where the names come from that a type said as a string may use."""
+"""What gives the names that a type said as a string may use."""
 
 
 def run(*command: str | Path, text: str | None = None) -> str:
@@ -60,10 +61,10 @@ def unbound(stub: str) -> set[str]:
 def finished(stub: str) -> str:
     """The stub with bare annotations, their imports, and the tree's formatting."""
     stub = run("ruff", "check", "--quiet", "--select=PYI020", "--fix", "--stdin-filename", STUB, "-", text=stub)
-    unknown = unbound(stub) - set(HOMES)
+    unknown = unbound(stub) - set(IMPORTS)
     if unknown:
-        sys.exit(f"{STUB.name}: {', '.join(sorted(unknown))}: say in {Path(__file__).name} where this comes from")
-    imports = "".join(f"from {HOMES[name]} import {name}\n" for name in sorted(unbound(stub)))
+        sys.exit(f"{STUB.name}: {', '.join(sorted(unknown))}: say in {Path(__file__).name} what gives this name")
+    imports = "".join(IMPORTS[name] + "\n" for name in sorted(unbound(stub)))
     stub = re.sub(r"^(?=from |import |__all__)", imports, stub, count=1, flags=re.MULTILINE)
     stub = run("ruff", "check", "--quiet", "--select=I", "--fix", "--stdin-filename", STUB, "-", text=stub)
     return run("ruff", "format", "--quiet", "--stdin-filename", STUB, "-", text=stub)

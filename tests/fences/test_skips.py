@@ -40,7 +40,7 @@ def test_a_skip_fails_under_ci(skipping: pytest.Pytester, monkeypatch: pytest.Mo
     monkeypatch.setenv("CI", "true")
     result = skipping.runpytest("--continue-on-collection-errors")
     result.assert_outcomes(failed=1, errors=2, xfailed=1)
-    assert result.stdout.str().count("CI skips nothing") == 3
+    result.stdout.fnmatch_lines("CI skips nothing*")
 
 
 def test_a_skip_is_a_skip_elsewhere(skipping: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
