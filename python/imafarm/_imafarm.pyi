@@ -4,9 +4,8 @@ The compiled core of imafarm.
 
 import array
 from collections.abc import Iterable
-from typing import Any, Final, final
+from typing import Any, Final, SupportsIndex, final
 
-from _typeshed import Incomplete
 from typing_extensions import Buffer
 
 __all__ = [
@@ -49,7 +48,7 @@ class ConnectionCache:
     """
     All entries are in progress: nothing was opened, the peer has to wait its turn.
     """
-    def __contains__(self, peer: Incomplete, /) -> bool:
+    def __contains__(self, peer: SupportsIndex, /) -> bool:
         """
         Whether a peer has an open binding.
         """
@@ -57,9 +56,9 @@ class ConnectionCache:
         """
         How many bindings are open, in progress or active.
         """
-    def __new__(cls, /, capacity: Incomplete = ...) -> ConnectionCache: ...
+    def __new__(cls, /, capacity: SupportsIndex = ...) -> ConnectionCache: ...
     def __repr__(self, /) -> str: ...
-    def begin(self, /, peer: Incomplete) -> int:
+    def begin(self, /, peer: SupportsIndex) -> int:
         """
         As use, but a new binding stays in progress, where it cannot be torn down, until it is completed or closed.
         """
@@ -68,11 +67,11 @@ class ConnectionCache:
         """
         How many bindings may be open.
         """
-    def close(self, /, peer: Incomplete) -> None:
+    def close(self, /, peer: SupportsIndex) -> None:
         """
         Closes the binding to a peer. Raises KeyError.
         """
-    def complete(self, /, peer: Incomplete) -> None:
+    def complete(self, /, peer: SupportsIndex) -> None:
         """
         The binding to a peer, in progress, becomes active and the most recently used. Raises KeyError.
         """
@@ -89,7 +88,7 @@ class ConnectionCache:
         """
         Bindings opened, hit, evicted, closed and waited for since the cache was made, and active and in_progress now.
         """
-    def use(self, /, peer: Incomplete) -> int:
+    def use(self, /, peer: SupportsIndex) -> int:
         """
         Uses the binding to a peer, which becomes the most recently used; opens one, active at once, if there is none.
         """
@@ -129,11 +128,11 @@ class HostRecord:
         /,
         name: str,
         zone: str,
-        host_id: Incomplete,
-        ima_port: Incomplete = ...,
-        admin_port: Incomplete = ...,
-        version: Incomplete = ...,
-        preference: Incomplete = ...,
+        host_id: SupportsIndex,
+        ima_port: SupportsIndex = ...,
+        admin_port: SupportsIndex = ...,
+        version: SupportsIndex = ...,
+        preference: SupportsIndex = ...,
     ) -> HostRecord: ...
     def __repr__(self, /) -> str: ...
     @property
@@ -205,7 +204,7 @@ class HostResolver:
     def __len__(self, /) -> int: ...
     def __new__(cls, hosts: Iterable[HostRecord], /) -> HostResolver: ...
     def __repr__(self, /) -> str: ...
-    def bind(self, /, host: Incomplete) -> int:
+    def bind(self, /, host: SupportsIndex) -> int:
         """
         The handle of the binding to a host, which is made if there is none. Raises IndexError.
 
@@ -215,7 +214,7 @@ class HostResolver:
         """
         As bind, for each of these hosts. When one is unknown, none is bound.
         """
-    def binding_of(self, /, host: Incomplete) -> int:
+    def binding_of(self, /, host: SupportsIndex) -> int:
         """
         The handle of the binding to a host. Raises IndexError, or KeyError for a host without a binding.
         """
@@ -228,7 +227,7 @@ class HostResolver:
         """
         How many hosts have a binding.
         """
-    def by_id(self, /, host_id: Incomplete) -> int:
+    def by_id(self, /, host_id: SupportsIndex) -> int:
         """
         The host with this id. Raises KeyError.
         """
@@ -245,7 +244,7 @@ class HostResolver:
         The hosts with these names.
         """
     @staticmethod
-    def generate(hosts: Incomplete = ..., zones: Incomplete = ...) -> HostResolver:
+    def generate(hosts: SupportsIndex = ..., zones: SupportsIndex = ...) -> HostResolver:
         """
         A farm to try things on: hosts H1, H2, .. with the ids 1, 2, .., in zones Z1, Z2, .. of consecutive hosts.
 
@@ -254,7 +253,7 @@ class HostResolver:
 
         Raises ValueError for less than 1 host or zone, more than 2**24 hosts, or more zones than hosts.
         """
-    def host_of(self, /, binding: Incomplete) -> int:
+    def host_of(self, /, binding: SupportsIndex) -> int:
         """
         The host at the other end of the binding with this handle. Raises KeyError.
         """
@@ -262,7 +261,7 @@ class HostResolver:
         """
         The hosts at the other ends of the bindings with these handles.
         """
-    def id_of(self, /, host: Incomplete) -> int:
+    def id_of(self, /, host: SupportsIndex) -> int:
         """
         The id of a host. Raises IndexError.
         """
@@ -270,7 +269,7 @@ class HostResolver:
         """
         The ids of these hosts.
         """
-    def name_of(self, /, host: Incomplete) -> str:
+    def name_of(self, /, host: SupportsIndex) -> str:
         """
         The name of a host. Raises IndexError.
         """
@@ -278,7 +277,7 @@ class HostResolver:
         """
         The names of these hosts.
         """
-    def record(self, /, host: Incomplete) -> HostRecord:
+    def record(self, /, host: SupportsIndex) -> HostRecord:
         """
         The record of a host. Raises IndexError.
         """
@@ -286,14 +285,14 @@ class HostResolver:
         """
         Every record, in the order of the indexes.
         """
-    def set_zone(self, /, host: Incomplete, zone: str) -> None:
+    def set_zone(self, /, host: SupportsIndex, zone: str) -> None:
         """
         Moves a host to the zone of this name, which is made if there is none. Zones keep their index, empty ones too.
 
         Raises IndexError, or ValueError for a name that no zone can have; nothing has changed then. A farm that was
         opened with this resolver before keeps the zones it was opened with.
         """
-    def unbind(self, /, binding: Incomplete) -> int:
+    def unbind(self, /, binding: SupportsIndex) -> int:
         """
         Ends the binding with this handle; returns the host at its other end. Raises KeyError.
         """
@@ -305,11 +304,11 @@ class HostResolver:
         """
         The hosts of a zone, lowest rank first. Raises IndexError.
         """
-    def zone_name(self, /, zone: Incomplete) -> str:
+    def zone_name(self, /, zone: SupportsIndex) -> str:
         """
         The name of a zone. Raises IndexError.
         """
-    def zone_of(self, /, host: Incomplete) -> int:
+    def zone_of(self, /, host: SupportsIndex) -> int:
         """
         The zone a host is in. Raises IndexError.
         """
@@ -346,7 +345,7 @@ class Rank:
     def __le__(self, value: object, /) -> bool: ...
     def __lt__(self, value: object, /) -> bool: ...
     def __ne__(self, value: object, /) -> bool: ...
-    def __new__(cls, /, version: Incomplete, preference: Incomplete, host_id: Incomplete) -> Rank: ...
+    def __new__(cls, /, version: SupportsIndex, preference: SupportsIndex, host_id: SupportsIndex) -> Rank: ...
     def __repr__(self, /) -> str: ...
     @property
     def host_id(self, /) -> int:
@@ -376,7 +375,7 @@ class Rank:
         The version, compared first.
         """
 
-def check_setting(name: str, value: Incomplete) -> str:
+def check_setting(name: str, value: SupportsIndex) -> str:
     """
     Checks that a host can have this setting; returns the name as the registry writes it, since case does not matter.
 
@@ -385,7 +384,11 @@ def check_setting(name: str, value: Incomplete) -> str:
     Raises ValueError for a name that no setting has, offering the nearest, and for a value out of range.
     """
 
-def rank_columns(host_ids: Incomplete, versions: Incomplete = ..., preferences: Incomplete = ...) -> Any:
+def rank_columns(
+    host_ids: Buffer | Iterable[int],
+    versions: int | Buffer | Iterable[int] = ...,
+    preferences: int | Buffer | Iterable[int] = ...,
+) -> array.array[int]:
     """
     As rank_hosts, for hosts that stand in columns: buffers of integers (`array.array`, NumPy), lists or iterables.
 

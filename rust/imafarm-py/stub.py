@@ -61,6 +61,8 @@ def unbound(stub: str) -> set[str]:
 def finished(stub: str) -> str:
     """The stub with bare annotations, their imports, and the tree's formatting."""
     stub = run("ruff", "check", "--quiet", "--select=PYI020", "--fix", "--stdin-filename", STUB, "-", text=stub)
+    if "Incomplete" in stub:
+        sys.exit(f"{stub}\n{STUB.name}: pyo3 does not know what is Incomplete here: say its type in the signature")
     unknown = unbound(stub) - set(IMPORTS)
     if unknown:
         sys.exit(f"{STUB.name}: {', '.join(sorted(unknown))}: say in {Path(__file__).name} what gives this name")
