@@ -1,1 +1,23 @@
 //! A farm of hosts in virtual time.
+//!
+//! Every host is an [`imafarm_proto::host::Host`], driven by [`farm::Farm`] over an emulated network. The rooms:
+//!
+//! ```text
+//! farm          the farm as a whole: power, commands, statistics
+//! engine        time goes on, window by window
+//! world         one host acts: its verbs become connections, messages in flight and notices
+//! chronicle     what observers are told: events, elections, agreement
+//! network       the links: latency, jitter, bandwidth, loss, cuts; both ends of every connection
+//! ledger        messages and bytes, by kind and link
+//! schedule      what happens when
+//! digest        a farm's history in 128 bits
+//! ```
+
+pub mod chronicle;
+pub mod digest;
+mod engine;
+pub mod farm;
+pub mod ledger;
+pub mod network;
+pub mod schedule;
+mod world;

@@ -8,14 +8,14 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub enum Purpose {
-    /// The way of one message over a link: latency and loss.
+    /// How long one message is on its way over a link.
     Way = 1,
     /// The moment at which a host starts within its boot window.
     Boot = 2,
     /// The phase of a host's heartbeat within its interval.
     Phase = 3,
-    /// The pause before a host tries again what failed.
-    Retry = 4,
+    /// Whether a transmission is lost.
+    Loss = 4,
 }
 
 /// The farm's dice: one seed, any number of independent draws.

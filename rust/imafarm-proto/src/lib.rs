@@ -13,10 +13,17 @@
 //! message, host_record, settings, profile, dice, time
 //! ```
 
+pub mod binding;
+pub mod bindings;
 pub mod dice;
+pub mod host;
 pub mod host_record;
 pub mod host_resolver;
+pub mod input;
 pub mod message;
+pub mod outbox;
 pub mod settings;
 pub mod time;
 pub mod transport;
+pub mod turn;
+pub mod zone;

@@ -1,0 +1,356 @@
+//! What observers are told: farm events, the story of each election, and on whom each zone agrees.
+//!
+//! Hosts' notices are heard at the end of the window in which they happened, in the order of time and host.
+
+use std::collections::BTreeMap;
+
+use imafarm_proto::host_record::HostIndex;
+use imafarm_proto::outbox::Notice;
+use imafarm_proto::time::Time;
+
+/// Something that observers may want to know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FarmEvent {
+    /// When it happened.
+    pub time: Time,
+    /// At which host; for [`What::ZoneAgreed`] the collector.
+    pub host: u32,
+    /// What happened.
+    pub what: What,
+}
+
+/// What happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum What {
+    /// The host's service started.
+    Up,
+    /// The host crashed or was switched off.
+    Down,
+    /// The host is frozen.
+    Paused,
+    /// The host goes on.
+    Resumed,
+    /// The host told so itself.
+    Notice(Notice),
+    /// All running hosts of the host's zone take it for their collector, and so does it.
+    ZoneAgreed,
+}
+
+impl What {
+    /// The class, one bit each, for masks of what to wake up for.
+    pub const fn class(self) -> u32 {
+        match self {
+            What::Up | What::Resumed => 1,
+            What::Down | What::Paused | What::Notice(Notice::Stopped) => 2,
+            What::Notice(Notice::MasterUnreachable(_)) => 4,
+            What::Notice(Notice::ElectionStarted) => 8,
+            What::Notice(Notice::MasterDeclared) => 16,
+            What::Notice(Notice::MasterResigned(_)) => 32,
+            What::ZoneAgreed => 64,
+            What::Notice(Notice::StrangerRefused) => 128,
+            What::Notice(Notice::MasterAccepted(_)) => 256,
+            What::Notice(Notice::ElectionAcknowledged) => 512,
+            What::Notice(Notice::MemberLost(_)) => 1024,
+        }
+    }
+
+    /// The other host it concerns.
+    pub const fn other(self) -> Option<HostIndex> {
+        match self {
+            What::Notice(
+                Notice::MasterUnreachable(host)
+                | Notice::MasterResigned(host)
+                | Notice::MasterAccepted(host)
+                | Notice::MemberLost(host),
+            ) => Some(host),
+            What::Up | What::Down | What::Paused | What::Resumed | What::ZoneAgreed => None,
+            What::Notice(
+                Notice::ElectionStarted
+                | Notice::ElectionAcknowledged
+                | Notice::MasterDeclared
+                | Notice::StrangerRefused
+                | Notice::Stopped,
+            ) => None,
+        }
+    }
+}
+
+/// The story of one election of a zone, from the first doubt to the last host that agreed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Election {
+    /// The zone.
+    pub zone: u32,
+    /// When a host first failed to reach the collector, and which. A zone without a collector starts without doubt.
+    pub doubted: Option<(Time, u32)>,
+    /// When the first host sent ELECT_MASTER, and which.
+    pub started: Option<(Time, u32)>,
+    /// When the first host was told that others take over.
+    pub first_ack: Option<Time>,
+    /// When the collector declared itself, and which; the last one, if several did.
+    pub declared: Option<(Time, u32)>,
+    /// When all running hosts of the zone had agreed.
+    pub converged: Option<Time>,
+    /// How often a host became a candidate.
+    pub candidates: u64,
+}
+
+/// What a zone's hosts think.
+#[derive(Clone, Debug, Default)]
+struct Opinions {
+    running: u32,
+    /// How many running hosts take a host for their collector.
+    votes: BTreeMap<u32, u32>,
+    agreed: Option<u32>,
+    /// The election under way, by its place in the chronicle.
+    election: Option<usize>,
+}
+
+const NOBODY: u32 = u32::MAX;
+
+/// The farm's story.
+#[derive(Debug)]
+pub struct Chronicle {
+    zone_of: Vec<u32>,
+    zones: Vec<Opinions>,
+    running: Vec<bool>,
+    /// Whom each host takes for its collector.
+    opinion: Vec<u32>,
+    elections: Vec<Election>,
+    events: Vec<FarmEvent>,
+    /// The classes of events that are kept for observers.
+    kept: u32,
+}
+
+impl Chronicle {
+    /// The chronicle of a farm in which host `h` is in zone `zone_of[h]`, and none runs yet.
+    pub fn new(zone_of: Vec<u32>, zones: usize) -> Chronicle {
+        let hosts = zone_of.len();
+        Chronicle {
+            zone_of,
+            zones: vec![Opinions::default(); zones],
+            running: vec![false; hosts],
+            opinion: vec![NOBODY; hosts],
+            elections: Vec::new(),
+            events: Vec::new(),
+            kept: u32::MAX,
+        }
+    }
+
+    /// Keeps events of these classes for [`Chronicle::take_events`], and no others.
+    pub const fn keep(&mut self, classes: u32) {
+        self.kept = classes;
+    }
+
+    /// Hears what happened; the classes of it.
+    pub fn hear(&mut self, notices: &mut Vec<FarmEvent>) -> u32 {
+        notices.sort_by_key(|event| (event.time, event.host));
+        let mut classes = 0;
+        for event in notices.drain(..) {
+            classes |= self.record(event);
+            self.hear_one(event);
+            classes |= self.agree(self.zone_of[event.host as usize], event.time);
+        }
+        classes
+    }
+
+    /// The events since they were last taken, in order.
+    pub fn take_events(&mut self) -> Vec<FarmEvent> {
+        core::mem::take(&mut self.events)
+    }
+
+    /// The elections so far, in the order in which they began.
+    pub fn elections(&self) -> &[Election] {
+        &self.elections
+    }
+
+    /// The collector on whom a zone agrees.
+    pub fn agreed(&self, zone: u32) -> Option<u32> {
+        self.zones[zone as usize].agreed
+    }
+
+    /// The zone of a host.
+    pub fn zone_of(&self, host: u32) -> u32 {
+        self.zone_of[host as usize]
+    }
+
+    fn record(&mut self, event: FarmEvent) -> u32 {
+        let class = event.what.class();
+        if class & self.kept != 0 {
+            self.events.push(event);
+        }
+        class
+    }
+
+    fn hear_one(&mut self, event: FarmEvent) {
+        let FarmEvent { time, host, what } = event;
+        match what {
+            What::Up | What::Resumed => self.set_running(host, true),
+            What::Down | What::Paused | What::Notice(Notice::Stopped) => {
+                self.set_running(host, false);
+                if what != What::Paused {
+                    self.set_opinion(host, NOBODY);
+                }
+            }
+            What::Notice(Notice::MasterUnreachable(_)) => {
+                self.set_opinion(host, NOBODY);
+                self.election(host).doubted.get_or_insert((time, host));
+            }
+            What::Notice(Notice::ElectionStarted) => {
+                self.set_opinion(host, NOBODY);
+                let election = self.election(host);
+                election.candidates += 1;
+                election.started.get_or_insert((time, host));
+            }
+            What::Notice(Notice::ElectionAcknowledged) => {
+                // A host that joins while others elect waits with them, but begins nothing.
+                let zone = self.zone_of[host as usize];
+                if let Some(under_way) = self.zones[zone as usize].election {
+                    self.elections[under_way].first_ack.get_or_insert(time);
+                }
+            }
+            What::Notice(Notice::MasterDeclared) => {
+                self.set_opinion(host, host);
+                self.election(host).declared = Some((time, host));
+            }
+            What::Notice(Notice::MasterAccepted(master)) => self.set_opinion(host, master.0),
+            What::Notice(Notice::MasterResigned(_) | Notice::StrangerRefused | Notice::MemberLost(_))
+            | What::ZoneAgreed => {}
+        }
+    }
+
+    /// The election under way in a host's zone; a new one if there is none.
+    fn election(&mut self, host: u32) -> &mut Election {
+        let zone = self.zone_of[host as usize];
+        let elections = &mut self.elections;
+        let place = *self.zones[zone as usize].election.get_or_insert_with(|| {
+            elections.push(Election { zone, ..Election::default() });
+            elections.len() - 1
+        });
+        &mut self.elections[place]
+    }
+
+    fn set_running(&mut self, host: u32, running: bool) {
+        let opinion = self.opinion[host as usize];
+        if core::mem::replace(&mut self.running[host as usize], running) == running {
+            return;
+        }
+        let zone = &mut self.zones[self.zone_of[host as usize] as usize];
+        if running {
+            zone.running += 1;
+            count(&mut zone.votes, opinion, true);
+        } else {
+            zone.running -= 1;
+            count(&mut zone.votes, opinion, false);
+        }
+    }
+
+    fn set_opinion(&mut self, host: u32, opinion: u32) {
+        let before = core::mem::replace(&mut self.opinion[host as usize], opinion);
+        if self.running[host as usize] {
+            let zone = &mut self.zones[self.zone_of[host as usize] as usize];
+            count(&mut zone.votes, before, false);
+            count(&mut zone.votes, opinion, true);
+        }
+    }
+
+    /// Finds out whether a zone agrees now, and records it if it does anew.
+    fn agree(&mut self, zone: u32, time: Time) -> u32 {
+        let opinions = &self.zones[zone as usize];
+        let agreed = opinions
+            .votes
+            .iter()
+            .next()
+            .filter(|&(&master, &votes)| {
+                votes == opinions.running
+                    && self.running[master as usize]
+                    && self.opinion[master as usize] == master
+            })
+            .map(|(&master, _)| master);
+        if agreed == opinions.agreed {
+            return 0;
+        }
+        self.zones[zone as usize].agreed = agreed;
+        let Some(master) = agreed else { return 0 };
+        if let Some(place) = self.zones[zone as usize].election.take() {
+            self.elections[place].converged = Some(time);
+        }
+        self.record(FarmEvent { time, host: master, what: What::ZoneAgreed })
+    }
+}
+
+fn count(votes: &mut BTreeMap<u32, u32>, master: u32, more: bool) {
+    if master == NOBODY {
+        return;
+    }
+    let vote = votes.entry(master).or_default();
+    if more {
+        *vote += 1;
+    } else {
+        *vote -= 1;
+        if *vote == 0 {
+            votes.remove(&master);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(time: u64, host: u32, what: What) -> FarmEvent {
+        FarmEvent { time: Time(time), host, what }
+    }
+
+    #[test]
+    fn an_election_is_told_from_doubt_to_agreement() {
+        let mut chronicle = Chronicle::new(vec![0; 3], 1);
+        let accepted = |master| What::Notice(Notice::MasterAccepted(HostIndex(master)));
+        chronicle.hear(&mut vec![
+            at(0, 0, What::Up),
+            at(0, 1, What::Up),
+            at(0, 2, What::Up),
+            at(1, 2, What::Notice(Notice::ElectionStarted)),
+            at(2, 2, What::Notice(Notice::MasterDeclared)),
+            at(3, 0, accepted(2)),
+            at(4, 1, accepted(2)),
+        ]);
+        assert_eq!(chronicle.agreed(0), Some(2));
+        let classes = chronicle.hear(&mut vec![
+            at(9, 1, What::Notice(Notice::MasterDeclared)),
+            at(5, 2, What::Down),
+            at(6, 0, What::Notice(Notice::MasterUnreachable(HostIndex(2)))),
+            at(7, 0, What::Notice(Notice::ElectionStarted)),
+            at(8, 0, What::Notice(Notice::ElectionAcknowledged)),
+            at(10, 0, accepted(1)),
+        ]);
+        assert_eq!(classes & What::ZoneAgreed.class(), What::ZoneAgreed.class());
+        let second = chronicle.elections()[1];
+        assert_eq!(second.doubted, Some((Time(6), 0)));
+        assert_eq!(second.first_ack, Some(Time(8)));
+        assert_eq!(second.declared, Some((Time(9), 1)));
+        assert_eq!(second.converged, Some(Time(10)));
+        assert_eq!(chronicle.agreed(0), Some(1));
+    }
+
+    #[test]
+    fn a_zone_that_has_lost_its_collector_agrees_on_nobody() {
+        let mut chronicle = Chronicle::new(vec![0; 2], 1);
+        chronicle.hear(&mut vec![
+            at(0, 0, What::Up),
+            at(0, 1, What::Up),
+            at(1, 1, What::Notice(Notice::MasterDeclared)),
+            at(2, 0, What::Notice(Notice::MasterAccepted(HostIndex(1)))),
+        ]);
+        assert_eq!(chronicle.agreed(0), Some(1));
+        chronicle.hear(&mut vec![at(3, 1, What::Down)]);
+        assert_eq!(chronicle.agreed(0), None);
+    }
+
+    #[test]
+    fn only_what_is_asked_for_is_kept() {
+        let mut chronicle = Chronicle::new(vec![0], 1);
+        chronicle.keep(What::Down.class());
+        chronicle.hear(&mut vec![at(0, 0, What::Up), at(1, 0, What::Down)]);
+        assert_eq!(chronicle.take_events(), [at(1, 0, What::Down)]);
+    }
+}

@@ -1,0 +1,418 @@
+//! One host acts: its verbs become connections, parcels under way, and notices.
+
+use imafarm_proto::host::Host;
+use imafarm_proto::host_record::HostIndex;
+use imafarm_proto::host_resolver::EntryIndex;
+use imafarm_proto::input::{Call, Ending, Input};
+use imafarm_proto::message::{Kind, Message};
+use imafarm_proto::outbox::{Notice, Outbox, Verb};
+use imafarm_proto::time::{Span, Time};
+use imafarm_proto::transport::{Framer, Limits};
+
+use crate::chronicle::{FarmEvent, What};
+use crate::digest::Chain;
+use crate::farm::{Power, Totals};
+use crate::ledger::Ledger;
+use crate::network::{End, EndRef, EndState, Ends, GIVE_UP, Network, Pipes, Way};
+use crate::schedule::{Event, Parcel, Schedule};
+
+/// Everything that hosts share.
+#[derive(Debug)]
+pub(crate) struct World {
+    pub(crate) network: Network,
+    pub(crate) pipes: Pipes,
+    pub(crate) schedule: Schedule,
+    pub(crate) ledger: Ledger,
+    /// What observers are to be told at the end of the window.
+    pub(crate) notices: Vec<FarmEvent>,
+    /// Whether every message is encoded and decoded on its way.
+    pub(crate) wire: bool,
+    /// Which kinds are traced, by [`Kind::index`].
+    pub(crate) traced: [bool; Kind::COUNT],
+    pub(crate) trace: Vec<TraceRecord>,
+}
+
+/// One message that was delivered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct TraceRecord {
+    /// When it arrived.
+    pub time: Time,
+    /// At whom.
+    pub target: u32,
+    /// From whom.
+    pub source: u32,
+    /// What it was.
+    pub kind: Kind,
+    /// Its length, header included.
+    pub bytes: u32,
+}
+
+/// One host, and what the emulator keeps for it.
+#[derive(Debug)]
+pub(crate) struct Seat {
+    pub(crate) me: u32,
+    pub(crate) power: Power,
+    pub(crate) host: Host,
+    pub(crate) ends: Ends,
+    pub(crate) chain: Chain,
+    /// When the schedule will next wake this host. Never later than its deadline.
+    wake: Time,
+    /// What has arrived while the host was paused.
+    pub(crate) deferred: Vec<Event>,
+    /// What earlier lives of this host have done.
+    pub(crate) past: Totals,
+}
+
+impl World {
+    /// Sends a parcel that is no message. Whether it will arrive.
+    fn post(&mut self, now: Time, source: u32, target: u32, to: EndRef, parcel: Parcel) -> bool {
+        self.post_in_order(now, source, target, to, parcel, 0, None)
+    }
+
+    /// Sends a parcel, behind whatever was sent from `end` before. Whether it will arrive.
+    #[inline]
+    #[expect(clippy::too_many_arguments, reason = "a parcel, its address, its length and its stream: one of each")]
+    fn post_in_order(
+        &mut self,
+        now: Time,
+        source: u32,
+        target: u32,
+        to: EndRef,
+        parcel: Parcel,
+        bytes: u32,
+        end: Option<&mut End>,
+    ) -> bool {
+        let event = Event { offset: 0, target, to, source, parcel };
+        let in_order = |time: Time| end.map_or(time, |end| end.in_order(time));
+        match self.network.way(source, target, now, bytes) {
+            Way::Arrives(time) => self.schedule.push(in_order(time), event),
+            Way::Queues(time) => self.pipes.push(in_order(time), event, bytes),
+            Way::Lost => return false,
+        }
+        true
+    }
+
+    /// The connection of which `end` is the source's end is no more: tell the source, as if the target had.
+    fn break_later(&mut self, at: Time, source: u32, end: EndRef, target: u32) {
+        let parcel = Parcel::Broken { end: EndRef::NONE };
+        self.schedule.push(at, Event { offset: 0, target: source, to: end, source: target, parcel });
+    }
+
+    /// A message is delivered or dropped.
+    #[inline]
+    fn settle_message(&mut self, source: u32, target: u32, kind: Kind, bytes: u32, delivered: bool) {
+        let tally = self.ledger.tally_mut(self.network.zone(source), self.network.zone(target), kind);
+        if delivered { tally.delivered.add(bytes) } else { tally.dropped.add(bytes) }
+    }
+
+    /// Tells observers.
+    pub(crate) fn note(&mut self, time: Time, host: u32, what: What) {
+        self.notices.push(FarmEvent { time, host, what });
+    }
+}
+
+impl Seat {
+    pub(crate) const fn new(me: u32, host: Host) -> Seat {
+        Seat {
+            me,
+            power: Power::Off,
+            host,
+            ends: Ends::EMPTY,
+            chain: Chain::NEW,
+            wake: Time::NEVER,
+            deferred: Vec::new(),
+            past: Totals::ZERO,
+        }
+    }
+
+    /// Hands the host an input and carries out what it wants.
+    #[inline]
+    pub(crate) fn act(&mut self, world: &mut World, out: &mut Outbox, now: Time, input: Input) {
+        self.host.handle(input, now, out);
+        for verb in out.drain() {
+            self.carry_out(world, now, verb);
+        }
+    }
+
+    #[inline]
+    fn carry_out(&mut self, world: &mut World, now: Time, verb: Verb) {
+        match verb {
+            Verb::Open { entry, to } => {
+                let end = self.ends.open(entry.0, to.0, EndRef::NONE, EndState::Opening);
+                // A call that gets lost is given up by the host itself, in its own time.
+                world.post(now, self.me, to.0, EndRef::NONE, Parcel::Connect { end });
+            }
+            Verb::Accept { call, entry } => {
+                let (caller, end) = unpack(call);
+                self.ends.open(entry.0, caller, end, EndState::Open);
+            }
+            Verb::Refuse(call) => {
+                let (caller, end) = unpack(call);
+                world.post(now, self.me, caller, end, Parcel::Refused);
+            }
+            Verb::Send(entry, message) => self.send(world, now, entry.0, message),
+            Verb::Close(entry) => {
+                let name = self.ends.name(entry.0);
+                let end = self.ends.at(entry.0);
+                end.state = EndState::Finished;
+                let (peer, to) = (end.peer, end.peer_end());
+                if !world.post_in_order(now, self.me, peer, to, Parcel::Finish, 0, Some(end)) {
+                    world.break_later(now + GIVE_UP, self.me, name, peer);
+                }
+            }
+            Verb::Abort(entry) => {
+                let name = self.ends.name(entry.0);
+                let end = self.ends.at(entry.0);
+                if end.state == EndState::Open {
+                    let (peer, to) = (end.peer, end.peer_end());
+                    world.post_in_order(now, self.me, peer, to, Parcel::Broken { end: name }, 0, Some(end));
+                }
+                self.ends.close(entry.0);
+            }
+            Verb::Notify(notice) => {
+                if notice == Notice::Stopped {
+                    self.power = Power::Off;
+                    self.ends.close_all();
+                }
+                world.note(now, self.me, What::Notice(notice));
+            }
+        }
+    }
+
+    #[inline]
+    fn send(&mut self, world: &mut World, now: Time, entry: u32, message: Message) {
+        let name = self.ends.name(entry);
+        let end = self.ends.at(entry);
+        let (peer, to) = (end.peer, end.peer_end());
+        let (kind, bytes) = (message.kind(), message.encoded_len());
+        world.ledger.tally_mut(world.network.zone(self.me), world.network.zone(peer), kind).sent.add(bytes);
+        let message = if world.wire { over_the_wire(&message) } else { message };
+        let parcel = match message {
+            Message::BindRequest { magic, .. } => Parcel::Greeting { end: name, magic },
+            other => Parcel::Message(other),
+        };
+        if !world.post_in_order(now, self.me, peer, to, parcel, bytes, Some(end)) {
+            world.settle_message(self.me, peer, kind, bytes, false);
+            world.break_later(now + GIVE_UP, self.me, name, peer);
+        }
+    }
+
+    /// Something arrives.
+    #[inline]
+    pub(crate) fn receive(&mut self, world: &mut World, out: &mut Outbox, now: Time, event: Event) {
+        match self.power {
+            Power::Up => self.receive_up(world, out, now, event),
+            Power::Paused => match event.parcel {
+                Parcel::Start | Parcel::Wake => {}
+                Parcel::Connect { .. }
+                | Parcel::Greeting { .. }
+                | Parcel::Message(_)
+                | Parcel::Finish
+                | Parcel::Refused
+                | Parcel::Broken { .. } => self.deferred.push(event),
+            },
+            Power::Off => self.receive_down(world, out, now, event, Span::ZERO),
+            Power::Crashed => self.receive_down(world, out, now, event, GIVE_UP),
+        }
+    }
+
+    /// At a machine whose service does not run. It answers at once that nobody is there; a dead one never does, and the
+    /// sender has to `give_up`.
+    fn receive_down(&mut self, world: &mut World, out: &mut Outbox, now: Time, event: Event, give_up: Span) {
+        self.lose(world, &event);
+        match event.parcel {
+            Parcel::Start => {
+                self.power = Power::Up;
+                world.note(now, self.me, What::Up);
+                self.act(world, out, now, Input::Start);
+            }
+            Parcel::Connect { end } if give_up == Span::ZERO => {
+                world.post(now, self.me, event.source, end, Parcel::Refused);
+            }
+            Parcel::Message(_) | Parcel::Finish => self.disown(world, now, &event, give_up),
+            // Whoever called, or was answered, gives up by itself.
+            Parcel::Connect { .. }
+            | Parcel::Greeting { .. }
+            | Parcel::Refused
+            | Parcel::Broken { .. }
+            | Parcel::Wake => {}
+        }
+    }
+
+    /// What was on its way to this host will not be handled: a message in it counts as dropped.
+    pub(crate) fn lose(&self, world: &mut World, event: &Event) {
+        if let Some(kind) = event.kind() {
+            world.settle_message(event.source, self.me, kind, self.bytes_of(event), false);
+        }
+    }
+
+    /// Tells the source of a parcel that its connection leads nowhere.
+    fn disown(&self, world: &mut World, now: Time, event: &Event, give_up: Span) {
+        let broken = Parcel::Broken { end: event.to };
+        if give_up == Span::ZERO {
+            world.post(now, self.me, event.source, EndRef::NONE, broken);
+        } else {
+            let event =
+                Event { offset: 0, target: event.source, to: EndRef::NONE, source: self.me, parcel: broken };
+            world.schedule.push(now + give_up, event);
+        }
+    }
+
+    #[inline]
+    fn receive_up(&mut self, world: &mut World, out: &mut Outbox, now: Time, event: Event) {
+        let Event { to, source, .. } = event;
+        let entry = EntryIndex(to.entry());
+        match event.parcel {
+            Parcel::Start => {}
+            Parcel::Connect { end } => {
+                self.chain.add(now, u64::from(source) << 8, 1);
+                self.act(world, out, now, Input::Incoming(pack(source, end)));
+            }
+            Parcel::Greeting { end, magic } => {
+                let host = self.host.id_of(HostIndex(source));
+                let message = Message::BindRequest { magic, host };
+                match self.ends.find(to) {
+                    Some(here) => {
+                        here.answered(end);
+                        self.act(world, out, now, Input::Connected(entry));
+                        self.deliver(world, out, now, to, source, message);
+                    }
+                    None => {
+                        let bytes = message.encoded_len();
+                        world.settle_message(source, self.me, Kind::BindRequest, bytes, false);
+                        // The acceptor knows its end only by the one it was called from.
+                        world.post(now, self.me, source, end, Parcel::Broken { end: to });
+                    }
+                }
+            }
+            Parcel::Message(message) => {
+                if self.ends.find(to).is_some() {
+                    self.deliver(world, out, now, to, source, message);
+                } else {
+                    let bytes = message.encoded_len();
+                    world.settle_message(source, self.me, message.kind(), bytes, false);
+                    let event = Event { offset: 0, target: self.me, to, source, parcel: Parcel::Message(message) };
+                    self.disown(world, now, &event, Span::ZERO);
+                }
+            }
+            Parcel::Finish => match self.ends.find(to) {
+                Some(end) => {
+                    if end.state == EndState::Open {
+                        let (peer, peer_end) = (end.peer, end.peer_end());
+                        world.post_in_order(now, self.me, peer, peer_end, Parcel::Finish, 0, Some(end));
+                    }
+                    self.ended(world, out, now, to, Ending::Finished);
+                }
+                None => {
+                    let event = Event { offset: 0, target: self.me, to, source, parcel: Parcel::Finish };
+                    self.disown(world, now, &event, Span::ZERO);
+                }
+            },
+            Parcel::Refused => self.ended(world, out, now, to, Ending::Refused),
+            Parcel::Broken { end } => {
+                let mine = if to == EndRef::NONE { self.ends.connected_to(source, end) } else { Some(to) };
+                if let Some(mine) = mine {
+                    self.ended(world, out, now, mine, Ending::Broken);
+                }
+            }
+            Parcel::Wake => {
+                if self.wake <= now {
+                    self.wake = Time::NEVER;
+                }
+            }
+        }
+    }
+
+    #[inline]
+    fn deliver(
+        &mut self,
+        world: &mut World,
+        out: &mut Outbox,
+        now: Time,
+        to: EndRef,
+        source: u32,
+        message: Message,
+    ) {
+        let (kind, bytes) = (message.kind(), message.encoded_len());
+        world.settle_message(source, self.me, kind, bytes, true);
+        self.chain.add_message(now, source, &message);
+        if world.traced[kind.index()] {
+            world.trace.push(TraceRecord { time: now, target: self.me, source, kind, bytes });
+        }
+        let entry = EntryIndex(to.entry());
+        self.act(world, out, now, Input::Received(entry, message));
+    }
+
+    /// A connection has ended, if it still stood.
+    fn ended(&mut self, world: &mut World, out: &mut Outbox, now: Time, to: EndRef, ending: Ending) {
+        let Some(end) = self.ends.find(to) else { return };
+        self.chain.add(now, u64::from(end.peer) << 8, 2 + ending as u64);
+        self.ends.close(to.entry());
+        let entry = EntryIndex(to.entry());
+        self.act(world, out, now, Input::Closed(entry, ending));
+    }
+
+    /// Lets every deadline before `end` come.
+    #[inline]
+    pub(crate) fn meet_deadlines(&mut self, world: &mut World, out: &mut Outbox, end: Time) {
+        if self.power != Power::Up {
+            return;
+        }
+        while let Some((when, _)) = self.host.next_deadline()
+            && when < end
+        {
+            self.act(world, out, when, Input::Deadline);
+        }
+    }
+
+    /// Makes sure that the schedule comes back to this host when its next deadline is due.
+    #[inline]
+    pub(crate) fn arrange_wake(&mut self, world: &mut World) {
+        if self.power != Power::Up {
+            return;
+        }
+        if let Some((when, _)) = self.host.next_deadline()
+            && when < self.wake
+        {
+            self.wake = when;
+            world.schedule.push(when, Event::wake(self.me));
+        }
+    }
+
+    /// The length of the message an event carries.
+    pub(crate) fn bytes_of(&self, event: &Event) -> u32 {
+        match &event.parcel {
+            Parcel::Greeting { magic, .. } => {
+                let host = self.host.id_of(HostIndex(event.source));
+                Message::BindRequest { magic: *magic, host }.encoded_len()
+            }
+            Parcel::Message(message) => message.encoded_len(),
+            Parcel::Start
+            | Parcel::Connect { .. }
+            | Parcel::Finish
+            | Parcel::Refused
+            | Parcel::Broken { .. }
+            | Parcel::Wake => 0,
+        }
+    }
+}
+
+const fn pack(caller: u32, end: EndRef) -> Call {
+    Call((caller as u64) << 32 | end.0 as u64)
+}
+
+const fn unpack(call: Call) -> (u32, EndRef) {
+    ((call.0 >> 32) as u32, EndRef(call.0 as u32))
+}
+
+/// Encodes a message and decodes it again, as two live hosts would.
+fn over_the_wire(message: &Message) -> Message {
+    let mut bytes = Vec::new();
+    message.encode(&mut bytes);
+    assert_eq!(bytes.len(), message.encoded_len() as usize, "the length a message tells is the length it has");
+    let decoded = Framer::new(Limits::default()).pull(&mut bytes.as_slice());
+    match decoded {
+        Ok(Some(decoded)) => decoded,
+        Ok(None) | Err(_) => panic!("{message:?} did not survive the wire: {decoded:?}"),
+    }
+}

@@ -1,0 +1,62 @@
+//! A message to many hosts, held as one: who it is for, and how far it has come.
+
+use crate::host_record::HostIndex;
+use crate::message::Message;
+use crate::turn::Identity;
+
+/// Whom a fan-out is for. The sender itself is never among them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Audience {
+    /// Every host of the zone that is ranked higher than the sender.
+    RankedAbove,
+    /// Every host of the zone.
+    Zone,
+}
+
+/// A message on its way to many, lowest rank first.
+///
+/// From the sender's own place upwards, so that the fan-outs of many hosts at once fall on different targets.
+#[derive(Clone, Debug)]
+pub struct FanOut {
+    message: Message,
+    /// The next target's position in the zone's order.
+    next: u32,
+    end: u32,
+}
+
+impl FanOut {
+    /// A fan-out that has not begun.
+    pub fn new(who: &Identity<'_>, audience: Audience, message: Message) -> FanOut {
+        let mine = who.directory.position(who.me) as u32;
+        let end = who.directory.zone_hosts(who.directory.zone(who.me)).len() as u32;
+        let next = match audience {
+            Audience::RankedAbove => mine + 1,
+            Audience::Zone => u32::from(mine == 0),
+        };
+        FanOut { message, next, end }
+    }
+
+    /// What is sent.
+    pub const fn message(&self) -> &Message {
+        &self.message
+    }
+
+    /// Whether nobody is left.
+    pub const fn is_done(&self) -> bool {
+        self.next >= self.end
+    }
+
+    /// Who is next.
+    pub fn next_host(&self, who: &Identity<'_>) -> HostIndex {
+        who.directory.zone_hosts(who.directory.zone(who.me))[self.next as usize]
+    }
+
+    /// Goes on to the next; whether nobody is left.
+    pub fn advance(&mut self, who: &Identity<'_>) -> bool {
+        self.next += 1;
+        if self.next as usize == who.directory.position(who.me) {
+            self.next += 1;
+        }
+        self.is_done()
+    }
+}

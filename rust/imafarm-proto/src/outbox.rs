@@ -1,0 +1,94 @@
+//! The few verbs by which a host acts on the world.
+
+use crate::host_record::HostIndex;
+use crate::host_resolver::EntryIndex;
+use crate::input::Call;
+use crate::message::Message;
+
+/// One act. The driver carries them out in order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verb {
+    /// Connect to a host; what comes of it is reported under this entry.
+    Open {
+        /// Where the binding stands in the host's cache.
+        entry: EntryIndex,
+        /// Whom to connect to.
+        to: HostIndex,
+    },
+    /// Answer a caller; from now on it is known by this entry.
+    Accept {
+        /// Who called.
+        call: Call,
+        /// Where the binding stands in the host's cache.
+        entry: EntryIndex,
+    },
+    /// Turn a caller away.
+    Refuse(Call),
+    /// Send a message on a connection.
+    Send(EntryIndex, Message),
+    /// Close a connection once all that was sent on it has gone. Its end is still reported.
+    Close(EntryIndex),
+    /// Drop a connection at once. Nothing more is reported of it, and the entry may be used again.
+    Abort(EntryIndex),
+    /// Tell whoever watches.
+    Notify(Notice),
+}
+
+/// What a host tells its observers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Notice {
+    /// It could not reach its data collector.
+    MasterUnreachable(HostIndex),
+    /// It began an election: it sent ELECT_MASTER to every host ranked higher.
+    ElectionStarted,
+    /// A higher-ranked host has taken its election over.
+    ElectionAcknowledged,
+    /// It declared itself the data collector.
+    MasterDeclared,
+    /// It was the data collector, and gave way to another.
+    MasterResigned(HostIndex),
+    /// It takes this host for its data collector from now on.
+    MasterAccepted(HostIndex),
+    /// It turned away a host that showed another farm's magic number, or that it does not know.
+    StrangerRefused,
+    /// The collector takes a member for lost: it was silent, and a ping went unanswered.
+    MemberLost(HostIndex),
+    /// It has stopped in good order and may be switched off.
+    Stopped,
+}
+
+/// What a host wants done, in order.
+#[derive(Clone, Debug, Default)]
+pub struct Outbox {
+    verbs: Vec<Verb>,
+}
+
+impl Outbox {
+    /// Adds an act.
+    #[inline]
+    pub fn push(&mut self, verb: Verb) {
+        self.verbs.push(verb);
+    }
+
+    /// Takes all acts out, in order; the room they took is kept.
+    pub fn drain(&mut self) -> impl Iterator<Item = Verb> + '_ {
+        self.verbs.drain(..)
+    }
+
+    /// Whether nothing is to be done.
+    #[inline]
+    pub const fn is_empty(&self) -> bool {
+        self.verbs.is_empty()
+    }
+
+    /// Sends a message on a connection.
+    #[inline]
+    pub fn send(&mut self, entry: EntryIndex, message: Message) {
+        self.push(Verb::Send(entry, message));
+    }
+
+    /// Tells whoever watches.
+    pub fn notify(&mut self, notice: Notice) {
+        self.push(Verb::Notify(notice));
+    }
+}

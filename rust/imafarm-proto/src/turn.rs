@@ -1,0 +1,48 @@
+//! One turn of a host: what it may look at, and where it writes what it wants, while it handles one input.
+
+use crate::dice::{Dice, Purpose};
+use crate::host_record::{HostIndex, Rank};
+use crate::host_resolver::Directory;
+use crate::message::MagicNumber;
+use crate::outbox::Outbox;
+use crate::settings::Settings;
+use crate::time::{Span, Time};
+
+/// What a host is born with: who it is, and what it shares with others.
+#[derive(Clone, Copy, Debug)]
+pub struct Identity<'a> {
+    /// This host.
+    pub me: HostIndex,
+    /// Its farm's number.
+    pub magic: MagicNumber,
+    /// Every host of the farm.
+    pub directory: &'a Directory,
+    /// This host's settings.
+    pub settings: &'a Settings,
+    /// The farm's dice.
+    pub dice: Dice,
+}
+
+/// One turn: an identity, the time, and the outbox.
+#[derive(Debug)]
+pub struct Turn<'a> {
+    /// Who acts.
+    pub who: Identity<'a>,
+    /// Now.
+    pub now: Time,
+    /// Where the acts go.
+    pub out: &'a mut Outbox,
+}
+
+impl Turn<'_> {
+    /// This host's rank.
+    #[inline]
+    pub fn rank(&self) -> Rank {
+        self.who.directory.rank(self.who.me)
+    }
+
+    /// A span drawn from `0..bound`, for this host, now.
+    pub fn draw(&self, bound: Span, purpose: Purpose) -> Span {
+        Span(self.who.dice.below(bound.0, purpose, self.who.me.0, 0, self.now.0))
+    }
+}

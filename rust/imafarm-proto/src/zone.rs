@@ -1,0 +1,246 @@
+//! The Zone Manager of one host: who the zone's data collector is, and what follows when that is in doubt.
+//!
+//! A host is always in one [`Role`]. The ways between them:
+//!
+//! ```text
+//! Down -> Joining -> Member            a collector is known, and this host does not outrank it
+//! Joining, Member -> Candidate         no collector, an unreachable one, or one that this host outranks
+//! Candidate -> Acknowledged            a higher-ranked host takes over
+//! Candidate -> Master                  nobody ranked higher answers
+//! Candidate, Acknowledged -> Member    somebody declared itself
+//! Acknowledged -> Candidate            nobody declared itself in time
+//! Master -> Member                     another collector has the better claim
+//! Master -> HandingOver -> Down        a graceful stop
+//! ```
+
+mod collector;
+mod election;
+mod hand_over;
+mod joining;
+mod member;
+
+use crate::bindings::Bindings;
+use crate::host_record::HostIndex;
+use crate::host_resolver::EntryIndex;
+use crate::message::Message;
+use crate::time::Time;
+use crate::turn::Turn;
+
+use collector::Collector;
+use hand_over::HandOver;
+use joining::Joining;
+use member::Member;
+
+/// The Zone Manager's state.
+#[derive(Debug, Default)]
+pub struct Zone {
+    role: Role,
+    /// How many elections this host has begun; the number is on its ELECT_MASTERs.
+    round: u32,
+    /// How often in a row an election ended without a collector.
+    retries: u32,
+    counts: ElectionCounts,
+}
+
+/// What a host is to its zone.
+#[derive(Debug, Default)]
+enum Role {
+    /// The service does not run.
+    #[default]
+    Down,
+    /// It looks for the collector.
+    Joining(Joining),
+    /// It has sent ELECT_MASTER and has no answer yet.
+    Candidate {
+        /// When it takes the silence for consent.
+        until: Time,
+    },
+    /// Somebody ranked higher has taken over.
+    Acknowledged {
+        /// When it loses patience.
+        until: Time,
+    },
+    /// It has a collector.
+    Member(Member),
+    /// It is the collector.
+    Master(Box<Collector>),
+    /// It was the collector, and looks for somebody to elect another before it goes.
+    HandingOver(HandOver),
+}
+
+/// What a host is to its zone, for observers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// The service does not run.
+    Down,
+    /// It looks for the collector.
+    Joining,
+    /// It has sent ELECT_MASTER and has no answer yet.
+    Candidate,
+    /// It waits for a DECLARE_MASTER.
+    Acknowledged,
+    /// It has a collector.
+    Member,
+    /// It is the collector.
+    Master,
+    /// It is going down and hands its role over.
+    Stopping,
+}
+
+impl Standing {
+    /// One lower-case word.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Standing::Down => "down",
+            Standing::Joining => "joining",
+            Standing::Candidate => "candidate",
+            Standing::Acknowledged => "acknowledged",
+            Standing::Member => "member",
+            Standing::Master => "master",
+            Standing::Stopping => "stopping",
+        }
+    }
+}
+
+/// Elections as the product's counters `ZoneElections` and `ZoneElectionsWon` see them, for one host.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ElectionCounts {
+    /// Elections this host took part in as a candidate.
+    pub started: u64,
+    /// Elections after which it declared itself.
+    pub won: u64,
+}
+
+impl Zone {
+    /// What the host is to its zone.
+    pub const fn standing(&self) -> Standing {
+        match self.role {
+            Role::Down => Standing::Down,
+            Role::Joining(_) => Standing::Joining,
+            Role::Candidate { .. } => Standing::Candidate,
+            Role::Acknowledged { .. } => Standing::Acknowledged,
+            Role::Member(_) => Standing::Member,
+            Role::Master(_) => Standing::Master,
+            Role::HandingOver(_) => Standing::Stopping,
+        }
+    }
+
+    /// Elections so far.
+    pub const fn counts(&self) -> ElectionCounts {
+        self.counts
+    }
+
+    /// The collector that the host `me` takes for its zone's.
+    pub const fn master(&self, me: HostIndex) -> Option<HostIndex> {
+        match &self.role {
+            Role::Member(member) => Some(member.collector),
+            Role::Master(_) => Some(me),
+            Role::Down
+            | Role::Joining(_)
+            | Role::Candidate { .. }
+            | Role::Acknowledged { .. }
+            | Role::HandingOver(_) => None,
+        }
+    }
+
+    /// When this room next has something to do by itself, and why.
+    #[inline]
+    pub fn next_deadline(&self) -> Option<(Time, &'static str)> {
+        match &self.role {
+            Role::Down => None,
+            Role::Joining(joining) => Some((joining.until, "no host has said who the collector is")),
+            Role::Candidate { until } => Some((*until, "no ELECT_MASTER_ACK")),
+            Role::Acknowledged { until } => Some((*until, "no DECLARE_MASTER")),
+            Role::Member(member) => Some(member.next_deadline()),
+            Role::Master(collector) => collector.next_deadline(),
+            Role::HandingOver(hand_over) => Some((hand_over.until, "nobody has taken the election over")),
+        }
+    }
+
+    /// The deadline has come.
+    pub fn on_deadline(&mut self, turn: &mut Turn<'_>, bindings: &mut Bindings) {
+        match &mut self.role {
+            Role::Down => {}
+            Role::Joining(joining) if joining.until <= turn.now => self.ask_next(turn, bindings),
+            Role::Candidate { until } if *until <= turn.now => self.become_master(turn, bindings),
+            Role::Acknowledged { until } if *until <= turn.now => {
+                self.retries += 1;
+                self.become_candidate(turn, bindings);
+            }
+            Role::Member(_) => self.mind_collector(turn, bindings),
+            Role::Master(collector) => collector.mind_members(turn, bindings),
+            Role::HandingOver(hand_over) if hand_over.until <= turn.now => self.hand_over_next(turn, bindings),
+            Role::Joining(_) | Role::Candidate { .. } | Role::Acknowledged { .. } | Role::HandingOver(_) => {}
+        }
+    }
+
+    /// A message from `from`, on the binding `on`.
+    #[inline]
+    pub fn on_message(
+        &mut self,
+        turn: &mut Turn<'_>,
+        bindings: &mut Bindings,
+        on: EntryIndex,
+        from: HostIndex,
+        message: Message,
+    ) {
+        match message {
+            Message::ElectMaster { round } => self.on_elect_master(turn, bindings, on, from, round),
+            Message::ElectMasterAck { round } => self.on_elect_master_ack(turn, bindings, from, round),
+            Message::DeclareMaster { master, reign_ms } => {
+                if let Some(master) = turn.who.directory.by_id(master) {
+                    self.on_declare_master(turn, bindings, from, master, reign_ms);
+                }
+            }
+            Message::QueryMaster => {
+                let master = self.master(turn.who.me).map(|host| turn.who.directory.id(host));
+                bindings.reply(turn, on, from, Message::MasterIs { master });
+            }
+            Message::MasterIs { master } => {
+                let master = master.and_then(|id| turn.who.directory.by_id(id));
+                self.on_master_is(turn, bindings, from, master);
+            }
+            Message::Heartbeat => {
+                let collector = self.on_heartbeat(turn, from);
+                bindings.reply(turn, on, from, Message::HeartbeatAck { collector });
+            }
+            Message::HeartbeatAck { collector } => self.on_heartbeat_ack(turn, bindings, from, collector),
+            Message::ImaPing => {
+                let member = self.master(turn.who.me) == Some(from);
+                bindings.reply(turn, on, from, Message::ImaPingAck { member });
+            }
+            Message::ImaPingAck { member } => self.on_ping_ack(turn, bindings, from, member),
+            Message::BindRequest { .. } | Message::BindResponse { .. } | Message::BindCommit => {
+                unreachable!("bind packets end in the bindings")
+            }
+        }
+    }
+
+    /// A host cannot be contacted.
+    pub fn on_unreachable(&mut self, turn: &mut Turn<'_>, bindings: &mut Bindings, host: HostIndex) {
+        match &mut self.role {
+            Role::Joining(joining) => {
+                if joining.is_out(host, turn) {
+                    self.ask_next(turn, bindings);
+                }
+            }
+            Role::Member(member) if member.collector == host => self.collector_unreachable(turn, bindings),
+            Role::Master(collector) => collector.unreachable(turn, host),
+            Role::HandingOver(hand_over) if hand_over.asked == host => self.hand_over_next(turn, bindings),
+            Role::Down
+            | Role::Candidate { .. }
+            | Role::Acknowledged { .. }
+            | Role::Member(_)
+            | Role::HandingOver(_) => {}
+        }
+    }
+
+    /// An active binding to a host broke. Only the one to the collector matters: is it still there?
+    pub fn on_broken(&mut self, turn: &mut Turn<'_>, bindings: &mut Bindings, host: HostIndex) {
+        if let Role::Member(member) = &mut self.role
+            && member.collector == host
+        {
+            member.send_heartbeat(turn, bindings);
+        }
+    }
+}

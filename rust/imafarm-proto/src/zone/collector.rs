@@ -1,0 +1,156 @@
+//! The data collector and its members: whoever is silent is pinged (IMA Information, "How does the ZDC keep track").
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+use crate::bindings::Bindings;
+use crate::host_record::HostIndex;
+use crate::message::Message;
+use crate::outbox::Notice;
+use crate::time::{Span, Time};
+use crate::turn::Turn;
+
+use super::{Role, Zone, election};
+
+/// What a collector keeps of its zone.
+#[derive(Debug)]
+pub(super) struct Collector {
+    since: Time,
+    /// By position in the zone's order.
+    members: Vec<Watched>,
+    /// When to look at a member again, soonest first: one entry for each member that is not lost. A member that was
+    /// heard meanwhile is looked at again later, so hearing one costs nothing here.
+    looks: BinaryHeap<Reverse<(Time, u32)>>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Watched {
+    heard_at: Time,
+    standing: Presence,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Presence {
+    Heard,
+    Pinged,
+    Lost,
+}
+
+impl Collector {
+    /// A collector from now on. It takes every other host of its zone for a member until it knows better.
+    pub(super) fn new(turn: &Turn<'_>) -> Collector {
+        let directory = turn.who.directory;
+        let hosts = directory.zone_hosts(directory.zone(turn.who.me)).len();
+        let me = directory.position(turn.who.me);
+        let first_look = turn.now + patience(turn);
+        Collector {
+            since: turn.now,
+            members: vec![Watched { heard_at: turn.now, standing: Presence::Heard }; hosts],
+            looks: (0..hosts).filter(|&p| p != me).map(|p| Reverse((first_look, p as u32))).collect(),
+        }
+    }
+
+    pub(super) fn next_deadline(&self) -> Option<(Time, &'static str)> {
+        self.looks.peek().map(|Reverse((when, _))| (*when, "is a member silent"))
+    }
+
+    /// What the collector says of itself.
+    pub(super) fn declaration(&self, turn: &Turn<'_>) -> Message {
+        let master = turn.who.directory.id(turn.who.me);
+        Message::DeclareMaster { master, reign_ms: election::reign_ms(self.since, turn.now) }
+    }
+
+    /// Two collectors have met (IMA Information, last answer): the one that reigns longer stays, unless it is less
+    /// preferred or of a lower version. Equal reigns are settled by rank.
+    pub(super) fn yields_to(&self, turn: &Turn<'_>, other: HostIndex, their_reign: Span) -> bool {
+        let (mine, theirs) = (turn.rank(), turn.who.directory.rank(other));
+        if theirs.unseats(mine) || mine.unseats(theirs) {
+            return theirs.unseats(mine);
+        }
+        let my_reign = Span::from_millis(election::reign_ms(self.since, turn.now).into());
+        (their_reign, theirs) > (my_reign, mine)
+    }
+
+    /// A member was heard.
+    #[inline]
+    pub(super) fn heard(&mut self, position: usize, now: Time, look: Span) {
+        let member = &mut self.members[position];
+        member.heard_at = now;
+        if member.standing == Presence::Lost {
+            self.looks.push(Reverse((now + look, position as u32)));
+        }
+        self.members[position].standing = Presence::Heard;
+    }
+
+    /// Looks at every member whose time has come: pings the silent, and gives up those that a ping did not wake.
+    pub(super) fn mind_members(&mut self, turn: &mut Turn<'_>, bindings: &mut Bindings) {
+        let directory = turn.who.directory;
+        let order = directory.zone_hosts(directory.zone(turn.who.me));
+        while let Some(&Reverse((when, position))) = self.looks.peek()
+            && when <= turn.now
+        {
+            self.looks.pop();
+            let host = order[position as usize];
+            let member = &mut self.members[position as usize];
+            match member.standing {
+                Presence::Heard if member.heard_at + patience(turn) > turn.now => {
+                    self.looks.push(Reverse((member.heard_at + patience(turn), position)));
+                }
+                Presence::Heard => {
+                    member.standing = Presence::Pinged;
+                    self.looks.push(Reverse((turn.now + turn.who.settings.keep_alive_timeout, position)));
+                    bindings.send(turn, host, Message::ImaPing);
+                }
+                Presence::Pinged => {
+                    member.standing = Presence::Lost;
+                    turn.out.notify(Notice::MemberLost(host));
+                }
+                Presence::Lost => {}
+            }
+        }
+    }
+
+    /// A member cannot be contacted. If it was pinged, that is the answer.
+    pub(super) fn unreachable(&mut self, turn: &mut Turn<'_>, host: HostIndex) {
+        let directory = turn.who.directory;
+        if directory.zone(host) != directory.zone(turn.who.me) {
+            return;
+        }
+        let member = &mut self.members[directory.position(host)];
+        if member.standing == Presence::Pinged {
+            member.standing = Presence::Lost;
+            turn.out.notify(Notice::MemberLost(host));
+        }
+    }
+}
+
+/// How long a member may be silent. Our guess: as long as its heartbeats are apart, and as long again as an answer may
+/// take; at the bare interval, half of all heartbeats would cross a ping on the way.
+fn patience(turn: &Turn<'_>) -> Span {
+    turn.who.settings.keep_alive_interval + turn.who.settings.keep_alive_timeout
+}
+
+impl Zone {
+    /// A member reports.
+    pub(super) fn on_heartbeat(&mut self, turn: &Turn<'_>, from: HostIndex) -> bool {
+        let Role::Master(collector) = &mut self.role else { return false };
+        let directory = turn.who.directory;
+        if directory.zone(from) != directory.zone(turn.who.me) {
+            return false;
+        }
+        collector.heard(directory.position(from), turn.now, patience(turn));
+        true
+    }
+
+    /// A pinged host is there. If it does not take us for its collector, it is told directly (IMA Information, "false
+    /// winner").
+    pub(super) fn on_ping_ack(&mut self, turn: &mut Turn<'_>, bindings: &mut Bindings, from: HostIndex, member: bool) {
+        if self.on_heartbeat(turn, from)
+            && !member
+            && let Role::Master(collector) = &self.role
+        {
+            let declaration = collector.declaration(turn);
+            bindings.send(turn, from, declaration);
+        }
+    }
+}
