@@ -261,9 +261,7 @@ impl Chronicle {
             .iter()
             .next()
             .filter(|&(&master, &votes)| {
-                votes == opinions.running
-                    && self.running[master as usize]
-                    && self.opinion[master as usize] == master
+                votes == opinions.running && self.running[master as usize] && self.opinion[master as usize] == master
             })
             .map(|(&master, _)| master);
         if agreed == opinions.agreed {

@@ -30,7 +30,8 @@ impl Chain {
     /// One more link: something happened at `time`, described by two words.
     #[inline]
     pub const fn add(&mut self, time: Time, what: u64, detail: u64) {
-        self.0 = mix(self.0 ^ time.0 ^ LEFT, what.rotate_left(32) ^ detail ^ RIGHT).wrapping_add(self.0.rotate_left(23));
+        self.0 =
+            mix(self.0 ^ time.0 ^ LEFT, what.rotate_left(32) ^ detail ^ RIGHT).wrapping_add(self.0.rotate_left(23));
     }
 
     /// One more link: a message arrived.

@@ -402,7 +402,10 @@ impl Farm {
         let totals = self.totals(None);
         let BindingCounts { opened, evicted, closed, .. } = totals.bindings;
         if opened != evicted + closed + totals.active {
-            broken.push(format!("bindings: opened {opened}, evicted {evicted}, closed {closed}, active {}", totals.active));
+            broken.push(format!(
+                "bindings: opened {opened}, evicted {evicted}, closed {closed}, active {}",
+                totals.active
+            ));
         }
         broken
     }
@@ -428,9 +431,5 @@ impl Farm {
 }
 
 fn totals_of(host: &Host) -> Totals {
-    Totals {
-        bindings: host.binding_counts(),
-        active: host.active_bindings().into(),
-        elections: host.election_counts(),
-    }
+    Totals { bindings: host.binding_counts(), active: host.active_bindings().into(), elections: host.election_counts() }
 }

@@ -350,9 +350,7 @@ impl Network {
 
     fn is_cut(&self, source: u32, target: u32) -> bool {
         let (source, target) = (source as usize, target as usize);
-        self.cuts.iter().any(|cut| {
-            cut.from[source] && cut.to[target] || cut.both && cut.from[target] && cut.to[source]
-        })
+        self.cuts.iter().any(|cut| cut.from[source] && cut.to[target] || cut.both && cut.from[target] && cut.to[source])
     }
 }
 

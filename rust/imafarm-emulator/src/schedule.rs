@@ -71,11 +71,9 @@ impl Event {
         let class = match self.parcel {
             Parcel::Start => 0,
             Parcel::Connect { .. } => 1,
-            Parcel::Greeting { .. }
-            | Parcel::Message(_)
-            | Parcel::Finish
-            | Parcel::Refused
-            | Parcel::Broken { .. } => 2,
+            Parcel::Greeting { .. } | Parcel::Message(_) | Parcel::Finish | Parcel::Refused | Parcel::Broken { .. } => {
+                2
+            }
             Parcel::Wake => 3,
         };
         (self.offset, class, self.to.0, self.source)

@@ -187,9 +187,10 @@ impl Seat {
         let (kind, bytes) = (message.kind(), message.encoded_len());
         world.ledger.tally_mut(world.network.zone(self.me), world.network.zone(peer), kind).sent.add(bytes);
         let message = if world.wire { over_the_wire(&message) } else { message };
-        let parcel = match message {
-            Message::BindRequest { magic, .. } => Parcel::Greeting { end: name, magic },
-            other => Parcel::Message(other),
+        let parcel = if let Message::BindRequest { magic, .. } = message {
+            Parcel::Greeting { end: name, magic }
+        } else {
+            Parcel::Message(message)
         };
         if !world.post_in_order(now, self.me, peer, to, parcel, bytes, Some(end)) {
             world.settle_message(self.me, peer, kind, bytes, false);
@@ -252,8 +253,7 @@ impl Seat {
         if give_up == Span::ZERO {
             world.post(now, self.me, event.source, EndRef::NONE, broken);
         } else {
-            let event =
-                Event { offset: 0, target: event.source, to: EndRef::NONE, source: self.me, parcel: broken };
+            let event = Event { offset: 0, target: event.source, to: EndRef::NONE, source: self.me, parcel: broken };
             world.schedule.push(now + give_up, event);
         }
     }
@@ -324,15 +324,7 @@ impl Seat {
     }
 
     #[inline]
-    fn deliver(
-        &mut self,
-        world: &mut World,
-        out: &mut Outbox,
-        now: Time,
-        to: EndRef,
-        source: u32,
-        message: Message,
-    ) {
+    fn deliver(&mut self, world: &mut World, out: &mut Outbox, now: Time, to: EndRef, source: u32, message: Message) {
         let (kind, bytes) = (message.kind(), message.encoded_len());
         world.settle_message(source, self.me, kind, bytes, true);
         self.chain.add_message(now, source, &message);

@@ -2,6 +2,7 @@
 
 mod columns;
 mod connection_cache;
+mod framer;
 mod host_record;
 mod host_resolver;
 mod rank;
@@ -22,4 +23,6 @@ mod _imafarm {
     use crate::rank::{Rank, rank_columns, rank_hosts};
     #[pymodule_export]
     use crate::settings::{check_setting, settings};
+    #[pymodule_export]
+    use crate::framer::{FrameError, PyFramer};
 }
