@@ -68,8 +68,9 @@ impl<'py> FromPyObject<'_, 'py> for Column<'py> {
     fn extract(source: Borrowed<'_, 'py, PyAny>) -> PyResult<Column<'py>> {
         if !source.is_instance_of::<PyList>()
             && let Ok(buffer) = PyUntypedBuffer::get(&source)
+            && let Some(numbers) = buffered(source.py(), &buffer)
         {
-            return Ok(Column { numbers: buffered(source.py(), &buffer)?, source: source.to_owned() });
+            return Ok(Column { numbers: numbers?, source: source.to_owned() });
         }
         let list = listed(source)?;
         let numbers = list.iter().map(|item| Ok(item.extract::<Whole>()?.number())).collect::<PyResult<_>>()?;
@@ -173,24 +174,22 @@ fn listed<'py>(source: Borrowed<'_, 'py, PyAny>) -> PyResult<Bound<'py, PyList>>
     }
 }
 
-fn buffered(py: Python<'_>, buffer: &PyUntypedBuffer) -> PyResult<Vec<u64>> {
-    if buffer.dimensions() != 1 {
-        return Err(PyTypeError::new_err(format!("a buffer of 1 dimension is wanted, not {}", buffer.dimensions())));
+/// The numbers in a buffer of native integers; any other buffer is left to be iterated over.
+fn buffered(py: Python<'_>, buffer: &PyUntypedBuffer) -> Option<PyResult<Vec<u64>>> {
+    let swapped = matches!(buffer.format().to_bytes(), [b'>' | b'!', ..]);
+    if swapped || buffer.dimensions() != 1 {
+        return None;
     }
     if let Ok(exact) = buffer.as_typed::<u64>() {
-        return exact.to_vec(py);
+        return Some(exact.to_vec(py));
     }
-    let widened = widened::<i64>(py, buffer)
+    widened::<i64>(py, buffer)
         .or_else(|| widened::<u32>(py, buffer))
         .or_else(|| widened::<i32>(py, buffer))
         .or_else(|| widened::<u16>(py, buffer))
         .or_else(|| widened::<i16>(py, buffer))
         .or_else(|| widened::<u8>(py, buffer))
-        .or_else(|| widened::<i8>(py, buffer));
-    widened.unwrap_or_else(|| {
-        let format = buffer.format().to_string_lossy();
-        Err(PyTypeError::new_err(format!("a buffer of native integers is wanted, not of format {format:?}")))
-    })
+        .or_else(|| widened::<i8>(py, buffer))
 }
 
 /// The buffer's elements, if they are of type `T`.

@@ -116,12 +116,13 @@ impl ConnectionCache {
     ///
     /// Returns an array of type code 'q', with what each use came to.
     #[pyo3(signature = (peers: "Buffer | Iterable[int]") -> "array.array[int]")]
-    fn use_many<'py>(&mut self, py: Python<'py>, peers: Column<'py>) -> PyResult<Bound<'py, PyAny>> {
+    fn use_many<'py>(slf: &Bound<'py, Self>, peers: Column<'py>) -> PyResult<Bound<'py, PyAny>> {
         if let Some(position) = peers.numbers.iter().position(|&peer| peer > PEER_MAX) {
             peers.within("peers", position, 0, PEER_MAX)?;
         }
-        let outcomes: Vec<i64> = peers.numbers.iter().map(|&peer| self.reach_active(peer as u32)).collect();
-        array_of_i64(py, &outcomes)
+        let this = &mut *slf.try_borrow_mut()?;
+        let outcomes: Vec<i64> = peers.numbers.iter().map(|&peer| this.reach_active(peer as u32)).collect();
+        array_of_i64(slf.py(), &outcomes)
     }
 
     /// As use, but a new binding stays in progress, where it cannot be torn down, until it is completed or closed.

@@ -6,6 +6,7 @@ use imafarm_proto::host_record::{HostId, HostIndex, ZoneIndex};
 use imafarm_proto::host_resolver::{Directory, HostBindings};
 use pyo3::exceptions::{PyIndexError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
+use pyo3::types::PyList;
 
 use crate::columns::{Column, Names, Whole, array_of_u32, array_of_u64, unknown};
 use crate::host_record::HostRecord;
@@ -126,14 +127,15 @@ impl HostResolver {
 
     /// The hosts with these names.
     #[pyo3(signature = (names: "Iterable[str]", *, default: "int | None" = None) -> "array.array[int]")]
-    fn by_names<'py>(&self, py: Python<'py>, names: Names<'py>, default: Option<u32>) -> PyResult<Bound<'py, PyAny>> {
+    fn by_names<'py>(slf: &Bound<'py, Self>, names: Names<'py>, default: Option<u32>) -> PyResult<Bound<'py, PyAny>> {
+        let this = slf.try_borrow()?;
         let mut found = Vec::with_capacity(names.len());
-        names.in_parts(|part| self.directory.by_names(part, &mut found))?;
+        names.in_parts(|part| this.directory.by_names(part, &mut found))?;
         let mut hosts = Vec::with_capacity(found.len());
         for host in found {
             hosts.push(host.map(|host| host.0).or(default).ok_or_else(|| names.unknown(hosts.len()))?);
         }
-        array_of_u32(py, &hosts)
+        array_of_u32(slf.py(), &hosts)
     }
 
     /// The host with this id. Raises KeyError.
@@ -144,9 +146,10 @@ impl HostResolver {
 
     /// The hosts with these ids.
     #[pyo3(signature = (host_ids: "Buffer | Iterable[int]", *, default: "int | None" = None) -> "array.array[int]")]
-    fn by_ids<'py>(&self, py: Python<'py>, host_ids: Column<'py>, default: Option<u32>) -> PyResult<Bound<'py, PyAny>> {
-        let find = |id| HostId::new(id).and_then(|id| self.directory.by_id(id)).map(|host| host.0);
-        array_of_u32(py, &host_ids.translate("id", default, find)?)
+    fn by_ids<'py>(slf: &Bound<'py, Self>, host_ids: Column<'py>, default: Option<u32>) -> PyResult<Bound<'py, PyAny>> {
+        let this = slf.try_borrow()?;
+        let find = |id| HostId::new(id).and_then(|id| this.directory.by_id(id)).map(|host| host.0);
+        array_of_u32(slf.py(), &host_ids.translate("id", default, find)?)
     }
 
     /// The name of a host. Raises IndexError.
@@ -156,8 +159,9 @@ impl HostResolver {
 
     /// The names of these hosts.
     #[pyo3(signature = (hosts: "Buffer | Iterable[int]") -> "list[str]")]
-    fn names_of(&self, hosts: Column<'_>) -> PyResult<Vec<&str>> {
-        self.each(&hosts, |host| &*self.directory.record(host).name)
+    fn names_of<'py>(slf: &Bound<'py, Self>, hosts: Column<'py>) -> PyResult<Bound<'py, PyList>> {
+        let this = slf.try_borrow()?;
+        PyList::new(slf.py(), this.each(&hosts, |host| &*this.directory.record(host).name)?)
     }
 
     /// The id of a host. Raises IndexError.
@@ -167,8 +171,9 @@ impl HostResolver {
 
     /// The ids of these hosts.
     #[pyo3(signature = (hosts: "Buffer | Iterable[int]") -> "array.array[int]")]
-    fn ids_of<'py>(&self, py: Python<'py>, hosts: Column<'py>) -> PyResult<Bound<'py, PyAny>> {
-        array_of_u64(py, &self.each(&hosts, |host| self.directory.id(host).get())?)
+    fn ids_of<'py>(slf: &Bound<'py, Self>, hosts: Column<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let this = slf.try_borrow()?;
+        array_of_u64(slf.py(), &this.each(&hosts, |host| this.directory.id(host).get())?)
     }
 
     /// The zone a host is in. Raises IndexError.
@@ -178,8 +183,9 @@ impl HostResolver {
 
     /// The zones these hosts are in.
     #[pyo3(signature = (hosts: "Buffer | Iterable[int]") -> "array.array[int]")]
-    fn zones_of<'py>(&self, py: Python<'py>, hosts: Column<'py>) -> PyResult<Bound<'py, PyAny>> {
-        array_of_u32(py, &self.each(&hosts, |host| self.directory.zone(host).0)?)
+    fn zones_of<'py>(slf: &Bound<'py, Self>, hosts: Column<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let this = slf.try_borrow()?;
+        array_of_u32(slf.py(), &this.each(&hosts, |host| this.directory.zone(host).0)?)
     }
 
     /// Moves a host to the zone of this name, which is made if there is none. Zones keep their index, empty ones too.
@@ -225,10 +231,11 @@ impl HostResolver {
 
     /// As bind, for each of these hosts. When one is unknown, none is bound.
     #[pyo3(signature = (hosts: "Buffer | Iterable[int]") -> "array.array[int]")]
-    fn bind_many<'py>(&mut self, py: Python<'py>, hosts: Column<'py>) -> PyResult<Bound<'py, PyAny>> {
-        let hosts = self.each(&hosts, |host| host)?;
-        let bindings: Vec<u64> = hosts.into_iter().map(|host| self.bindings.bind(host).get()).collect();
-        array_of_u64(py, &bindings)
+    fn bind_many<'py>(slf: &Bound<'py, Self>, hosts: Column<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let this = &mut *slf.try_borrow_mut()?;
+        let hosts = this.each(&hosts, |host| host)?;
+        let bindings: Vec<u64> = hosts.into_iter().map(|host| this.bindings.bind(host).get()).collect();
+        array_of_u64(slf.py(), &bindings)
     }
 
     /// Ends the binding with this handle; returns the host at its other end. Raises KeyError.
@@ -252,13 +259,13 @@ impl HostResolver {
     /// The hosts at the other ends of the bindings with these handles.
     #[pyo3(signature = (bindings: "Buffer | Iterable[int]", *, default: "int | None" = None) -> "array.array[int]")]
     fn hosts_of<'py>(
-        &self,
-        py: Python<'py>,
+        slf: &Bound<'py, Self>,
         bindings: Column<'py>,
         default: Option<u32>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let find = |binding| self.bindings.host_of(binding).map(|host| host.0);
-        array_of_u32(py, &bindings.translate("binding", default, find)?)
+        let this = slf.try_borrow()?;
+        let find = |binding| this.bindings.host_of(binding).map(|host| host.0);
+        array_of_u32(slf.py(), &bindings.translate("binding", default, find)?)
     }
 
     /// The handle of the binding to a host. Raises IndexError, or KeyError for a host without a binding.
@@ -270,17 +277,17 @@ impl HostResolver {
     /// The handles of the bindings to these hosts.
     #[pyo3(signature = (hosts: "Buffer | Iterable[int]", *, default: "int | None" = None) -> "array.array[int]")]
     fn bindings_of<'py>(
-        &self,
-        py: Python<'py>,
+        slf: &Bound<'py, Self>,
         hosts: Column<'py>,
         default: Option<u64>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let known = self.directory.len();
+        let this = slf.try_borrow()?;
+        let known = this.directory.len();
         let find = |host| {
-            let binding = self.bindings.binding_of(HostIndex(index(host, known)?))?;
+            let binding = this.bindings.binding_of(HostIndex(index(host, known)?))?;
             Some(binding.get())
         };
-        array_of_u64(py, &hosts.translate("binding and the index", default, find)?)
+        array_of_u64(slf.py(), &hosts.translate("binding and the index", default, find)?)
     }
 }
 
