@@ -8,17 +8,6 @@ from typing import Any, Final, SupportsIndex, final
 
 from typing_extensions import Buffer
 
-__all__ = [
-    "ConnectionCache",
-    "HostRecord",
-    "HostResolver",
-    "Rank",
-    "check_setting",
-    "rank_columns",
-    "rank_hosts",
-    "settings",
-]
-
 @final
 class ConnectionCache:
     """
@@ -99,6 +88,105 @@ class ConnectionCache:
         peers: a buffer of integers (`array.array`, NumPy), a list or an iterable
 
         Returns an array of type code 'q', with what each use came to.
+        """
+
+@final
+class Framer:
+    """
+    Messages out of a stream of bytes, whatever the cuts in which they arrive, and into one.
+
+    A message is a tuple: its kind as IMA Information writes it, then its fields. ``docs/wire.md`` lists both.
+
+        >>> from imafarm import Framer
+        >>> frame = Framer.encode("DECLARE_MASTER", 8022, 60_000)
+        >>> framer = Framer()
+        >>> framer.feed(frame[:9])
+        []
+        >>> framer.feed(frame[9:])
+        [('DECLARE_MASTER', 8022, 60000)]
+
+    One framer reads one direction of one stream. It holds no more than one frame that is not whole, and grows only with
+    bytes that arrived. Encoding needs no framer: ``encode``, ``encode_many`` and ``encoded_len`` are static.
+    """
+    def __new__(cls, /, *, max_body_bytes: SupportsIndex = ...) -> Framer:
+        """
+        A framer at the beginning of a stream.
+
+        Args:
+            max_body_bytes: the longest body taken, 64 to 16,777,216 bytes. The default is 65,536: CTX114843 lets changes
+                of less than 64 KB travel from host to host.
+
+        Raises:
+            ValueError: ``max_body_bytes`` is out of range.
+        """
+    def __repr__(self, /) -> str: ...
+    @staticmethod
+    def encode(kind: str, /, *fields: int | None) -> bytes:
+        """
+        The frame of one message.
+
+            >>> Framer.encode("ELECT_MASTER", 1).hex(" ", -4)
+            '494d4146 01100000 00000002 0e15de7c 9101'
+
+        Raises:
+            ValueError: no message has this kind, or a field is out of range.
+            TypeError: there are too many or too few fields, or one is of another type.
+        """
+    @staticmethod
+    def encode_many(messages: Iterable[tuple[Any, ...]], /) -> bytes:
+        """
+        The frames of many messages, one after the other. ``framer.feed(Framer.encode_many(m)) == m``.
+
+        Args:
+            messages: tuples of a kind and its fields.
+
+        Raises:
+            ValueError, TypeError: as ``encode``; the message is named by its position, counted from 0.
+        """
+    @staticmethod
+    def encoded_len(kind: str, /, *fields: int | None) -> int:
+        """
+        The length in bytes of the frame of a message, header included, without encoding it.
+
+        Raises:
+            ValueError, TypeError: as ``encode``.
+        """
+    def feed(self, data: Buffer, /) -> list[tuple[Any, ...]]:
+        """
+        The messages that ``data`` completes, in order; bytes of a frame that is not whole are kept.
+
+        Args:
+            data: the bytes that arrived, cut anywhere. ``bytes`` are read where they lie, other buffers are copied.
+
+        Raises:
+            FrameError: these bytes, or earlier ones, are no frames. It carries the messages that came before.
+        """
+    def finish(self, /) -> None:
+        """
+        The stream has ended.
+
+        Raises:
+            FrameError: it ended within a frame, or had failed before.
+        """
+    @property
+    def kept_bytes(self, /) -> int:
+        """
+        The bytes kept of a frame of which the rest has not arrived.
+        """
+    @staticmethod
+    def kinds() -> dict[str, tuple[int, tuple[str, ...]]]:
+        """
+        Every kind: its number on the wire and the names of its fields, by its name.
+        """
+    @property
+    def max_body_bytes(self, /) -> int:
+        """
+        The longest body taken, in bytes.
+        """
+    @property
+    def offset(self, /) -> int:
+        """
+        The bytes of whole frames read so far: where in the stream the next frame begins.
         """
 
 @final
@@ -416,3 +504,30 @@ def settings() -> list[dict[str, Any]]:
 
     The names are the registry's own where it has one. Where name and default are ours, source is "our guess".
     """
+
+__all__ = [
+    "ConnectionCache",
+    "FrameError",
+    "Framer",
+    "HostRecord",
+    "HostResolver",
+    "Rank",
+    "check_setting",
+    "rank_columns",
+    "rank_hosts",
+    "settings",
+]
+
+class FrameError(ValueError):
+    """
+    The bytes are no frames. The framer that met them reads no more; the binding they came from has to close.
+
+    Attributes:
+        offset (int): the byte of the stream at which the trouble begins, counted from 0.
+        part (str): the part of the frame that is wrong: magic, version, kind, reserved, length, checksum, body or end.
+        messages (list[tuple[Any, ...]]): the messages that came whole before it, in the call that met it.
+    """
+
+    offset: int
+    part: str
+    messages: list[tuple[Any, ...]]

@@ -7,10 +7,12 @@ a string, which arrives here in quotes and without its import: both are put righ
 import ast
 import builtins
 import difflib
+import importlib
 import re
 import subprocess
 import sys
 from pathlib import Path
+from textwrap import indent
 
 TREE = Path(__file__).parents[2]
 STUB = TREE / "python/imafarm/_imafarm.pyi"
@@ -44,6 +46,20 @@ def generated() -> str:
     return (out / "imafarm/_imafarm.pyi").read_text(encoding="utf-8")
 
 
+def exceptions() -> str:
+    """`__all__` and the exceptions that `create_exception!` makes, which pyo3 does not look into: it marks the stub as
+    incomplete and leaves both out. Their attributes are those that their documentation lists, as `name (type): ..`.
+    """
+    library = importlib.import_module("imafarm._imafarm")
+    text = f"__all__ = {sorted(library.__all__)}\n"
+    for name, made in vars(library).items():
+        if isinstance(made, type) and issubclass(made, Exception):
+            doc = made.__doc__ or ""
+            text += f'class {name}({made.__mro__[1].__name__}):\n    """\n{indent(doc, "    ")}\n    """\n'
+            text += "".join(f"    {key}: {kind}\n" for key, kind in re.findall(r"^ +(\w+) \((.+)\):", doc, re.M))
+    return text
+
+
 def unbound(stub: str) -> set[str]:
     """The names that a stub uses and nobody gives it."""
     used: set[str] = set()
@@ -59,8 +75,9 @@ def unbound(stub: str) -> set[str]:
 
 
 def finished(stub: str) -> str:
-    """The stub with bare annotations, their imports, and the tree's formatting."""
-    stub = run("ruff", "check", "--quiet", "--select=PYI020", "--fix", "--stdin-filename", STUB, "-", text=stub)
+    """The stub with nothing left open, bare annotations, their imports, and the tree's formatting."""
+    stub = stub.replace("def __getattr__(name: str) -> Incomplete: ...\n", exceptions())
+    stub = run("ruff", "check", "--quiet", "--select=F401,PYI020", "--fix", "--stdin-filename", STUB, "-", text=stub)
     if "Incomplete" in stub:
         sys.exit(f"{stub}\n{STUB.name}: pyo3 does not know what is Incomplete here: say its type in the signature")
     unknown = unbound(stub) - set(IMPORTS)

@@ -23,7 +23,7 @@ create_exception!(
 Attributes:
     offset (int): the byte of the stream at which the trouble begins, counted from 0.
     part (str): the part of the frame that is wrong: magic, version, kind, reserved, length, checksum, body or end.
-    messages (list[tuple]): the messages that came whole before it, in the call that met it."
+    messages (list[tuple[Any, ...]]): the messages that came whole before it, in the call that met it."
 );
 
 /// Messages out of a stream of bytes, whatever the cuts in which they arrive, and into one.
@@ -72,7 +72,7 @@ impl PyFramer {
     ///
     /// Raises:
     ///     FrameError: these bytes, or earlier ones, are no frames. It carries the messages that came before.
-    #[pyo3(signature = (data, /))]
+    #[pyo3(signature = (data: "Buffer", /) -> "list[tuple[Any, ...]]")]
     fn feed<'py>(&mut self, data: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyList>> {
         let py = data.py();
         match data.cast::<PyBytes>() {
@@ -116,7 +116,7 @@ impl PyFramer {
     ///     ValueError: no message has this kind, or a field is out of range.
     ///     TypeError: there are too many or too few fields, or one is of another type.
     #[staticmethod]
-    #[pyo3(signature = (kind, /, *fields))]
+    #[pyo3(signature = (kind, /, *fields: "int | None"))]
     fn encode<'py>(kind: &Bound<'py, PyString>, fields: &Bound<'py, PyTuple>) -> PyResult<Bound<'py, PyBytes>> {
         let message = Fields::of_call(kind, fields)?;
         let mut frame = Vec::with_capacity(message.encoded_len() as usize);
@@ -132,7 +132,7 @@ impl PyFramer {
     /// Raises:
     ///     ValueError, TypeError: as ``encode``; the message is named by its position, counted from 0.
     #[staticmethod]
-    #[pyo3(signature = (messages, /))]
+    #[pyo3(signature = (messages: "Iterable[tuple[Any, ...]]", /))]
     fn encode_many<'py>(messages: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyBytes>> {
         let mut frames = Vec::new();
         for (position, message) in messages.try_iter()?.enumerate() {
@@ -146,13 +146,14 @@ impl PyFramer {
     /// Raises:
     ///     ValueError, TypeError: as ``encode``.
     #[staticmethod]
-    #[pyo3(signature = (kind, /, *fields))]
+    #[pyo3(signature = (kind, /, *fields: "int | None"))]
     fn encoded_len(kind: &Bound<'_, PyString>, fields: &Bound<'_, PyTuple>) -> PyResult<u32> {
         Ok(Fields::of_call(kind, fields)?.encoded_len())
     }
 
     /// Every kind: its number on the wire and the names of its fields, by its name.
     #[staticmethod]
+    #[pyo3(signature = () -> "dict[str, tuple[int, tuple[str, ...]]]")]
     fn kinds(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
         let kinds = PyDict::new(py);
         for kind in Kind::ALL {

@@ -16,6 +16,8 @@ mod _imafarm {
     #[pymodule_export]
     use crate::connection_cache::ConnectionCache;
     #[pymodule_export]
+    use crate::framer::{FrameError, PyFramer};
+    #[pymodule_export]
     use crate::host_record::HostRecord;
     #[pymodule_export]
     use crate::host_resolver::HostResolver;
@@ -23,6 +25,4 @@ mod _imafarm {
     use crate::rank::{Rank, rank_columns, rank_hosts};
     #[pymodule_export]
     use crate::settings::{check_setting, settings};
-    #[pymodule_export]
-    use crate::framer::{FrameError, PyFramer};
 }
