@@ -8,6 +8,32 @@ use imafarm_proto::host_record::HostIndex;
 use imafarm_proto::outbox::Notice;
 use imafarm_proto::time::Time;
 
+/// The classes of farm events, one bit each.
+pub mod class {
+    /// A host's service started, or a paused host went on.
+    pub const HOST_UP: u32 = 1;
+    /// A host crashed, stopped or was paused.
+    pub const HOST_DOWN: u32 = 2;
+    /// A host could not reach its data collector.
+    pub const MASTER_UNREACHABLE: u32 = 4;
+    /// A host sent ELECT_MASTER to all that are ranked higher.
+    pub const ELECTION_STARTED: u32 = 8;
+    /// A host declared itself the data collector.
+    pub const MASTER_DECLARED: u32 = 16;
+    /// A data collector gave way to another.
+    pub const MASTER_RESIGNED: u32 = 32;
+    /// All running hosts of a zone agree on a live data collector.
+    pub const ZONE_AGREED: u32 = 64;
+    /// A host turned a stranger away: another magic number, or an unknown host.
+    pub const BINDING_REFUSED: u32 = 128;
+    /// A host takes another for its data collector from now on.
+    pub const MASTER_ACCEPTED: u32 = 256;
+    /// A candidate was told that somebody ranked higher takes over.
+    pub const ELECTION_ACKNOWLEDGED: u32 = 512;
+    /// A data collector takes a member for lost.
+    pub const MEMBER_LOST: u32 = 1024;
+}
+
 /// Something that observers may want to know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FarmEvent {
@@ -40,17 +66,17 @@ impl What {
     /// The class, one bit each, for masks of what to wake up for.
     pub const fn class(self) -> u32 {
         match self {
-            What::Up | What::Resumed => 1,
-            What::Down | What::Paused | What::Notice(Notice::Stopped) => 2,
-            What::Notice(Notice::MasterUnreachable(_)) => 4,
-            What::Notice(Notice::ElectionStarted) => 8,
-            What::Notice(Notice::MasterDeclared) => 16,
-            What::Notice(Notice::MasterResigned(_)) => 32,
-            What::ZoneAgreed => 64,
-            What::Notice(Notice::StrangerRefused) => 128,
-            What::Notice(Notice::MasterAccepted(_)) => 256,
-            What::Notice(Notice::ElectionAcknowledged) => 512,
-            What::Notice(Notice::MemberLost(_)) => 1024,
+            What::Up | What::Resumed => class::HOST_UP,
+            What::Down | What::Paused | What::Notice(Notice::Stopped) => class::HOST_DOWN,
+            What::Notice(Notice::MasterUnreachable(_)) => class::MASTER_UNREACHABLE,
+            What::Notice(Notice::ElectionStarted) => class::ELECTION_STARTED,
+            What::Notice(Notice::MasterDeclared) => class::MASTER_DECLARED,
+            What::Notice(Notice::MasterResigned(_)) => class::MASTER_RESIGNED,
+            What::ZoneAgreed => class::ZONE_AGREED,
+            What::Notice(Notice::StrangerRefused) => class::BINDING_REFUSED,
+            What::Notice(Notice::MasterAccepted(_)) => class::MASTER_ACCEPTED,
+            What::Notice(Notice::ElectionAcknowledged) => class::ELECTION_ACKNOWLEDGED,
+            What::Notice(Notice::MemberLost(_)) => class::MEMBER_LOST,
         }
     }
 

@@ -5,6 +5,9 @@ use imafarm_proto::time::Time;
 
 use crate::farm::{Farm, Pace};
 
+/// How many events ahead the memory of a connection is called for.
+const LOOK_AHEAD: usize = 3;
+
 impl Farm {
     /// Goes on to `until`, or less far: to the end of the window in which something of a class in `wake_on` happened,
     /// or in which `max_events` were reached. How far that is changes nothing of what happens.
@@ -57,22 +60,30 @@ impl Farm {
     /// No host can reach another before the window ends, so each goes through its own events alone. What passes a
     /// shared link between zones is the exception: it is put in order once all hosts are through.
     fn work_window(&mut self, end: Time) {
-        let Farm { world, seats, outbox, now, events: handled, .. } = self;
+        let Farm { world, seats, outbox, now, events: handled, order, .. } = self;
         let window_start = world.schedule.window_start(*now);
         let mut events = world.schedule.take(*now, end, seats.len());
         *handled += events.len() as u64;
-        let mut arrivals = events.drain(..).peekable();
-        while let Some(first) = arrivals.peek() {
+        let mut rest = events.as_mut_slice();
+        while let Some(first) = rest.first() {
             let seat = &mut seats[first.target as usize];
-            while let Some(event) = arrivals.next_if(|event| event.target == seat.me) {
+            let (mine, others) = rest.split_at_mut(rest.partition_point(|event| event.target <= seat.me));
+            order.clear();
+            order.extend((0..).zip(&*mine).map(|(place, event)| (event.order(), place)));
+            order.sort_unstable();
+            for (&(_, place), later) in order.iter().zip((LOOK_AHEAD..).map(|ahead| order.get(ahead))) {
+                if let Some(&(_, later)) = later {
+                    seat.warm(mine[later as usize].to);
+                }
+                let event = mine[place as usize].take();
                 let time = Time(window_start.0 + u64::from(event.offset));
                 seat.meet_deadlines(world, outbox, time);
                 seat.receive(world, outbox, time, event);
             }
             seat.meet_deadlines(world, outbox, end);
             seat.arrange_wake(world);
+            rest = others;
         }
-        drop(arrivals);
         world.schedule.recycle(events);
         while let Some((time, event)) = world.pipes.pop(end, &world.network) {
             world.schedule.push(time, event);

@@ -125,6 +125,8 @@ pub struct Farm {
     pub(crate) world: World,
     pub(crate) chronicle: Chronicle,
     pub(crate) outbox: Outbox,
+    /// The order of one host's events in a window; empty between hosts, kept for its room.
+    pub(crate) order: Vec<(u64, u32)>,
     pub(crate) told_trace: usize,
     directory: Arc<Directory>,
     dice: Dice,
@@ -168,6 +170,7 @@ impl Farm {
             world,
             chronicle: Chronicle::new(zone_of, zones),
             outbox: Outbox::default(),
+            order: Vec::new(),
             told_trace: 0,
             directory,
             dice,
@@ -408,6 +411,12 @@ impl Farm {
             ));
         }
         broken
+    }
+
+    /// The bytes that hosts, connections and events hold. What allocators add, and the directory, is not in it.
+    pub fn memory(&self) -> usize {
+        let seats: usize = self.seats.iter().map(Seat::memory).sum();
+        self.seats.capacity() * size_of::<Seat>() + seats + self.world.schedule.memory()
     }
 
     /// The farm's history so far.

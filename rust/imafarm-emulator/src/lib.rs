@@ -19,5 +19,6 @@ mod engine;
 pub mod farm;
 pub mod ledger;
 pub mod network;
+mod prefetch;
 pub mod schedule;
 mod world;

@@ -189,6 +189,14 @@ impl Ends {
         EndRef::new(entry, generation)
     }
 
+    /// Shows where in memory an end is.
+    #[inline]
+    pub fn warm(&self, name: EndRef, show: impl Fn(*const u8)) {
+        if let Some(end) = self.ends.get(name.entry() as usize) {
+            show(core::ptr::from_ref(end).cast());
+        }
+    }
+
     /// The end at an entry.
     #[inline]
     pub fn at(&mut self, entry: u32) -> &mut End {

@@ -67,16 +67,23 @@ impl Event {
     /// network, then deadlines. Callers at one instant are taken by who they are; arrivals by connection. Events that
     /// are equal in all this were sent by one host on one connection: they stay in the order in which they were sent.
     #[inline]
-    fn order(&self) -> (u32, u8, u32, u32) {
-        let class = match self.parcel {
-            Parcel::Start => 0,
-            Parcel::Connect { .. } => 1,
-            Parcel::Greeting { .. } | Parcel::Message(_) | Parcel::Finish | Parcel::Refused | Parcel::Broken { .. } => {
-                2
-            }
-            Parcel::Wake => 3,
+    pub fn order(&self) -> u64 {
+        let (class, who) = match self.parcel {
+            Parcel::Start => (0, 0),
+            Parcel::Connect { .. } => (1, self.source),
+            Parcel::Greeting { .. } | Parcel::Message(_) | Parcel::Finish | Parcel::Refused => (2, self.to.0),
+            Parcel::Broken { .. } if self.to != EndRef::NONE => (2, self.to.0),
+            Parcel::Broken { .. } => (3, self.source),
+            Parcel::Wake => (4, 0),
         };
-        (self.offset, class, self.to.0, self.source)
+        u64::from(self.offset << 3 | class) << 32 | u64::from(who)
+    }
+
+    /// Takes what arrives out of an event that is through.
+    #[inline]
+    pub const fn take(&mut self) -> Event {
+        let parcel = core::mem::replace(&mut self.parcel, Parcel::Wake);
+        Event { parcel, ..*self }
     }
 
     /// The host named a deadline. (The offset is set when the event is put in.)
@@ -220,8 +227,8 @@ impl Schedule {
         }
     }
 
-    /// Takes out all events of the window of `now` that lie before `end`, ordered by host and then by
-    /// [`Event::order`]. `end` lies in the same window or at its end.
+    /// Takes out all events of the window of `now` that lie before `end`, host by host, each host's in the order in
+    /// which they were put in; their own order is [`Event::order`]. `end` lies in the same window or at its end.
     pub fn take(&mut self, now: Time, end: Time, hosts: usize) -> Vec<Event> {
         self.enter(now);
         let bin = (self.current % RING) as usize;
@@ -238,14 +245,14 @@ impl Schedule {
             }
         }
         if events.len() * 4 < hosts {
-            events.sort_by_key(|event| (event.target, event.order()));
+            events.sort_by_key(|event| event.target);
         } else {
             self.sort_by_host(&mut events, hosts);
         }
         events
     }
 
-    /// A counting sort by host, then each host's events by themselves.
+    /// A counting sort by host.
     fn sort_by_host(&mut self, events: &mut Vec<Event>, hosts: usize) {
         let starts = &mut self.starts;
         starts.clear();
@@ -263,12 +270,6 @@ impl Schedule {
             let place = &mut starts[event.target as usize];
             sorted[*place as usize] = event;
             *place += 1;
-        }
-        // Each start has moved to its host's end.
-        let mut start = 0;
-        for &end in &starts[..hosts] {
-            sorted[start..end as usize].sort_by_key(Event::order);
-            start = end as usize;
         }
         core::mem::swap(events, sorted);
     }
@@ -307,7 +308,8 @@ mod tests {
         let mut all = Vec::new();
         while let Some(start) = schedule.next_window() {
             let end = schedule.window_end(start);
-            let events = schedule.take(start, end, hosts);
+            let mut events = schedule.take(start, end, hosts);
+            events.sort_by_key(|event| (event.target, event.order()));
             all.extend(events.iter().map(|e| (start.0 + u64::from(e.offset), e.target)));
             schedule.recycle(events);
         }
@@ -344,7 +346,9 @@ mod tests {
         put(9, EndRef::NONE, Parcel::Connect { end: EndRef(1) });
         put(4, EndRef::NONE, Parcel::Connect { end: EndRef(2) });
         put(0, EndRef::NONE, Parcel::Start);
-        let order: Vec<Parcel> = schedule.take(Time(0), Time(1024), 1).into_iter().map(|e| e.parcel).collect();
+        let mut events = schedule.take(Time(0), Time(1024), 1);
+        events.sort_by_key(Event::order);
+        let order: Vec<Parcel> = events.into_iter().map(|e| e.parcel).collect();
         let callers = [Parcel::Connect { end: EndRef(2) }, Parcel::Connect { end: EndRef(1) }];
         assert_eq!(order[0], Parcel::Start);
         assert_eq!(order[1..3], callers);

@@ -14,6 +14,7 @@ use crate::digest::Chain;
 use crate::farm::{Power, Totals};
 use crate::ledger::Ledger;
 use crate::network::{End, EndRef, EndState, Ends, GIVE_UP, Network, Pipes, Way};
+use crate::prefetch::prefetch;
 use crate::schedule::{Event, Parcel, Schedule};
 
 /// Everything that hosts share.
@@ -55,7 +56,9 @@ pub(crate) struct Seat {
     pub(crate) host: Host,
     pub(crate) ends: Ends,
     pub(crate) chain: Chain,
-    /// When the schedule will next wake this host. Never later than its deadline.
+    /// When the host next wants to be asked.
+    deadline: Time,
+    /// When the schedule will next come back to this host by itself.
     wake: Time,
     /// What has arrived while the host was paused.
     pub(crate) deferred: Vec<Event>,
@@ -119,10 +122,16 @@ impl Seat {
             host,
             ends: Ends::EMPTY,
             chain: Chain::NEW,
+            deadline: Time::NEVER,
             wake: Time::NEVER,
             deferred: Vec::new(),
             past: Totals::ZERO,
         }
+    }
+
+    /// The bytes held besides the seat itself.
+    pub(crate) fn memory(&self) -> usize {
+        self.host.memory() + self.ends.memory() + self.deferred.capacity() * size_of::<Event>()
     }
 
     /// Hands the host an input and carries out what it wants.
@@ -132,6 +141,7 @@ impl Seat {
         for verb in out.drain() {
             self.carry_out(world, now, verb);
         }
+        self.deadline = self.host.next_deadline().map_or(Time::NEVER, |(when, _)| when);
     }
 
     #[inline]
@@ -198,6 +208,13 @@ impl Seat {
         }
     }
 
+    /// Calls for the memory of a connection that something is about to arrive on.
+    #[inline]
+    pub(crate) fn warm(&self, end: EndRef) {
+        self.ends.warm(end, prefetch);
+        self.host.warm(EntryIndex(end.entry()), prefetch);
+    }
+
     /// Something arrives.
     #[inline]
     pub(crate) fn receive(&mut self, world: &mut World, out: &mut Outbox, now: Time, event: Event) {
@@ -224,6 +241,7 @@ impl Seat {
         match event.parcel {
             Parcel::Start => {
                 self.power = Power::Up;
+                self.wake = Time::NEVER;
                 world.note(now, self.me, What::Up);
                 self.act(world, out, now, Input::Start);
             }
@@ -347,27 +365,17 @@ impl Seat {
     /// Lets every deadline before `end` come.
     #[inline]
     pub(crate) fn meet_deadlines(&mut self, world: &mut World, out: &mut Outbox, end: Time) {
-        if self.power != Power::Up {
-            return;
-        }
-        while let Some((when, _)) = self.host.next_deadline()
-            && when < end
-        {
-            self.act(world, out, when, Input::Deadline);
+        while self.deadline < end && self.power == Power::Up {
+            self.act(world, out, self.deadline, Input::Deadline);
         }
     }
 
     /// Makes sure that the schedule comes back to this host when its next deadline is due.
     #[inline]
     pub(crate) fn arrange_wake(&mut self, world: &mut World) {
-        if self.power != Power::Up {
-            return;
-        }
-        if let Some((when, _)) = self.host.next_deadline()
-            && when < self.wake
-        {
-            self.wake = when;
-            world.schedule.push(when, Event::wake(self.me));
+        if self.deadline < self.wake && self.power == Power::Up {
+            self.wake = self.deadline;
+            world.schedule.push(self.wake, Event::wake(self.me));
         }
     }
 

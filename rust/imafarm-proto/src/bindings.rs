@@ -30,6 +30,8 @@ pub struct Bindings {
     calls: VecDeque<Call>,
     /// Messages that wait for an entry, first come first served.
     wanted: VecDeque<Wanted>,
+    /// What waits for a binding in progress behind its first message. Mostly nothing does.
+    later: Vec<(EntryIndex, Message)>,
     /// Whether the next free entry goes to a caller or to a call of ours, when both wait.
     callers_turn: bool,
     counts: BindingCounts,
@@ -59,9 +61,8 @@ struct Binding {
     /// Opened for what an earlier, broken attempt left behind: not tried a third time.
     again: bool,
     since: Time,
-    /// What goes out as soon as the binding is active. Mostly one message, so the first needs no allocation.
+    /// What goes out as soon as the binding is active. Further messages stand in [`Bindings::later`].
     first: Option<Message>,
-    more: Vec<Message>,
 }
 
 #[derive(Debug)]
@@ -120,6 +121,7 @@ impl Bindings {
             outgoing_in_progress: 0,
             calls: VecDeque::new(),
             wanted: VecDeque::new(),
+            later: Vec::new(),
             callers_turn: true,
             counts: BindingCounts::default(),
         }
@@ -138,6 +140,17 @@ impl Bindings {
     /// The open bindings' peers, least recently used first.
     pub fn peers_by_use(&self) -> impl Iterator<Item = HostIndex> + '_ {
         self.cache.by_use().filter_map(|entry| self.peer(entry))
+    }
+
+    /// Shows where in memory a binding is.
+    #[inline]
+    pub fn warm(&self, entry: EntryIndex, show: impl Fn(*const u8)) {
+        self.cache.warm(entry, show);
+    }
+
+    /// The bytes held besides this itself.
+    pub fn memory(&self) -> usize {
+        self.cache.memory() + self.calls.capacity() * size_of::<Call>() + self.wanted.capacity() * size_of::<Wanted>()
     }
 
     /// When a binding in progress has to be given up.
@@ -264,7 +277,7 @@ impl Bindings {
     pub fn closed(&mut self, entry: EntryIndex, ending: Ending) -> Heard {
         let peer = self.peer(entry);
         let state = self.cache.value(entry).state;
-        let binding = self.forget(entry);
+        let (binding, later) = self.forget(entry);
         match (state, ending) {
             (State::Active, Ending::Finished) => {
                 self.counts.closed += 1;
@@ -282,7 +295,7 @@ impl Bindings {
             // going down. Tried once more.
             (State::WaitBindRequest | State::WaitBindCommit, _) => match peer {
                 Some(to) if !binding.again => {
-                    self.want_again(to, binding);
+                    self.want_again(to, binding, later);
                     Heard::Nothing
                 }
                 Some(to) => {
@@ -399,9 +412,9 @@ impl Bindings {
                 }
                 State::Connecting | State::WaitBindRequest | State::WaitBindCommit => {
                     turn.out.push(Verb::Abort(other));
-                    let Binding { first, more, .. } = self.forget(other);
-                    let heir = self.cache.value_mut(entry);
-                    (heir.first, heir.more) = (first, more);
+                    let (Binding { first, .. }, later) = self.forget(other);
+                    self.cache.value_mut(entry).first = first;
+                    self.later.extend(later.into_iter().map(|message| (entry, message)));
                 }
                 // The caller would have used this one, had it not closed it: its farewell is still on the way.
                 State::Active => {
@@ -429,7 +442,7 @@ impl Bindings {
         if let Some(message) = binding.first.take() {
             turn.out.send(entry, message);
         }
-        for message in core::mem::take(&mut binding.more) {
+        for message in self.take_later(entry) {
             turn.out.send(entry, message);
         }
     }
@@ -444,8 +457,8 @@ impl Bindings {
             turn.out.send(entry, message);
         } else if binding.first.is_none() {
             binding.first = Some(message);
-        } else if binding.more.len() + 1 < self.limits.messages {
-            binding.more.push(message);
+        } else if self.later.iter().filter(|(waits, _)| *waits == entry).count() + 1 < self.limits.messages {
+            self.later.push((entry, message));
         } else {
             self.counts.overflowed += 1;
         }
@@ -515,18 +528,26 @@ impl Bindings {
         }
     }
 
-    fn want_again(&mut self, to: HostIndex, binding: Binding) {
-        let waiting = binding.first.into_iter().chain(binding.more);
+    fn want_again(&mut self, to: HostIndex, binding: Binding, later: Vec<Message>) {
+        let waiting = binding.first.into_iter().chain(later);
         self.wanted.extend(waiting.map(|message| Wanted::One { to, message, again: true }));
     }
 
-    /// Takes a binding out of the cache, whatever its state.
-    fn forget(&mut self, entry: EntryIndex) -> Binding {
+    /// Takes a binding out of the cache, whatever its state, with what waited behind its first message.
+    fn forget(&mut self, entry: EntryIndex) -> (Binding, Vec<Message>) {
         let binding = self.cache.remove(entry);
         if binding.state.is_outgoing_in_progress() {
             self.outgoing_in_progress -= 1;
         }
-        binding
+        (binding, self.take_later(entry))
+    }
+
+    /// What waited for a binding behind its first message, in order.
+    fn take_later(&mut self, entry: EntryIndex) -> Vec<Message> {
+        if self.later.is_empty() {
+            return Vec::new();
+        }
+        self.later.extract_if(.., |(waits, _)| *waits == entry).map(|(_, message)| message).collect()
     }
 
     fn peer(&self, entry: EntryIndex) -> Option<HostIndex> {

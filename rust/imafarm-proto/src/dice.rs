@@ -1,7 +1,7 @@
 //! Randomness without state: a number is a pure function of the seed and of what it is drawn for.
 //!
-//! The function is Philox 4x32-10 (Salmon, Moraes, Dror and Shaw, "Parallel random numbers: as easy as 1, 2, 3",
-//! 2011). The seed is the key; what the number is drawn for is the counter. So a draw depends neither on how many were
+//! The function is Philox 4x32-7 (Salmon, Moraes, Dror and Shaw, "Parallel random numbers: as easy as 1, 2, 3", 2011):
+//! seven rounds, the fewest that pass every test its authors put it to. The seed is the key; what the number is drawn for is the counter. So a draw depends neither on how many were
 //! drawn before it nor on the order in which hosts are emulated.
 
 /// What a number is drawn for. Each purpose has numbers of its own.
@@ -51,10 +51,12 @@ pub const fn scale(word: u64, bound: u64) -> u64 {
     ((word as u128 * bound as u128) >> 64) as u64
 }
 
+const ROUNDS: u32 = 7;
+
 #[inline]
 const fn philox(mut counter: [u32; 4], mut key: [u32; 2]) -> [u32; 4] {
     let mut round = 0;
-    while round < 10 {
+    while round < ROUNDS {
         let left = counter[0] as u64 * 0xD251_1F53;
         let right = counter[2] as u64 * 0xCD9E_8D57;
         counter = [
@@ -73,14 +75,14 @@ const fn philox(mut counter: [u32; 4], mut key: [u32; 2]) -> [u32; 4] {
 mod tests {
     use super::*;
 
-    /// The known answers that the authors publish with Random123 for philox4x32-10.
+    /// The known answers that the authors publish with Random123 for philox4x32-7.
     #[test]
     fn philox_gives_the_published_answers() {
-        assert_eq!(philox([0; 4], [0; 2]), [0x6627_e8d5, 0xe169_c58d, 0xbc57_ac4c, 0x9b00_dbd8]);
-        assert_eq!(philox([!0; 4], [!0; 2]), [0x408f_276d, 0x41c8_3b0e, 0xa20b_c7c6, 0x6d54_51fd]);
+        assert_eq!(philox([0; 4], [0; 2]), [0x5f6f_b709, 0x0d89_3f64, 0x4f12_1f81, 0x4f73_0a48]);
+        assert_eq!(philox([!0; 4], [!0; 2]), [0x5207_ddc2, 0x4516_5e59, 0x4d8e_e751, 0x8c52_f662]);
         assert_eq!(
             philox([0x243f_6a88, 0x85a3_08d3, 0x1319_8a2e, 0x0370_7344], [0xa409_3822, 0x299f_31d0]),
-            [0xd16c_fe09, 0x94fd_cceb, 0x5001_e420, 0x2412_6ea1]
+            [0x4dfc_caba, 0x190a_87f0, 0xc473_62ba, 0xb6b5_242a]
         );
     }
 

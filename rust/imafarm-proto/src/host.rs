@@ -135,6 +135,17 @@ impl Host {
         self.zone.counts()
     }
 
+    /// Shows where in memory a binding is, for drivers that know what is about to arrive.
+    #[inline]
+    pub fn warm(&self, entry: EntryIndex, show: impl Fn(*const u8)) {
+        self.bindings.warm(entry, show);
+    }
+
+    /// The bytes it holds besides itself.
+    pub fn memory(&self) -> usize {
+        self.bindings.memory() + self.zone.memory()
+    }
+
     /// Its settings.
     pub const fn settings(&self) -> &Arc<Settings> {
         &self.settings

@@ -143,6 +143,19 @@ impl Zone {
         }
     }
 
+    /// The bytes held besides this itself.
+    pub fn memory(&self) -> usize {
+        match &self.role {
+            Role::Master(collector) => collector.memory(),
+            Role::Down
+            | Role::Joining(_)
+            | Role::Candidate { .. }
+            | Role::Acknowledged { .. }
+            | Role::Member(_)
+            | Role::HandingOver(_) => 0,
+        }
+    }
+
     /// When this room next has something to do by itself, and why.
     #[inline]
     pub fn next_deadline(&self) -> Option<(Time, &'static str)> {

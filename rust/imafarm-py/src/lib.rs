@@ -2,6 +2,7 @@
 
 mod columns;
 mod connection_cache;
+mod farm;
 mod framer;
 mod host_record;
 mod host_resolver;
@@ -13,8 +14,12 @@ use pyo3::prelude::*;
 /// The compiled core of imafarm.
 #[pymodule]
 mod _imafarm {
+    use imafarm_emulator::chronicle::class;
+
     #[pymodule_export]
     use crate::connection_cache::ConnectionCache;
+    #[pymodule_export]
+    use crate::farm::EmulatedFarm;
     #[pymodule_export]
     use crate::framer::{FrameError, PyFramer};
     #[pymodule_export]
@@ -25,4 +30,27 @@ mod _imafarm {
     use crate::rank::{Rank, rank_columns, rank_hosts};
     #[pymodule_export]
     use crate::settings::{check_setting, settings};
+
+    #[pymodule_export]
+    const EVENT_HOST_UP: u32 = class::HOST_UP;
+    #[pymodule_export]
+    const EVENT_HOST_DOWN: u32 = class::HOST_DOWN;
+    #[pymodule_export]
+    const EVENT_MASTER_UNREACHABLE: u32 = class::MASTER_UNREACHABLE;
+    #[pymodule_export]
+    const EVENT_ELECTION_STARTED: u32 = class::ELECTION_STARTED;
+    #[pymodule_export]
+    const EVENT_MASTER_DECLARED: u32 = class::MASTER_DECLARED;
+    #[pymodule_export]
+    const EVENT_MASTER_RESIGNED: u32 = class::MASTER_RESIGNED;
+    #[pymodule_export]
+    const EVENT_ZONE_AGREED: u32 = class::ZONE_AGREED;
+    #[pymodule_export]
+    const EVENT_BINDING_REFUSED: u32 = class::BINDING_REFUSED;
+    #[pymodule_export]
+    const EVENT_MASTER_ACCEPTED: u32 = class::MASTER_ACCEPTED;
+    #[pymodule_export]
+    const EVENT_ELECTION_ACKNOWLEDGED: u32 = class::ELECTION_ACKNOWLEDGED;
+    #[pymodule_export]
+    const EVENT_MEMBER_LOST: u32 = class::MEMBER_LOST;
 }

@@ -39,14 +39,19 @@ pub enum Standing {
 const NIL: u32 = u32::MAX;
 const HASHER: FixedState = FixedState::with_seed(0);
 
-#[derive(Clone, Debug)]
-struct Entry<T> {
-    /// The host at the other end; `NIL` while an incoming binding has not said who calls.
-    peer: u32,
+/// An entry's neighbours in its list.
+#[derive(Clone, Copy, Debug)]
+struct Links {
     older: u32,
     newer: u32,
+}
+
+/// Whose an entry is.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    /// The host at the other end; `NIL` while an incoming binding has not said who calls.
+    peer: u32,
     standing: Standing,
-    value: T,
 }
 
 /// A list threaded through the slab, oldest first.
@@ -63,7 +68,10 @@ const EMPTY: List = List { oldest: NIL, newest: NIL, len: 0 };
 #[derive(Clone, Debug)]
 pub struct ConnectionCache<T> {
     capacity: u32,
-    entries: Vec<Entry<T>>,
+    // By entry. Apart, because each use moves three entries' links and looks at nothing else of two of them.
+    links: Vec<Links>,
+    places: Vec<Place>,
+    values: Vec<T>,
     free: Vec<u32>,
     by_peer: HashTable<u32>,
     in_progress: List,
@@ -75,7 +83,9 @@ impl<T: Default> ConnectionCache<T> {
     pub fn new(capacity: u32) -> Self {
         ConnectionCache {
             capacity,
-            entries: Vec::new(),
+            links: Vec::new(),
+            places: Vec::new(),
+            values: Vec::new(),
             free: Vec::new(),
             by_peer: HashTable::new(),
             in_progress: EMPTY,
@@ -115,7 +125,7 @@ impl<T: Default> ConnectionCache<T> {
     /// The open binding to `peer`, if its peer is known.
     #[inline]
     pub fn find(&self, peer: u32) -> Option<EntryIndex> {
-        self.by_peer.find(hash_of(peer), |&i| self.entries[i as usize].peer == peer).map(|&i| EntryIndex(i))
+        self.by_peer.find(hash_of(peer), |&i| self.places[i as usize].peer == peer).map(|&i| EntryIndex(i))
     }
 
     /// Opens a binding, in progress; `peer` is unknown while a caller has not said who it is.
@@ -123,18 +133,21 @@ impl<T: Default> ConnectionCache<T> {
     /// The caller has made sure of room, and that no open binding has this peer.
     pub fn open(&mut self, peer: Option<u32>, value: T) -> EntryIndex {
         debug_assert!(self.has_room(), "a cache of {} is full", self.capacity);
-        let entry = Entry { peer: NIL, older: NIL, newer: NIL, standing: Standing::InProgress, value };
+        let place = Place { peer: NIL, standing: Standing::InProgress };
         let index = match self.free.pop() {
             Some(index) => {
-                self.entries[index as usize] = entry;
+                self.places[index as usize] = place;
+                self.values[index as usize] = value;
                 index
             }
             None => {
-                self.entries.push(entry);
-                self.entries.len() as u32 - 1
+                self.links.push(Links { older: NIL, newer: NIL });
+                self.places.push(place);
+                self.values.push(value);
+                self.places.len() as u32 - 1
             }
         };
-        push_newest(&mut self.entries, &mut self.in_progress, index);
+        push_newest(&mut self.links, &mut self.in_progress, index);
         if let Some(peer) = peer {
             self.name(EntryIndex(index), peer);
         }
@@ -144,26 +157,26 @@ impl<T: Default> ConnectionCache<T> {
     /// Notes who is at the other end of an open binding.
     pub fn name(&mut self, entry: EntryIndex, peer: u32) {
         debug_assert!(self.find(peer).is_none(), "peer {peer} has an open binding already");
-        self.entries[entry.at()].peer = peer;
-        let entries = &self.entries;
-        self.by_peer.insert_unique(hash_of(peer), entry.0, |&i| hash_of(entries[i as usize].peer));
+        self.places[entry.at()].peer = peer;
+        let places = &self.places;
+        self.by_peer.insert_unique(hash_of(peer), entry.0, |&i| hash_of(places[i as usize].peer));
     }
 
     /// A binding in progress becomes active, and the most recently used.
     #[inline]
     pub fn activate(&mut self, entry: EntryIndex) {
         debug_assert_eq!(self.standing(entry), Standing::InProgress);
-        unlink(&mut self.entries, &mut self.in_progress, entry.0);
-        self.entries[entry.at()].standing = Standing::Active;
-        push_newest(&mut self.entries, &mut self.active, entry.0);
+        unlink(&mut self.links, &mut self.in_progress, entry.0);
+        self.places[entry.at()].standing = Standing::Active;
+        push_newest(&mut self.links, &mut self.active, entry.0);
     }
 
     /// An active binding was used: it becomes the most recently used. Others are left as they are.
     #[inline]
     pub fn touch(&mut self, entry: EntryIndex) {
-        if self.entries[entry.at()].standing == Standing::Active && self.active.newest != entry.0 {
-            unlink(&mut self.entries, &mut self.active, entry.0);
-            push_newest(&mut self.entries, &mut self.active, entry.0);
+        if self.places[entry.at()].standing == Standing::Active && self.active.newest != entry.0 {
+            unlink(&mut self.links, &mut self.active, entry.0);
+            push_newest(&mut self.links, &mut self.active, entry.0);
         }
     }
 
@@ -182,41 +195,40 @@ impl<T: Default> ConnectionCache<T> {
     /// An open binding leaves the cache; its entry waits for the other side to close too.
     pub fn begin_closing(&mut self, entry: EntryIndex) {
         self.leave(entry);
-        self.entries[entry.at()].standing = Standing::Closing;
+        self.places[entry.at()].standing = Standing::Closing;
     }
 
     /// A binding is gone on both sides; gives back what the owner kept for it.
     pub fn remove(&mut self, entry: EntryIndex) -> T {
         self.leave(entry);
-        let slot = &mut self.entries[entry.at()];
-        slot.standing = Standing::Free;
+        self.places[entry.at()].standing = Standing::Free;
         self.free.push(entry.0);
-        core::mem::take(&mut slot.value)
+        core::mem::take(&mut self.values[entry.at()])
     }
 
     /// Whether an entry is open, closing or nobody's.
     #[inline]
     pub fn standing(&self, entry: EntryIndex) -> Standing {
-        self.entries.get(entry.at()).map_or(Standing::Free, |e| e.standing)
+        self.places.get(entry.at()).map_or(Standing::Free, |place| place.standing)
     }
 
     /// The host at the other end, as far as it is known. A closing binding still knows it.
     #[inline]
     pub fn peer(&self, entry: EntryIndex) -> Option<u32> {
-        let peer = self.entries[entry.at()].peer;
+        let peer = self.places[entry.at()].peer;
         (peer != NIL).then_some(peer)
     }
 
     /// What the owner keeps for an entry.
     #[inline]
     pub fn value(&self, entry: EntryIndex) -> &T {
-        &self.entries[entry.at()].value
+        &self.values[entry.at()]
     }
 
     /// What the owner keeps for an entry.
     #[inline]
     pub fn value_mut(&mut self, entry: EntryIndex) -> &mut T {
-        &mut self.entries[entry.at()].value
+        &mut self.values[entry.at()]
     }
 
     /// The active bindings, least recently used first.
@@ -224,22 +236,41 @@ impl<T: Default> ConnectionCache<T> {
         let mut next = self.active.oldest;
         core::iter::from_fn(move || {
             let here = some_index(next)?;
-            next = self.entries[here.at()].newer;
+            next = self.links[here.at()].newer;
             Some(here)
         })
     }
 
     /// Every entry that is not free, in the order of the slab.
     pub fn entries(&self) -> impl Iterator<Item = EntryIndex> + '_ {
-        (0..self.entries.len() as u32).map(EntryIndex).filter(|&e| self.standing(e) != Standing::Free)
+        (0..self.places.len() as u32).map(EntryIndex).filter(|&e| self.standing(e) != Standing::Free)
+    }
+
+    /// Shows where in memory an entry is.
+    #[inline]
+    pub fn warm(&self, entry: EntryIndex, show: impl Fn(*const u8)) {
+        if let (Some(links), Some(place), Some(value)) =
+            (self.links.get(entry.at()), self.places.get(entry.at()), self.values.get(entry.at()))
+        {
+            show(core::ptr::from_ref(links).cast());
+            show(core::ptr::from_ref(place).cast());
+            show(core::ptr::from_ref(value).cast());
+        }
+    }
+
+    /// The bytes held besides the cache itself.
+    pub fn memory(&self) -> usize {
+        self.places.capacity() * (size_of::<Links>() + size_of::<Place>() + size_of::<T>())
+            + self.free.capacity() * size_of::<u32>()
+            + self.by_peer.allocation_size()
     }
 
     /// Takes an open entry out of its list and out of the table; a closing one is in neither.
     fn leave(&mut self, entry: EntryIndex) {
-        let Entry { peer, standing, .. } = self.entries[entry.at()];
+        let Place { peer, standing } = self.places[entry.at()];
         match standing {
-            Standing::InProgress => unlink(&mut self.entries, &mut self.in_progress, entry.0),
-            Standing::Active => unlink(&mut self.entries, &mut self.active, entry.0),
+            Standing::InProgress => unlink(&mut self.links, &mut self.in_progress, entry.0),
+            Standing::Active => unlink(&mut self.links, &mut self.active, entry.0),
             Standing::Closing => return,
             Standing::Free => unreachable!("entry {} is nobody's", entry.0),
         }
@@ -262,28 +293,26 @@ const fn some_index(index: u32) -> Option<EntryIndex> {
 }
 
 #[inline]
-fn push_newest<T>(entries: &mut [Entry<T>], list: &mut List, index: u32) {
-    let entry = &mut entries[index as usize];
-    entry.older = list.newest;
-    entry.newer = NIL;
+fn push_newest(links: &mut [Links], list: &mut List, index: u32) {
+    links[index as usize] = Links { older: list.newest, newer: NIL };
     match list.newest {
         NIL => list.oldest = index,
-        newest => entries[newest as usize].newer = index,
+        newest => links[newest as usize].newer = index,
     }
     list.newest = index;
     list.len += 1;
 }
 
 #[inline]
-fn unlink<T>(entries: &mut [Entry<T>], list: &mut List, index: u32) {
-    let Entry { older, newer, .. } = entries[index as usize];
+fn unlink(links: &mut [Links], list: &mut List, index: u32) {
+    let Links { older, newer } = links[index as usize];
     match older {
         NIL => list.oldest = newer,
-        older => entries[older as usize].newer = newer,
+        older => links[older as usize].newer = newer,
     }
     match newer {
         NIL => list.newest = older,
-        newer => entries[newer as usize].older = older,
+        newer => links[newer as usize].older = older,
     }
     list.len -= 1;
 }

@@ -50,6 +50,13 @@ impl Collector {
         }
     }
 
+    /// The bytes held.
+    pub(super) fn memory(&self) -> usize {
+        size_of::<Collector>()
+            + self.members.capacity() * size_of::<Watched>()
+            + self.looks.capacity() * size_of::<(Time, u32)>()
+    }
+
     pub(super) fn next_deadline(&self) -> Option<(Time, &'static str)> {
         self.looks.peek().map(|Reverse((when, _))| (*when, "is a member silent"))
     }

@@ -1,0 +1,259 @@
+//! `imafarm._imafarm.EmulatedFarm`: the engine, as `imafarm.emulated` drives it.
+
+mod plan;
+mod report;
+
+use imafarm_emulator::farm::{Farm, Pace};
+use imafarm_proto::time::{Span, Time};
+use pyo3::exceptions::{PyIndexError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+
+use crate::columns::{Column, Whole};
+use crate::host_resolver::HostResolver;
+
+/// The most farm time, about 292 years: what fits a signed 64-bit count of nanoseconds.
+const LATEST: u64 = i64::MAX as u64;
+
+/// A farm in virtual time: the engine under `imafarm.open_emulated_farm`.
+///
+/// Hosts and zones are named by index, in the order of the resolver. Times are whole nanoseconds since the farm was
+/// opened. Every host is off at first. Commands act at `now_ns`; what follows from them happens in `advance`.
+///
+/// hosts: who is in the farm; hosts that move later in the resolver do not move here
+/// seed: everything random follows from it, 0 to 2**64 - 1
+/// magic: the farm's magic number, 0 to 2**32 - 1
+/// settings: by the registry's value names, for all hosts
+/// host_settings: the same by host, over `settings`
+/// inside, between: the links inside a zone and between zones; latency_ns, jitter_ns, bandwidth_bps, loss_ppm
+/// wire: whether every message is encoded and decoded on its way
+/// trace: the kinds of messages whose deliveries are kept
+///
+/// Raises ValueError, naming the key, for what no farm can have.
+#[pyclass(module = "imafarm._imafarm")]
+pub struct EmulatedFarm {
+    farm: Farm,
+}
+
+impl EmulatedFarm {
+    /// Host indices from Python, each one known.
+    fn hosts(&self, hosts: &Column<'_>) -> PyResult<Vec<u32>> {
+        let known = self.farm.directory().len() as u64;
+        hosts.translate("index", None, |host| (host < known).then_some(host as u32))
+    }
+
+    fn host(&self, host: Whole) -> PyResult<u32> {
+        match host.number() {
+            number if number < self.farm.directory().len() as u64 => Ok(number as u32),
+            _ => Err(PyIndexError::new_err(format!("no host has the index {}", host.0))),
+        }
+    }
+}
+
+#[pymethods]
+impl EmulatedFarm {
+    #[new]
+    #[pyo3(signature = (
+        hosts, *, seed, magic = Whole(0x1A4A), settings = None, host_settings = None, inside = None, between = None,
+        wire = false, trace = Vec::new()
+    ))]
+    #[expect(clippy::too_many_arguments, reason = "keywords, each with its own default")]
+    fn new(
+        hosts: &HostResolver,
+        seed: Whole,
+        magic: Whole,
+        settings: Option<&Bound<'_, PyAny>>,
+        host_settings: Option<&Bound<'_, PyAny>>,
+        inside: Option<&Bound<'_, PyAny>>,
+        between: Option<&Bound<'_, PyAny>>,
+        wire: bool,
+        trace: Vec<String>,
+    ) -> PyResult<EmulatedFarm> {
+        let plan = plan::Sketch { hosts, seed, magic, settings, host_settings, inside, between, wire, trace };
+        Ok(EmulatedFarm { farm: Farm::new(plan.plan()?) })
+    }
+
+    /// Farm time, in nanoseconds.
+    #[getter]
+    fn now_ns(&self) -> u64 {
+        self.farm.now().0
+    }
+
+    /// How far apart the moments are at which observers hear of events, in nanoseconds.
+    #[getter]
+    fn tick_ns(&self) -> u64 {
+        self.farm.window().0
+    }
+
+    /// How many events the engine has handled.
+    #[getter]
+    fn events(&self) -> u64 {
+        self.farm.event_count()
+    }
+
+    /// When something next happens, in nanoseconds; None when nothing ever will.
+    fn next_event_ns(&self) -> Option<u64> {
+        self.farm.next_event().map(|time| time.0)
+    }
+
+    /// Goes on, with the interpreter released, to `until_ns` or less far: to the end of the tick in which an event of
+    /// a class in the bit mask `wake_on` happened, or in which `max_events` were handled. How far it goes changes
+    /// nothing of what happens.
+    ///
+    /// Returns 0 at `until_ns`, 1 if an event woke it, 2 after `max_events`.
+    ///
+    /// Raises ValueError when `until_ns` lies before `now_ns` or beyond 2**63 - 1.
+    #[pyo3(signature = (until_ns, *, wake_on = 0, max_events = 500_000))]
+    fn advance(&mut self, py: Python<'_>, until_ns: Whole, wake_on: u32, max_events: u64) -> PyResult<u8> {
+        let until = Time(until_ns.within("until_ns", self.farm.now().0, LATEST)?);
+        let farm = &mut self.farm;
+        Ok(match py.detach(|| farm.advance(until, wake_on, max_events)) {
+            Pace::Arrived => 0,
+            Pace::Woken => 1,
+            Pace::Busy => 2,
+        })
+    }
+
+    /// Starts hosts that are off or crashed, each at a moment drawn within `spread_ns` from now.
+    #[pyo3(signature = (hosts: "Iterable[int]", *, spread_ns = Whole(0)))]
+    fn start(&mut self, hosts: Column<'_>, spread_ns: Whole) -> PyResult<()> {
+        let hosts = self.hosts(&hosts)?;
+        let spread = Span(spread_ns.within("spread_ns", 0, LATEST)?);
+        self.farm.start(&hosts, spread);
+        Ok(())
+    }
+
+    /// Asks running hosts to stop in good order: a collector sets off the election before it goes.
+    #[pyo3(signature = (hosts: "Iterable[int]"))]
+    fn stop(&mut self, hosts: Column<'_>) -> PyResult<()> {
+        let hosts = self.hosts(&hosts)?;
+        self.farm.stop(&hosts);
+        Ok(())
+    }
+
+    /// Takes hosts away without a word: memory and connections are lost, and nothing answers.
+    #[pyo3(signature = (hosts: "Iterable[int]"))]
+    fn crash(&mut self, hosts: Column<'_>) -> PyResult<()> {
+        let hosts = self.hosts(&hosts)?;
+        self.farm.crash(&hosts);
+        Ok(())
+    }
+
+    /// Crashes hosts and starts them again at once.
+    #[pyo3(signature = (hosts: "Iterable[int]"))]
+    fn restart(&mut self, hosts: Column<'_>) -> PyResult<()> {
+        let hosts = self.hosts(&hosts)?;
+        self.farm.restart(&hosts);
+        Ok(())
+    }
+
+    /// Freezes running hosts: they handle nothing, their connections stand.
+    #[pyo3(signature = (hosts: "Iterable[int]"))]
+    fn pause(&mut self, hosts: Column<'_>) -> PyResult<()> {
+        let hosts = self.hosts(&hosts)?;
+        self.farm.pause(&hosts);
+        Ok(())
+    }
+
+    /// Lets frozen hosts go on: all that has arrived meanwhile, they handle now.
+    #[pyo3(signature = (hosts: "Iterable[int]"))]
+    fn resume(&mut self, hosts: Column<'_>) -> PyResult<()> {
+        let hosts = self.hosts(&hosts)?;
+        self.farm.resume(&hosts);
+        Ok(())
+    }
+
+    /// Forces an election, as `querydc -e` on this host would.
+    fn elect(&mut self, host: Whole) -> PyResult<()> {
+        let host = self.host(host)?;
+        self.farm.elect(host);
+        Ok(())
+    }
+
+    /// Cuts hosts off from hosts, both ways or one way; returns the cut's number.
+    #[pyo3(signature = (from_hosts: "Iterable[int]", to_hosts: "Iterable[int]", *, both = true))]
+    fn cut(&mut self, from_hosts: Column<'_>, to_hosts: Column<'_>, both: bool) -> PyResult<u32> {
+        let (from, to) = (self.hosts(&from_hosts)?, self.hosts(&to_hosts)?);
+        Ok(self.farm.cut(&from, &to, both))
+    }
+
+    /// Heals one cut, or all.
+    ///
+    /// Raises ValueError for a number that no cut has (any more).
+    #[pyo3(signature = (cut = None))]
+    fn heal(&mut self, cut: Option<u32>) -> PyResult<()> {
+        match (self.farm.heal(cut), cut) {
+            (false, Some(number)) => Err(PyValueError::new_err(format!("cut: there is no cut {number}"))),
+            (true | false, _) => Ok(()),
+        }
+    }
+
+    /// Turns a setting of hosts. A running host has it from its next start on, as with a registry value.
+    ///
+    /// Raises ValueError for an unknown name, offering the nearest, and for a value out of range.
+    #[pyo3(signature = (hosts: "Iterable[int]", name, value))]
+    fn set_setting(&mut self, hosts: Column<'_>, name: &str, value: Whole) -> PyResult<()> {
+        let hosts = self.hosts(&hosts)?;
+        self.farm.set_setting(&hosts, name, value.0).map_err(|error| PyValueError::new_err(error.to_string()))
+    }
+
+    /// Which classes of events `take_events` gives; all at first.
+    fn keep_events(&mut self, classes: u32) {
+        self.farm.keep_events(classes);
+    }
+
+    /// The events since they were last taken, in farm order: (time_ns, class, host, other host or -1, zone).
+    fn take_events(&mut self) -> Vec<(u64, u32, u32, i64, u32)> {
+        let events = self.farm.take_events();
+        let chronicle = self.farm.chronicle();
+        events
+            .into_iter()
+            .map(|event| {
+                let other = event.what.other().map_or(-1, |host| i64::from(host.0));
+                (event.time.0, event.what.class(), event.host, other, chronicle.zone_of(event.host))
+            })
+            .collect()
+    }
+
+    /// By zone: the live collector on whom all running hosts of the zone agree, or -1.
+    fn masters(&self) -> Vec<i64> {
+        let zones = self.farm.directory().zone_count() as u32;
+        (0..zones).map(|zone| self.farm.chronicle().agreed(zone).map_or(-1, i64::from)).collect()
+    }
+
+    /// How a host is: power, role, master (index or -1), and its bindings.
+    fn host_state<'py>(&self, py: Python<'py>, host: Whole) -> PyResult<Bound<'py, PyDict>> {
+        report::host_state(py, &self.farm, self.host(host)?)
+    }
+
+    /// What the farm has done: events, messages by kind, bindings, elections, and the same by zone.
+    fn statistics<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        report::statistics(py, &self.farm)
+    }
+
+    /// The elections so far, in the order in which they began. What has not happened is None.
+    fn elections<'py>(&self, py: Python<'py>) -> PyResult<Vec<Bound<'py, PyDict>>> {
+        report::elections(py, &self.farm)
+    }
+
+    /// What does not hold of sent = delivered + dropped + in flight; nothing, if all is well.
+    fn check_conservation(&self) -> Vec<String> {
+        self.farm.check_conservation()
+    }
+
+    /// The farm's history so far, in 32 hexadecimal digits.
+    fn digest(&self) -> String {
+        self.farm.digest().to_string()
+    }
+
+    /// The deliveries of the traced kinds: (time_ns, kind, source, target, bytes).
+    fn trace(&self) -> Vec<(u64, &'static str, u32, u32, u32)> {
+        let records = self.farm.trace().iter();
+        records.map(|r| (r.time.0, r.kind.name(), r.source, r.target, r.bytes)).collect()
+    }
+
+    /// The bytes that the farm's hosts, connections and events hold.
+    fn memory(&self) -> usize {
+        self.farm.memory()
+    }
+}

@@ -1,0 +1,98 @@
+//! What Python says a farm is made of, checked.
+
+use std::sync::Arc;
+
+use imafarm_emulator::farm::Plan;
+use imafarm_emulator::network::Link;
+use imafarm_proto::host_record::HostIndex;
+use imafarm_proto::message::{Kind, MagicNumber};
+use imafarm_proto::settings::Settings;
+use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::PyMapping;
+
+use crate::columns::Whole;
+use crate::host_resolver::HostResolver;
+
+/// A farm as Python describes it.
+pub struct Sketch<'a, 'py> {
+    pub hosts: &'a HostResolver,
+    pub seed: Whole,
+    pub magic: Whole,
+    pub settings: Option<&'a Bound<'py, PyAny>>,
+    pub host_settings: Option<&'a Bound<'py, PyAny>>,
+    pub inside: Option<&'a Bound<'py, PyAny>>,
+    pub between: Option<&'a Bound<'py, PyAny>>,
+    pub wire: bool,
+    pub trace: Vec<String>,
+}
+
+impl Sketch<'_, '_> {
+    /// The plan, if all of it can be.
+    pub fn plan(self) -> PyResult<Plan> {
+        let directory = self.hosts.directory();
+        if directory.is_empty() {
+            return Err(PyValueError::new_err("hosts: a farm has at least one host"));
+        }
+        let mut settings = Settings::default();
+        if let Some(given) = self.settings {
+            turn(&mut settings, "settings", given)?;
+        }
+        let mut host_settings = Vec::new();
+        for (host, given) in items("host_settings", self.host_settings)? {
+            let host = host.extract::<Whole>()?.within("host_settings", 0, directory.len() as u64 - 1)? as u32;
+            let mut own = settings.clone();
+            turn(&mut own, &format!("host_settings[{host}]"), &given)?;
+            host_settings.push((HostIndex(host), Arc::new(own)));
+        }
+        Ok(Plan {
+            seed: self.seed.within("seed", 0, u64::MAX)?,
+            magic: MagicNumber(self.magic.within("magic", 0, u32::MAX.into())? as u32),
+            settings: Arc::new(settings),
+            host_settings,
+            inside: link("inside", Link::INSIDE, self.inside)?,
+            between: link("between", Link::BETWEEN, self.between)?,
+            wire: self.wire,
+            traced: self.trace.iter().map(|name| kind(name)).collect::<PyResult<_>>()?,
+            directory,
+        })
+    }
+}
+
+type Items<'py> = Vec<(Bound<'py, PyAny>, Bound<'py, PyAny>)>;
+
+fn items<'py>(key: &str, given: Option<&Bound<'py, PyAny>>) -> PyResult<Items<'py>> {
+    let Some(given) = given else { return Ok(Vec::new()) };
+    let mapping = given.cast::<PyMapping>().map_err(|_| PyTypeError::new_err(format!("{key}: not a mapping")))?;
+    mapping.items()?.iter().map(|item| item.extract()).collect()
+}
+
+fn turn(settings: &mut Settings, key: &str, given: &Bound<'_, PyAny>) -> PyResult<()> {
+    for (name, value) in items(key, Some(given))? {
+        let (name, value) = (name.extract::<String>()?, whole(key, &name, &value)?);
+        settings.set(&name, value).map_err(|error| PyValueError::new_err(format!("{key}: {error}")))?;
+    }
+    Ok(())
+}
+
+fn link(key: &str, mut link: Link, given: Option<&Bound<'_, PyAny>>) -> PyResult<Link> {
+    for (name, value) in items(key, given)? {
+        let (name, value) = (name.extract::<String>()?, whole(key, &name, &value)?);
+        link.set(&name, value).map_err(|error| PyValueError::new_err(format!("{key}: {error}")))?;
+    }
+    Ok(link)
+}
+
+fn whole(key: &str, name: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>) -> PyResult<i128> {
+    match value.extract::<Whole>() {
+        Ok(whole) => Ok(whole.0),
+        Err(_) => Err(PyTypeError::new_err(format!("{key}: {name}: {value} is not a whole number"))),
+    }
+}
+
+fn kind(name: &str) -> PyResult<Kind> {
+    Kind::from_name(name).ok_or_else(|| {
+        let known = Kind::ALL.map(Kind::name).join(", ");
+        PyValueError::new_err(format!("trace: there is no kind {name:?}; there are {known}"))
+    })
+}

@@ -1,0 +1,95 @@
+//! What Python is told of a farm.
+
+use imafarm_emulator::farm::{Farm, Totals};
+use imafarm_emulator::ledger::Count;
+use imafarm_proto::message::Kind;
+use imafarm_proto::time::Time;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyList};
+
+pub fn host_state<'py>(py: Python<'py>, farm: &Farm, host: u32) -> PyResult<Bound<'py, PyDict>> {
+    let (inner, power) = farm.host(host);
+    let state = PyDict::new(py);
+    state.set_item("power", power.name())?;
+    state.set_item("role", farm.standing(host).name())?;
+    state.set_item("master", inner.master().map_or(-1, |master| i64::from(master.0)))?;
+    state.set_item("bindings", bindings(py, &farm.host_totals(host))?)?;
+    Ok(state)
+}
+
+pub fn statistics<'py>(py: Python<'py>, farm: &Farm) -> PyResult<Bound<'py, PyDict>> {
+    let totals = farm.totals(None);
+    let statistics = PyDict::new(py);
+    statistics.set_item("events", farm.event_count())?;
+    statistics.set_item("messages", messages(py, farm)?)?;
+    statistics.set_item("bindings", bindings(py, &totals)?)?;
+    statistics.set_item("elections", elections_of(py, &totals)?)?;
+    let by_zone = PyList::empty(py);
+    for zone in 0..farm.directory().zone_count() as u32 {
+        let totals = farm.totals(Some(zone));
+        let row = PyDict::new(py);
+        row.set_item("bindings", bindings(py, &totals)?)?;
+        row.set_item("elections", elections_of(py, &totals)?)?;
+        by_zone.append(row)?;
+    }
+    statistics.set_item("by_zone", by_zone)?;
+    Ok(statistics)
+}
+
+fn messages<'py>(py: Python<'py>, farm: &Farm) -> PyResult<Bound<'py, PyDict>> {
+    let in_flight = farm.in_flight();
+    let messages = PyDict::new(py);
+    for kind in Kind::ALL {
+        let tally = farm.ledger().total(kind);
+        let row = PyDict::new(py);
+        let put = |name: &str, count: Count| {
+            row.set_item(name, count.messages)?;
+            row.set_item(format!("{name}_bytes"), count.bytes)
+        };
+        put("sent", tally.sent)?;
+        put("delivered", tally.delivered)?;
+        put("dropped", tally.dropped)?;
+        put("in_flight", in_flight[kind.index()])?;
+        row.set_item("bytes", tally.sent.bytes)?;
+        messages.set_item(kind.name(), row)?;
+    }
+    Ok(messages)
+}
+
+fn bindings<'py>(py: Python<'py>, totals: &Totals) -> PyResult<Bound<'py, PyDict>> {
+    let bindings = PyDict::new(py);
+    bindings.set_item("opened", totals.bindings.opened)?;
+    bindings.set_item("hit", totals.bindings.hit)?;
+    bindings.set_item("evicted", totals.bindings.evicted)?;
+    bindings.set_item("closed", totals.bindings.closed)?;
+    bindings.set_item("refused", totals.bindings.refused)?;
+    bindings.set_item("overflowed", totals.bindings.overflowed)?;
+    bindings.set_item("active", totals.active)?;
+    Ok(bindings)
+}
+
+fn elections_of<'py>(py: Python<'py>, totals: &Totals) -> PyResult<Bound<'py, PyDict>> {
+    let elections = PyDict::new(py);
+    elections.set_item("started", totals.elections.started)?;
+    elections.set_item("won", totals.elections.won)?;
+    Ok(elections)
+}
+
+pub fn elections<'py>(py: Python<'py>, farm: &Farm) -> PyResult<Vec<Bound<'py, PyDict>>> {
+    let nanos = |time: Time| time.0;
+    let told = farm.chronicle().elections().iter().map(|election| {
+        let row = PyDict::new(py);
+        row.set_item("zone", election.zone)?;
+        row.set_item("doubted_ns", election.doubted.map(|at| at.0.0))?;
+        row.set_item("doubted_by", election.doubted.map(|at| at.1))?;
+        row.set_item("started_ns", election.started.map(|at| at.0.0))?;
+        row.set_item("started_by", election.started.map(|at| at.1))?;
+        row.set_item("first_ack_ns", election.first_ack.map(nanos))?;
+        row.set_item("declared_ns", election.declared.map(|at| at.0.0))?;
+        row.set_item("master", election.declared.map(|at| at.1))?;
+        row.set_item("converged_ns", election.converged.map(nanos))?;
+        row.set_item("candidates", election.candidates)?;
+        Ok(row)
+    });
+    told.collect()
+}
