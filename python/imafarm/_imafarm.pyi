@@ -3,10 +3,22 @@ The compiled core of imafarm.
 """
 
 import array
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, SupportsIndex, final
 
 from typing_extensions import Buffer
+
+EVENT_BINDING_REFUSED: Final[int]
+EVENT_ELECTION_ACKNOWLEDGED: Final[int]
+EVENT_ELECTION_STARTED: Final[int]
+EVENT_HOST_DOWN: Final[int]
+EVENT_HOST_UP: Final[int]
+EVENT_MASTER_ACCEPTED: Final[int]
+EVENT_MASTER_DECLARED: Final[int]
+EVENT_MASTER_RESIGNED: Final[int]
+EVENT_MASTER_UNREACHABLE: Final[int]
+EVENT_MEMBER_LOST: Final[int]
+EVENT_ZONE_AGREED: Final[int]
 
 @final
 class ConnectionCache:
@@ -88,6 +100,155 @@ class ConnectionCache:
         peers: a buffer of integers (`array.array`, NumPy), a list or an iterable
 
         Returns an array of type code 'q', with what each use came to.
+        """
+
+@final
+class EmulatedFarm:
+    """
+    A farm in virtual time: the engine under `imafarm.open_emulated_farm`.
+
+    Hosts and zones are named by index, in the order of the resolver. Times are whole nanoseconds since the farm was
+    opened. Every host is off at first. Commands act at `now_ns`; what follows from them happens in `advance`.
+
+    hosts: who is in the farm; hosts that move later in the resolver do not move here
+    seed: everything random follows from it, 0 to 2**64 - 1
+    magic: the farm's magic number, 0 to 2**32 - 1
+    settings: by the registry's value names, for all hosts
+    host_settings: the same by host, over `settings`
+    inside, between: the links inside a zone and between zones; latency_ns, jitter_ns, bandwidth_bps, loss_ppm
+    wire: whether every message is encoded and decoded on its way
+    trace: the kinds of messages whose deliveries are kept
+
+    Raises ValueError, naming the key, for what no farm can have.
+    """
+    def __new__(
+        cls,
+        /,
+        hosts: HostResolver,
+        *,
+        seed: SupportsIndex,
+        magic: SupportsIndex = ...,
+        settings: Mapping[str, int] | None = None,
+        host_settings: Mapping[int, Mapping[str, int]] | None = None,
+        inside: Mapping[str, int] | None = None,
+        between: Mapping[str, int] | None = None,
+        wire: bool = False,
+        trace: Sequence[str] = ...,
+    ) -> EmulatedFarm: ...
+    def advance(
+        self, /, until_ns: SupportsIndex, *, wake_on: SupportsIndex = 0, max_events: SupportsIndex = 500000
+    ) -> int:
+        """
+        Goes on, with the interpreter released, to `until_ns` or less far: to the end of the tick in which an event of
+        a class in the bit mask `wake_on` happened, or in which `max_events` were handled. How far it goes changes
+        nothing of what happens.
+
+        Returns 0 at `until_ns`, 1 if an event woke it, 2 after `max_events`.
+
+        Raises ValueError when `until_ns` lies before `now_ns` or beyond 2**63 - 1.
+        """
+    def check_conservation(self, /) -> list[str]:
+        """
+        What does not hold of sent = delivered + dropped + in flight; nothing, if all is well.
+        """
+    def crash(self, /, hosts: Iterable[int]) -> None:
+        """
+        Takes hosts away without a word: memory and connections are lost, and nothing answers.
+        """
+    def cut(self, /, from_hosts: Iterable[int], to_hosts: Iterable[int], *, both: bool = True) -> int:
+        """
+        Cuts hosts off from hosts, both ways or one way; returns the cut's number.
+        """
+    def digest(self, /) -> str:
+        """
+        The farm's history so far, in 32 hexadecimal digits.
+        """
+    def elect(self, /, host: SupportsIndex) -> None:
+        """
+        Forces an election, as `querydc -e` on this host would.
+        """
+    def elections(self, /) -> list[dict[str, int | None]]:
+        """
+        The elections so far, in the order in which they began. What has not happened is None.
+        """
+    @property
+    def events(self, /) -> int:
+        """
+        How many events the engine has handled.
+        """
+    def heal(self, /, cut: SupportsIndex | None = None) -> None:
+        """
+        Heals one cut, or all.
+
+        Raises ValueError for a number that no cut has (any more).
+        """
+    def host_state(self, /, host: SupportsIndex) -> dict[str, Any]:
+        """
+        How a host is: power, role, master (index or -1), and its bindings.
+        """
+    def keep_events(self, /, classes: SupportsIndex) -> None:
+        """
+        Which classes of events `take_events` gives; all at first.
+        """
+    def masters(self, /) -> list[int]:
+        """
+        By zone: the live collector on whom all running hosts of the zone agree, or -1.
+        """
+    def memory(self, /) -> int:
+        """
+        The bytes that the farm's hosts, connections and events hold.
+        """
+    def next_event_ns(self, /) -> int | None:
+        """
+        When something next happens, in nanoseconds; None when nothing ever will.
+        """
+    @property
+    def now_ns(self, /) -> int:
+        """
+        Farm time, in nanoseconds.
+        """
+    def pause(self, /, hosts: Iterable[int]) -> None:
+        """
+        Freezes running hosts: they handle nothing, their connections stand.
+        """
+    def restart(self, /, hosts: Iterable[int]) -> None:
+        """
+        Crashes hosts and starts them again at once.
+        """
+    def resume(self, /, hosts: Iterable[int]) -> None:
+        """
+        Lets frozen hosts go on: all that has arrived meanwhile, they handle now.
+        """
+    def set_setting(self, /, hosts: Iterable[int], name: str, value: SupportsIndex) -> None:
+        """
+        Turns a setting of hosts. A running host has it from its next start on, as with a registry value.
+
+        Raises ValueError for an unknown name, offering the nearest, and for a value out of range.
+        """
+    def start(self, /, hosts: Iterable[int], *, spread_ns: SupportsIndex = ...) -> None:
+        """
+        Starts hosts that are off or crashed, each at a moment drawn within `spread_ns` from now.
+        """
+    def statistics(self, /) -> dict[str, Any]:
+        """
+        What the farm has done: events, messages by kind, bindings, elections, and the same by zone.
+        """
+    def stop(self, /, hosts: Iterable[int]) -> None:
+        """
+        Asks running hosts to stop in good order: a collector sets off the election before it goes.
+        """
+    def take_events(self, /) -> list[tuple[int, int, int, int, int]]:
+        """
+        The events since they were last taken, in farm order: (time_ns, class, host, other host or -1, zone).
+        """
+    @property
+    def tick_ns(self, /) -> int:
+        """
+        How far apart the moments are at which observers hear of events, in nanoseconds.
+        """
+    def trace(self, /) -> list[tuple[int, str, int, int, int]]:
+        """
+        The deliveries of the traced kinds: (time_ns, kind, source, target, bytes).
         """
 
 @final
@@ -507,6 +668,18 @@ def settings() -> list[dict[str, Any]]:
 
 __all__ = [
     "ConnectionCache",
+    "EVENT_BINDING_REFUSED",
+    "EVENT_ELECTION_ACKNOWLEDGED",
+    "EVENT_ELECTION_STARTED",
+    "EVENT_HOST_DOWN",
+    "EVENT_HOST_UP",
+    "EVENT_MASTER_ACCEPTED",
+    "EVENT_MASTER_DECLARED",
+    "EVENT_MASTER_RESIGNED",
+    "EVENT_MASTER_UNREACHABLE",
+    "EVENT_MEMBER_LOST",
+    "EVENT_ZONE_AGREED",
+    "EmulatedFarm",
     "FrameError",
     "Framer",
     "HostRecord",
