@@ -667,7 +667,6 @@ def settings() -> list[dict[str, Any]]:
     """
 
 __all__ = [
-    "ConnectionCache",
     "EVENT_BINDING_REFUSED",
     "EVENT_ELECTION_ACKNOWLEDGED",
     "EVENT_ELECTION_STARTED",
@@ -679,6 +678,7 @@ __all__ = [
     "EVENT_MASTER_UNREACHABLE",
     "EVENT_MEMBER_LOST",
     "EVENT_ZONE_AGREED",
+    "ConnectionCache",
     "EmulatedFarm",
     "FrameError",
     "Framer",

@@ -85,7 +85,7 @@ def finished(stub: str) -> str:
         sys.exit(f"{STUB.name}: {', '.join(sorted(unknown))}: say in {Path(__file__).name} what gives this name")
     imports = "".join(IMPORTS[name] + "\n" for name in sorted(unbound(stub)))
     stub = re.sub(r"^(?=from |import |__all__)", imports, stub, count=1, flags=re.MULTILINE)
-    stub = run("ruff", "check", "--quiet", "--select=I", "--fix", "--stdin-filename", STUB, "-", text=stub)
+    stub = run("ruff", "check", "--quiet", "--select=I,RUF022", "--fix", "--stdin-filename", STUB, "-", text=stub)
     return run("ruff", "format", "--quiet", "--stdin-filename", STUB, "-", text=stub)
 
 
