@@ -100,7 +100,7 @@ def test_columns_that_make_no_ranks_are_refused_by_name(columns: tuple[object, o
 
 def test_what_has_no_rank_is_named() -> None:
     with pytest.raises(TypeError, match=r"hosts\[1\]: a HostRecord or a Rank is wanted, not int"):
-        rank_hosts([Rank(1, 1, 1), 7])  # type: ignore[list-item]
+        rank_hosts([Rank(1, 1, 1), 7])  # type: ignore[arg-type]
     with pytest.raises(TypeError):
         rank_hosts(7)  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="preferences"):

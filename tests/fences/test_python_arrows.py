@@ -1,0 +1,102 @@
+"""Which room of `imafarm` may import which."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+BASE = {"_imafarm", "errors", "settings", "topology", "farm"}
+"""What a farm is, whatever world its hosts live in."""
+
+MAY_IMPORT = {
+    "errors": set[str](),
+    "_imafarm": set[str](),
+    "settings": {"_imafarm", "errors"},
+    "topology": {"_imafarm", "errors", "settings"},
+    "farm": {"_imafarm", "errors", "settings", "topology"},
+    # Scenarios know farms, not worlds: the same one runs in virtual time and on sockets.
+    "published": {"errors"},
+    "scenario": {"errors", "settings", "topology", "farm", "published"},
+    "scenarios": {"errors", "settings", "topology", "farm", "published", "scenario"},
+    # The worlds do not know each other.
+    "emulated": BASE,
+    "live": BASE,
+    "store": {"_imafarm", "errors", "settings"},
+    "report": {"errors", "settings", "topology", "farm", "published", "scenario"},
+    "study": {"errors", "settings", "topology", "farm", "published", "scenario", "scenarios", "report"},
+    "tools": {"_imafarm", "errors", "settings", "topology", "farm"},
+    # The one place where a world is chosen.
+    "cli": BASE | {"published", "scenario", "scenarios", "study", "report", "tools", "emulated", "live", "store"},
+    # The public face: what `import imafarm` gives.
+    "__init__": BASE | {"scenario", "emulated"},
+}
+
+
+def room_of(path: Path, package: Path) -> str:
+    """The top-level name under `imafarm` to which a file belongs."""
+    return path.relative_to(package).parts[0].removesuffix(".py")
+
+
+def imports(source: str, module: list[str]) -> Iterator[tuple[int, str]]:
+    """Line and room of every import from `imafarm`, wherever it stands: also in functions and for type checkers only.
+
+    `module` is the dotted place of the package that holds the source, for relative imports.
+    """
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            base = [] if node.level == 0 else module[: len(module) - node.level + 1]
+            base = base + (node.module.split(".") if node.module else [])
+            names = [".".join([*base, alias.name]) for alias in node.names]
+        else:
+            continue
+        for name in names:
+            parts = name.split(".")
+            if parts[0] == "imafarm":
+                yield node.lineno, parts[1] if len(parts) > 1 else "__init__"
+
+
+def test_imports_follow_the_arrows(tree: Path) -> None:
+    package = tree / "python/imafarm"
+    known = set(MAY_IMPORT)
+    broken = []
+    for path in sorted(package.rglob("*.py")):
+        room = room_of(path, package)
+        assert room in known, f"{path.relative_to(tree)}: a new room: say in MAY_IMPORT what it may import"
+        place = ["imafarm", *path.relative_to(package).parent.parts]
+        for line, target in imports(path.read_text(encoding="utf-8"), place):
+            if target != room and target not in MAY_IMPORT[room]:
+                broken.append(f"{path.relative_to(tree)}:{line}: {room} -> {target}")
+    assert broken == []
+
+
+def test_the_arrows_have_no_circle() -> None:
+    left = {room: set(below) for room, below in MAY_IMPORT.items()}
+    while left:
+        lowest = {room for room, below in left.items() if not below & set(left)}
+        assert lowest, f"a circle among {sorted(left)}"
+        left = {room: below for room, below in left.items() if room not in lowest}
+
+
+def test_the_worlds_are_apart() -> None:
+    for room, below in MAY_IMPORT.items():
+        if room not in {"cli", "__init__"}:
+            assert not below & {"emulated", "live"}, room
+
+
+@pytest.mark.parametrize(
+    ("source", "room"),
+    [
+        ("import imafarm.live", "live"),
+        ("from imafarm import emulated", "emulated"),
+        ("from imafarm.emulated._farm import EmulatedFarm", "emulated"),
+        ("from ..live import _link", "live"),
+        ("from .. import store", "store"),
+        ("def later():\n    from imafarm import cli", "cli"),
+        ("import imafarm", "__init__"),
+    ],
+)
+def test_an_import_is_seen_however_it_is_written(source: str, room: str) -> None:
+    assert [target for _, target in imports(source, ["imafarm", "scenarios"])] == [room]
