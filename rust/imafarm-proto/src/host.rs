@@ -47,6 +47,11 @@ impl Host {
         Host { me, magic, dice, directory, settings, bindings, zone: Zone::default() }
     }
 
+    /// The same host before its first start, with these settings.
+    pub fn anew(&self, settings: Arc<Settings>) -> Host {
+        Host::new(self.me, self.magic, self.dice, Arc::clone(&self.directory), settings)
+    }
+
     /// Handles one input; what the host wants done is added to the outbox.
     #[inline]
     pub fn handle(&mut self, input: Input, now: Time, out: &mut Outbox) {
