@@ -69,13 +69,18 @@ impl Collector {
 
     /// Two collectors have met (IMA Information, last answer): the one that reigns longer stays, unless it is less
     /// preferred or of a lower version. Equal reigns are settled by rank.
+    ///
+    /// A reign that we hear of is as old as its message, so both might think that they reign longer, and stay. Our
+    /// guess: reigns count as equal to the lower-ranked host unless they differ by more than an answer may take. At
+    /// worst both give way, and the zone elects again.
     pub(super) fn yields_to(&self, turn: &Turn<'_>, other: HostIndex, their_reign: Span) -> bool {
         let (mine, theirs) = (turn.rank(), turn.who.directory.rank(other));
         if theirs.unseats(mine) || mine.unseats(theirs) {
             return theirs.unseats(mine);
         }
         let my_reign = Span::from_millis(election::reign_ms(self.since, turn.now).into());
-        (their_reign, theirs) > (my_reign, mine)
+        let on_the_way = turn.who.settings.keep_alive_timeout;
+        if theirs > mine { their_reign + on_the_way >= my_reign } else { their_reign > my_reign }
     }
 
     /// A member was heard.
