@@ -187,7 +187,7 @@ impl Zone {
         }
     }
 
-    /// A message from `from`, on the binding `on`.
+    /// A message from `from`, on the binding `on`. A host that is down is deaf to it.
     #[inline]
     pub fn on_message(
         &mut self,
@@ -197,6 +197,9 @@ impl Zone {
         from: HostIndex,
         message: Message,
     ) {
+        if matches!(self.role, Role::Down) {
+            return;
+        }
         match message {
             Message::ElectMaster { round } => self.on_elect_master(turn, bindings, on, from, round),
             Message::ElectMasterAck { round } => self.on_elect_master_ack(turn, bindings, from, round),
