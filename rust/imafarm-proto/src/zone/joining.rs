@@ -61,6 +61,7 @@ impl Zone {
         let directory = turn.who.directory;
         let order = directory.zone_hosts(directory.zone(turn.who.me));
         joining.batch_end = joining.asked_down_to;
+        joining.outstanding = 0;
         while joining.asked_down_to > 0 && joining.outstanding < joining.batch {
             joining.asked_down_to -= 1;
             let host = order[joining.asked_down_to as usize];
