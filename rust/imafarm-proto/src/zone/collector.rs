@@ -124,11 +124,10 @@ impl Collector {
 
     /// A member cannot be contacted. If it was pinged, that is the answer.
     pub(super) fn unreachable(&mut self, turn: &mut Turn<'_>, host: HostIndex) {
-        let directory = turn.who.directory;
-        if directory.zone(host) != directory.zone(turn.who.me) {
+        if !turn.who.is_in_zone(host) {
             return;
         }
-        let member = &mut self.members[directory.position(host)];
+        let member = &mut self.members[turn.who.directory.position(host)];
         if member.standing == Presence::Pinged {
             member.standing = Presence::Lost;
             turn.out.notify(Notice::MemberLost(host));
@@ -146,11 +145,10 @@ impl Zone {
     /// A member reports.
     pub(super) fn on_heartbeat(&mut self, turn: &Turn<'_>, from: HostIndex) -> bool {
         let Role::Master(collector) = &mut self.role else { return false };
-        let directory = turn.who.directory;
-        if directory.zone(from) != directory.zone(turn.who.me) {
+        if !turn.who.is_in_zone(from) {
             return false;
         }
-        collector.heard(directory.position(from), turn.now, patience(turn));
+        collector.heard(turn.who.directory.position(from), turn.now, patience(turn));
         true
     }
 

@@ -116,7 +116,6 @@ impl Zone {
         &mut self,
         turn: &mut Turn<'_>,
         bindings: &mut Bindings,
-        from: HostIndex,
         master: HostIndex,
         reign_ms: u32,
     ) {
@@ -127,7 +126,7 @@ impl Zone {
             }
             Role::Member(member) if member.collector == master => member.reassured(turn, bindings, reign_ms),
             Role::Member(_) => self.accept_or_challenge(turn, bindings, master),
-            Role::Master(collector) if from == master && master != turn.who.me => {
+            Role::Master(collector) => {
                 if collector.yields_to(turn, master, Span::from_millis(reign_ms.into())) {
                     turn.out.notify(Notice::MasterResigned(master));
                     self.become_member(turn, bindings, master);
@@ -138,7 +137,6 @@ impl Zone {
                     bindings.fan_out(turn, Audience::Zone, declaration);
                 }
             }
-            Role::Master(_) => {}
         }
     }
 
