@@ -16,7 +16,7 @@ use crate::host_record::{HostId, HostIndex};
 use crate::host_resolver::{Directory, EntryIndex};
 use crate::input::Input;
 use crate::message::MagicNumber;
-use crate::outbox::Outbox;
+use crate::outbox::{Outbox, Verb};
 use crate::settings::Settings;
 use crate::time::Time;
 use crate::turn::{Identity, Turn};
@@ -47,6 +47,11 @@ impl Host {
         Host { me, magic, dice, directory, settings, bindings, zone: Zone::default() }
     }
 
+    /// The same host before its first start, with these settings.
+    pub fn anew(&self, settings: Arc<Settings>) -> Host {
+        Host::new(self.me, self.magic, self.dice, Arc::clone(&self.directory), settings)
+    }
+
     /// Handles one input; what the host wants done is added to the outbox.
     #[inline]
     pub fn handle(&mut self, input: Input, now: Time, out: &mut Outbox) {
@@ -66,6 +71,7 @@ impl Host {
                 }
                 zone.on_deadline(turn, bindings);
             }
+            Input::Incoming(call) if zone.standing() == Standing::Down => turn.out.push(Verb::Refuse(call)),
             Input::Incoming(call) => bindings.called(turn, call),
             Input::Connected(entry) => {
                 let heard = bindings.connected(turn, entry);
