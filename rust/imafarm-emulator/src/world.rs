@@ -156,6 +156,11 @@ impl Seat {
         for verb in out.drain() {
             self.carry_out(world, now, verb);
         }
+    }
+
+    /// Sees when the host next wants to be asked; to be called after it has acted.
+    #[inline]
+    pub(crate) fn note_deadline(&mut self) {
         self.deadline = self.host.next_deadline().map_or(Time::NEVER, |(when, _)| when);
     }
 
@@ -383,6 +388,7 @@ impl Seat {
     pub(crate) fn meet_deadlines(&mut self, world: &mut World, out: &mut Outbox, now: Time, end: Time) {
         while self.deadline.max(now) < end && self.power == Power::Up {
             self.act(world, out, self.deadline.max(now), Input::Deadline);
+            self.note_deadline();
         }
     }
 

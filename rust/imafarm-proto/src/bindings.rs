@@ -26,6 +26,8 @@ pub struct Bindings {
     cache: ConnectionCache<Binding>,
     limits: Limits,
     outgoing_in_progress: u32,
+    /// No binding in progress has to be given up before; void while none is.
+    look_at: Time,
     /// Callers that wait for an entry, first come first served.
     calls: VecDeque<Call>,
     /// Messages that wait for an entry, first come first served.
@@ -119,6 +121,7 @@ impl Bindings {
             cache: ConnectionCache::new(settings.max_host_address_cache_entries),
             limits: Limits::of(settings),
             outgoing_in_progress: 0,
+            look_at: Time::NEVER,
             calls: VecDeque::new(),
             wanted: VecDeque::new(),
             later: Vec::new(),
@@ -153,10 +156,10 @@ impl Bindings {
         self.cache.memory() + self.calls.capacity() * size_of::<Call>() + self.wanted.capacity() * size_of::<Wanted>()
     }
 
-    /// When a binding in progress has to be given up.
+    /// When to see whether a binding in progress has to be given up; none has to be before.
     #[inline]
-    pub fn next_deadline(&self, settings: &Settings) -> Option<Time> {
-        self.cache.oldest_in_progress().map(|entry| self.cache.value(entry).since + settings.bind_timeout)
+    pub const fn next_deadline(&self) -> Option<Time> {
+        if self.cache.in_progress_count() == 0 { None } else { Some(self.look_at) }
     }
 
     // ---- what the zone wants -----------------------------------------------------------------------------------
@@ -308,14 +311,11 @@ impl Bindings {
         }
     }
 
-    /// Gives up one binding that has been in progress for too long, if there is one.
+    /// Gives up one binding that has been in progress for too long, if there is one; else sees when one will be.
     pub fn give_up(&mut self, turn: &mut Turn<'_>) -> Heard {
-        match self.cache.oldest_in_progress() {
-            Some(entry) if self.cache.value(entry).since + turn.who.settings.bind_timeout <= turn.now => {
-                self.step(turn, entry, Event::TimedOut)
-            }
-            Some(_) | None => Heard::Nothing,
-        }
+        let Some(entry) = self.cache.oldest_in_progress() else { return Heard::Nothing };
+        self.look_at = self.cache.value(entry).since + turn.who.settings.bind_timeout;
+        if self.look_at <= turn.now { self.step(turn, entry, Event::TimedOut) } else { Heard::Nothing }
     }
 
     /// Uses what room there is: answers callers and opens bindings, in turn, until no more may be in progress.
@@ -471,24 +471,25 @@ impl Bindings {
         }
         let Some(call) = self.calls.pop_front() else { return false };
         let binding = Binding { state: State::Answering, since: turn.now, ..Binding::default() };
-        let entry = self.cache.open(None, binding);
+        let entry = self.begin(turn, None, binding);
         turn.out.push(Verb::Accept { call, entry });
         self.step(turn, entry, Event::Connected);
         true
     }
 
     /// Takes the first wanted message one host further. Whether that could be done.
+    ///
+    /// While no binding may be opened nothing moves, not even to a host with which one is open: to find that out at
+    /// every turn costs more than the wait.
     fn want_next(&mut self, turn: &mut Turn<'_>) -> bool {
-        let (to, message, first_try) = match self.wanted.front() {
-            None => return false,
-            Some(Wanted::One { to, message, first_try }) => (*to, message.clone(), *first_try),
-            Some(Wanted::Fan(fan_out)) => (fan_out.next_host(&turn.who), fan_out.message().clone(), None),
-        };
-        if let Some(message) = self.send_on_open(turn, to, message)
-            && !self.open(turn, to, message, first_try)
-        {
+        if !self.may_open() {
             return false;
         }
+        let (to, message, first_try) = match self.wanted.front() {
+            None => return false,
+            Some(Wanted::One { to, message, first_try }) => (*to, message.clone(), first_try.unwrap_or(turn.now)),
+            Some(Wanted::Fan(fan_out)) => (fan_out.next_host(&turn.who), fan_out.message().clone(), turn.now),
+        };
         let done = match self.wanted.front_mut() {
             Some(Wanted::Fan(fan_out)) => fan_out.advance(&turn.who),
             Some(Wanted::One { .. }) | None => true,
@@ -496,22 +497,33 @@ impl Bindings {
         if done {
             self.wanted.pop_front();
         }
+        if let Some(message) = self.send_on_open(turn, to, message) {
+            self.open(turn, to, message, first_try);
+        }
         true
     }
 
-    fn open(&mut self, turn: &mut Turn<'_>, to: HostIndex, message: Message, first_try: Option<Time>) -> bool {
-        if self.cache.in_progress_count() >= self.limits.in_progress
-            || self.outgoing_in_progress >= self.limits.outgoing
-            || !self.make_room(turn)
-        {
-            return false;
-        }
+    /// Whether one more binding of ours may be in progress, and may be open.
+    const fn may_open(&self) -> bool {
+        self.cache.in_progress_count() < self.limits.in_progress
+            && self.outgoing_in_progress < self.limits.outgoing
+            && (self.cache.has_room() || self.cache.active_count() > 0)
+    }
+
+    fn open(&mut self, turn: &mut Turn<'_>, to: HostIndex, message: Message, first_try: Time) {
+        self.make_room(turn);
         self.outgoing_in_progress += 1;
-        let first_try = first_try.unwrap_or(turn.now);
         let binding = Binding { since: turn.now, first_try, first: Some(message), ..Binding::default() };
-        let entry = self.cache.open(Some(to.0), binding);
+        let entry = self.begin(turn, Some(to), binding);
         turn.out.push(Verb::Open { entry, to });
-        true
+    }
+
+    /// A binding in progress begins.
+    fn begin(&mut self, turn: &Turn<'_>, peer: Option<HostIndex>, binding: Binding) -> EntryIndex {
+        if self.cache.in_progress_count() == 0 {
+            self.look_at = turn.now + turn.who.settings.bind_timeout;
+        }
+        self.cache.open(peer.map(|peer| peer.0), binding)
     }
 
     /// Makes sure that one more binding may be open; tears down the least recently used active one if it must.

@@ -92,7 +92,7 @@ impl Host {
     /// When the host next wants an [`Input::Deadline`], and why.
     #[inline]
     pub fn next_deadline(&self) -> Option<(Time, &'static str)> {
-        let binding = self.bindings.next_deadline(&self.settings).map(|when| (when, "a binding is in progress"));
+        let binding = self.bindings.next_deadline().map(|when| (when, "a binding is in progress"));
         match (binding, self.zone.next_deadline()) {
             (Some(binding), Some(zone)) => Some(if binding.0 <= zone.0 { binding } else { zone }),
             (Some(one), None) | (None, Some(one)) => Some(one),

@@ -116,11 +116,7 @@ impl PyFramer {
     ///     ValueError: no message has this kind, or a field is out of range.
     ///     TypeError: there are too many or too few fields, or one is of another type.
     #[staticmethod]
-<<<<<<< HEAD
-    #[pyo3(signature = (kind, /, *fields: "int | None"))]
-=======
     #[pyo3(signature = (kind, /, *fields: "int | bool | None"))]
->>>>>>> main
     fn encode<'py>(kind: &Bound<'py, PyString>, fields: &Bound<'py, PyTuple>) -> PyResult<Bound<'py, PyBytes>> {
         let message = Fields::of_call(kind, fields)?;
         let mut frame = Vec::with_capacity(message.encoded_len() as usize);
@@ -150,11 +146,7 @@ impl PyFramer {
     /// Raises:
     ///     ValueError, TypeError: as ``encode``.
     #[staticmethod]
-<<<<<<< HEAD
-    #[pyo3(signature = (kind, /, *fields: "int | None"))]
-=======
     #[pyo3(signature = (kind, /, *fields: "int | bool | None"))]
->>>>>>> main
     fn encoded_len(kind: &Bound<'_, PyString>, fields: &Bound<'_, PyTuple>) -> PyResult<u32> {
         Ok(Fields::of_call(kind, fields)?.encoded_len())
     }
