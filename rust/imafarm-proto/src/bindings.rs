@@ -342,15 +342,16 @@ impl Bindings {
                 self.outgoing_in_progress -= 1;
             }
         }
-        let identity = (turn.who.magic, turn.who.directory.id(turn.who.me));
         match act {
             Act::Nothing | Act::Deliver => Heard::Nothing,
             Act::Request => {
-                turn.out.send(entry, Message::BindRequest { magic: identity.0, host: identity.1 });
+                let host = turn.who.directory.id(turn.who.me);
+                turn.out.send(entry, Message::BindRequest { magic: turn.who.magic, host });
                 Heard::Nothing
             }
             Act::Respond => {
-                turn.out.send(entry, Message::BindResponse { magic: identity.0, host: identity.1 });
+                let host = turn.who.directory.id(turn.who.me);
+                turn.out.send(entry, Message::BindResponse { magic: turn.who.magic, host });
                 Heard::Nothing
             }
             Act::Commit => {
@@ -491,7 +492,7 @@ impl Bindings {
             Some(Wanted::Fan(fan_out)) => (fan_out.next_host(&turn.who), fan_out.message().clone(), turn.now),
         };
         let done = match self.wanted.front_mut() {
-            Some(Wanted::Fan(fan_out)) => fan_out.advance(&turn.who),
+            Some(Wanted::Fan(fan_out)) => fan_out.advance(),
             Some(Wanted::One { .. }) | None => true,
         };
         if done {
