@@ -58,6 +58,7 @@ struct Binding {
     state: State,
     /// Opened for what an earlier, broken attempt left behind: not tried a third time.
     again: bool,
+    /// Since when it is in progress, or active.
     since: Time,
     /// What goes out as soon as the binding is active. Mostly one message, so the first needs no allocation.
     first: Option<Message>,
@@ -389,7 +390,8 @@ impl Bindings {
     /// A caller has said who it is. Two hosts that open to each other at once end with one binding:
     ///
     /// - an outgoing one that is still CONNECTING yields, since this one is further;
-    /// - otherwise the one that the host with the higher id opened stays. Both sides decide alike.
+    /// - otherwise the one that the host with the higher id opened stays. Both sides decide alike;
+    /// - one that is active already has won. This one was under way before, and the caller has dropped it.
     fn caller_named(&mut self, turn: &mut Turn<'_>, entry: EntryIndex, caller: HostIndex) -> Heard {
         if self.cache.value(entry).state != State::WaitBindResponse {
             return self.step(turn, entry, Event::BindResponse);
@@ -408,7 +410,12 @@ impl Bindings {
                     let heir = self.cache.value_mut(entry);
                     (heir.first, heir.more) = (first, more);
                 }
-                // The caller would have used this one, had it not closed it: its farewell is still on the way.
+                State::Active if self.cache.value(entry).since <= self.cache.value(other).since => {
+                    turn.out.push(Verb::Abort(entry));
+                    self.forget(entry);
+                    return Heard::Nothing;
+                }
+                // The caller would have used the active one, had it not closed it: its farewell is still on the way.
                 State::Active => {
                     self.counts.closed += 1;
                     self.step(turn, other, Event::Close);
@@ -431,6 +438,7 @@ impl Bindings {
         self.counts.opened += 1;
         self.cache.activate(entry);
         let binding = self.cache.value_mut(entry);
+        binding.since = turn.now;
         if let Some(message) = binding.first.take() {
             turn.out.send(entry, message);
         }

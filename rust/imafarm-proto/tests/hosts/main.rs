@@ -5,3 +5,4 @@ mod bindings;
 mod by_hand;
 mod elections;
 mod heartbeats;
+mod simultaneous;
