@@ -70,7 +70,7 @@ impl Farm {
                 seat.receive(world, outbox, time, event);
             }
             seat.meet_deadlines(world, outbox, *now, end);
-            seat.arrange_wake(world);
+            seat.arrange_wake(world, *now);
         }
         drop(arrivals);
         world.schedule.recycle(events);
@@ -84,6 +84,6 @@ impl Farm {
         let Farm { world, seats, outbox, now, .. } = self;
         let seat = &mut seats[host as usize];
         seat.act(world, outbox, *now, input);
-        seat.arrange_wake(world);
+        seat.arrange_wake(world, *now);
     }
 }

@@ -378,9 +378,10 @@ impl Seat {
         }
     }
 
-    /// Makes sure that the schedule comes back to this host when its next deadline is due.
+    /// Makes sure that the schedule comes back to this host when its next deadline is due, or now if that
+    /// has passed while it was frozen.
     #[inline]
-    pub(crate) fn arrange_wake(&mut self, world: &mut World) {
+    pub(crate) fn arrange_wake(&mut self, world: &mut World, now: Time) {
         if self.power != Power::Up {
             return;
         }
@@ -388,7 +389,7 @@ impl Seat {
             && when < self.wake
         {
             self.wake = when;
-            world.schedule.push(when, Event::wake(self.me));
+            world.schedule.push(when.max(now), Event::wake(self.me));
         }
     }
 
