@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use imafarm_emulator::chronicle::What;
 use imafarm_emulator::farm::{Farm, Plan, Power};
 use imafarm_proto::host_record::{HostId, HostRecord, Preference};
 use imafarm_proto::host_resolver::Directory;
@@ -116,8 +115,10 @@ impl Trial {
             Fault::Pause(host) => farm.pause(&[host % hosts]),
             Fault::Resume(host) => farm.resume(&[host % hosts]),
             Fault::Elect(host) => farm.elect(host % hosts),
-            Fault::Cut(from, to, both) => drop(farm.cut(&side(from), &side(to), both)),
-            Fault::Heal => drop(farm.heal(None)),
+            Fault::Cut(from, to, both) => {
+                farm.cut(&side(from), &side(to), both);
+            }
+            Fault::Heal => assert!(farm.heal(None)),
             Fault::Wait(ms) => run(farm, Span::from_millis(ms)),
         }
     }
