@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use imafarm_emulator::farm::{Farm, Plan, Power};
+use imafarm_emulator::farm::{Farm, Pace, Plan, Power};
 use imafarm_proto::host_record::{HostId, HostRecord, Preference};
 use imafarm_proto::host_resolver::Directory;
 use imafarm_proto::time::Span;
@@ -104,6 +104,7 @@ impl Trial {
         plan
     }
 
+    /// All but waiting.
     fn suffer(&self, farm: &mut Farm, fault: &Fault) {
         let hosts = farm.directory().len() as u32;
         let side = |mask: u64| (0..hosts).filter(|host| mask >> (host % 64) & 1 == 1).collect::<Vec<u32>>();
@@ -119,7 +120,7 @@ impl Trial {
                 farm.cut(&side(from), &side(to), both);
             }
             Fault::Heal => assert!(farm.heal(None)),
-            Fault::Wait(ms) => run(farm, Span::from_millis(ms)),
+            Fault::Wait(_) => {}
         }
     }
 
@@ -142,15 +143,25 @@ fn check(farm: &Farm, entries: u64) -> Result<(), TestCaseError> {
     Ok(())
 }
 
-/// Through the faults, then healed: each zone with a running host has one collector, and all its hosts know it.
-fn heals(trial: &Trial) -> Result<(), TestCaseError> {
-    let mut farm = Farm::new(trial.plan());
+/// A farm that has been through all the faults; `advance` goes on for a while, in steps of its own.
+fn suffered(trial: &Trial, wire: bool, advance: &dyn Fn(&mut Farm, Span)) -> Result<Farm, TestCaseError> {
+    let mut farm = Farm::new(Plan { wire, ..trial.plan() });
     farm.start(&all(&farm), Span::from_secs(2));
-    run(&mut farm, Span::from_secs(10));
+    advance(&mut farm, Span::from_secs(10));
     for fault in &trial.faults {
-        trial.suffer(&mut farm, fault);
+        if let Fault::Wait(ms) = *fault {
+            advance(&mut farm, Span::from_millis(ms));
+        } else {
+            trial.suffer(&mut farm, fault);
+        }
         check(&farm, trial.entries)?;
     }
+    Ok(farm)
+}
+
+/// Through the faults, then healed: each zone with a running host has one collector, and all its hosts know it.
+fn heals(trial: &Trial) -> Result<(), TestCaseError> {
+    let mut farm = suffered(trial, false, &run)?;
     farm.heal(None);
     farm.resume(&all(&farm));
     run(&mut farm, trial.bound());
@@ -182,7 +193,7 @@ proptest! {
 
     /// Protocol decisions 4 and 5, with room for everybody in the cache.
     #[test]
-    fn a_farm_agrees_once_it_is_healed(trial in trial(20, Just(512u64))) {
+    fn a_farm_agrees_once_it_is_healed(trial in trial(40, Just(512u64))) {
         heals(&trial)?;
     }
 
@@ -191,5 +202,20 @@ proptest! {
     #[test]
     fn a_farm_with_small_caches_agrees_once_it_is_healed(trial in trial(12, 2..16u64)) {
         heals(&trial)?;
+    }
+
+    /// Design, determinism contract, for any farm: the wire and the pieces in which time goes on change nothing.
+    #[test]
+    fn a_farm_has_one_history(trial in trial(12, 1..16u64), piece_ms in 1..3_000u64, max_events in 1..200u64) {
+        let whole = suffered(&trial, false, &run)?;
+        let pieces = suffered(&trial, true, &|farm, span| {
+            let until = farm.now() + span;
+            while farm.now() < until {
+                let stop = until.min(farm.now() + Span::from_millis(piece_ms));
+                while farm.advance(stop, u32::MAX, max_events) != Pace::Arrived {}
+            }
+        })?;
+        prop_assert_eq!(whole.digest(), pieces.digest());
+        prop_assert_eq!(whole.event_count(), pieces.event_count());
     }
 }
