@@ -1,4 +1,5 @@
-//! A zone boots, loses its collector and elects another: `cargo run --release --example failover -- HOSTS ENTRIES`.
+//! A zone boots, loses its collector and elects another: `cargo run --release --example failover -- HOSTS ENTRIES
+//! THREADS`.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -16,6 +17,7 @@ fn main() {
     let mut arguments = std::env::args().skip(1).map(|a| a.parse::<u64>().expect("a number"));
     let hosts = arguments.next().unwrap_or(1_000);
     let entries = arguments.next().unwrap_or(512);
+    let threads = arguments.next().unwrap_or(1) as u32;
     let zone: Arc<str> = "Z1".into();
     let records = (1..=hosts).map(|id| {
         let mut record = HostRecord::new(&format!("H{id}"), Arc::clone(&zone), HostId::new(id).expect("from 1"));
@@ -36,6 +38,7 @@ fn main() {
         between: Link::BETWEEN,
         wire: false,
         traced: Vec::new(),
+        threads,
     });
     let all: Vec<u32> = (0..hosts as u32).collect();
     farm.start(&all, Span::from_secs(60));

@@ -11,7 +11,6 @@ use imafarm_proto::host_record::HostIndex;
 use imafarm_proto::host_resolver::Directory;
 use imafarm_proto::input::Input;
 use imafarm_proto::message::{Kind, MagicNumber};
-use imafarm_proto::outbox::Outbox;
 use imafarm_proto::settings::{SettingError, Settings};
 use imafarm_proto::time::{Span, Time};
 use imafarm_proto::zone::{ElectionCounts, Standing};
@@ -21,6 +20,7 @@ use crate::digest::{Chain, Digest};
 use crate::ledger::{Count, Ledger};
 use crate::network::{EndRef, Link, Network, Pipes};
 use crate::schedule::{Event, Parcel, Schedule};
+use crate::shard::{Shard, Share};
 use crate::world::{Seat, World};
 
 pub use crate::world::TraceRecord;
@@ -114,20 +114,24 @@ pub struct Plan {
     pub wire: bool,
     /// Which kinds are traced.
     pub traced: Vec<Kind>,
+    /// How many threads work, at most [`THREADS_MAX`]. It changes nothing of what happens.
+    pub threads: u32,
 }
+
+/// The most threads that work on one farm. Our guess: beyond it they would wait for one another.
+pub const THREADS_MAX: u32 = 64;
 
 /// A farm in virtual time.
 #[derive(Debug)]
 pub struct Farm {
     pub(crate) now: Time,
-    pub(crate) events: u64,
-    pub(crate) seats: Vec<Seat>,
-    pub(crate) world: World,
+    pub(crate) shards: Vec<Shard>,
+    pub(crate) pipes: Pipes,
+    pub(crate) network: Arc<Network>,
     pub(crate) chronicle: Chronicle,
-    pub(crate) outbox: Outbox,
-    /// The order of one host's events in a window; empty between hosts, kept for its room.
-    pub(crate) order: Vec<(u64, u32)>,
-    pub(crate) told_trace: usize,
+    /// What observers are about to be told; empty between windows, kept for its room.
+    pub(crate) notices: Vec<FarmEvent>,
+    pub(crate) trace: Vec<TraceRecord>,
     directory: Arc<Directory>,
     dice: Dice,
 }
@@ -135,44 +139,80 @@ pub struct Farm {
 impl Farm {
     /// A farm at time zero, with every host off.
     pub fn new(plan: Plan) -> Farm {
-        let Plan { directory, seed, magic, settings, host_settings, inside, between, wire, traced } = plan;
+        let Plan { directory, seed, magic, settings, host_settings, inside, between, wire, traced, threads } = plan;
         let dice = Dice::new(seed);
         let zones = directory.zone_count();
         let zone_of: Vec<u32> = directory.hosts().map(|host| directory.zone(host).0).collect();
-        let network = Network::new(dice, zone_of.clone(), inside, between);
+        let network = Arc::new(Network::new(dice, zone_of.clone(), inside, between));
         let mut settings = vec![settings; directory.len()];
         for (host, own) in host_settings {
             settings[host.at()] = own;
         }
-        let world = World {
-            schedule: Schedule::new(network.least_latency()),
-            pipes: Pipes::new(zones as u32, between),
-            network,
-            ledger: Ledger::new(zones),
-            notices: Vec::new(),
-            wire,
-            traced: Kind::ALL.map(|kind| traced.contains(&kind)),
-            trace: Vec::new(),
-        };
-        let seats = directory
-            .hosts()
-            .map(|me| {
-                let host = Host::new(me, magic, dice, Arc::clone(&directory), Arc::clone(&settings[me.at()]));
-                Seat::new(me.0, host)
-            })
-            .collect();
+        let hosts = directory.len() as u32;
+        let shards = Share::among(threads.min(THREADS_MAX)).map(|share| {
+            let seats = share.hosts(hosts).map(|me| {
+                let settings = Arc::clone(&settings[me as usize]);
+                Seat::new(me, Host::new(HostIndex(me), magic, dice, Arc::clone(&directory), settings))
+            });
+            let seats = seats.collect();
+            let world = World {
+                share,
+                schedule: Schedule::new(network.least_latency()),
+                network: Arc::clone(&network),
+                away: Vec::new(),
+                piped: Vec::new(),
+                ledger: Ledger::new(zones),
+                notices: Vec::new(),
+                wire,
+                traced: Kind::ALL.map(|kind| traced.contains(&kind)),
+                trace: Vec::new(),
+            };
+            Shard::new(world, seats)
+        });
         Farm {
             now: Time::ZERO,
-            events: 0,
-            seats,
-            world,
+            shards: shards.collect(),
+            pipes: Pipes::new(zones as u32, between),
+            network,
             chronicle: Chronicle::new(zone_of, zones),
-            outbox: Outbox::default(),
-            order: Vec::new(),
-            told_trace: 0,
+            notices: Vec::new(),
+            trace: Vec::new(),
             directory,
             dice,
         }
+    }
+
+    /// The shard of a host.
+    pub(crate) fn shard_mut(&mut self, host: u32) -> &mut Shard {
+        let number = self.shards[0].world.share.of(host);
+        &mut self.shards[number]
+    }
+
+    fn seat(&self, host: u32) -> &Seat {
+        let share = self.shards[0].world.share;
+        &self.shards[share.of(host)].seats[share.place(host)]
+    }
+
+    /// A host, and the world it acts on.
+    fn seat_mut(&mut self, host: u32) -> (&mut Seat, &mut World) {
+        let Shard { world, seats, .. } = self.shard_mut(host);
+        (&mut seats[world.share.place(host)], world)
+    }
+
+    /// Every host, in order.
+    fn seats(&self) -> impl Iterator<Item = &Seat> {
+        self.directory.hosts().map(|host| self.seat(host.0))
+    }
+
+    /// Changes the links, for every shard.
+    fn relink<R>(&mut self, change: impl FnOnce(&mut Network) -> R) -> R {
+        let mut network = Network::clone(&self.network);
+        let result = change(&mut network);
+        self.network = Arc::new(network);
+        for shard in &mut self.shards {
+            shard.world.network = Arc::clone(&self.network);
+        }
+        result
     }
 
     // ---- commands ----------------------------------------------------------------------------------------------
@@ -182,14 +222,15 @@ impl Farm {
         for &host in hosts {
             let wait = Span(self.dice.below(spread.0, Purpose::Boot, host, 0, self.now.0));
             let start = Event { offset: 0, target: host, to: EndRef::NONE, source: host, parcel: Parcel::Start };
-            self.world.schedule.push(self.now + wait, start);
+            let at = self.now + wait;
+            self.shard_mut(host).world.schedule.push(at, start);
         }
     }
 
     /// Asks running hosts to stop in good order.
     pub fn stop(&mut self, hosts: &[u32]) {
         for &host in hosts {
-            if self.seats[host as usize].power == Power::Up {
+            if self.seat(host).power == Power::Up {
                 self.act(host, Input::Stop);
             }
         }
@@ -199,15 +240,16 @@ impl Farm {
     /// Takes hosts away without a word: their memory and their connections are lost.
     pub fn crash(&mut self, hosts: &[u32]) {
         for &host in hosts {
-            let seat = &mut self.seats[host as usize];
+            let now = self.now;
+            let (seat, world) = self.seat_mut(host);
             if matches!(seat.power, Power::Up | Power::Paused) {
                 seat.renew();
                 for event in core::mem::take(&mut seat.deferred) {
-                    seat.lose(&mut self.world, &event);
+                    seat.lose(world, &event);
                 }
-                self.world.note(self.now, host, What::Down);
+                world.note(now, host, What::Down);
             }
-            self.seats[host as usize].power = Power::Crashed;
+            seat.power = Power::Crashed;
         }
         self.tell();
     }
@@ -221,10 +263,11 @@ impl Farm {
     /// Freezes running hosts.
     pub fn pause(&mut self, hosts: &[u32]) {
         for &host in hosts {
-            let seat = &mut self.seats[host as usize];
+            let now = self.now;
+            let (seat, world) = self.seat_mut(host);
             if seat.power == Power::Up {
                 seat.power = Power::Paused;
-                self.world.note(self.now, host, What::Paused);
+                world.note(now, host, What::Paused);
             }
         }
         self.tell();
@@ -233,14 +276,15 @@ impl Farm {
     /// Lets frozen hosts go on: all that has arrived meanwhile, they handle now.
     pub fn resume(&mut self, hosts: &[u32]) {
         for &host in hosts {
-            let seat = &mut self.seats[host as usize];
+            let now = self.now;
+            let (seat, world) = self.seat_mut(host);
             if seat.power == Power::Paused {
                 seat.power = Power::Up;
                 for event in core::mem::take(&mut seat.deferred) {
-                    self.world.schedule.push(self.now, event);
+                    world.schedule.push(now, event);
                 }
-                self.world.schedule.push(self.now, Event::wake(host));
-                self.world.note(self.now, host, What::Resumed);
+                world.schedule.push(now, Event::wake(host));
+                world.note(now, host, What::Resumed);
             }
         }
         self.tell();
@@ -248,19 +292,19 @@ impl Farm {
 
     /// Forces an election, as `querydc -e` on this host would.
     pub fn elect(&mut self, host: u32) {
-        if self.seats[host as usize].power == Power::Up {
+        if self.seat(host).power == Power::Up {
             self.act(host, Input::Elect);
         }
     }
 
     /// Cuts hosts off from hosts, one way or both; the cut's number.
     pub fn cut(&mut self, from: &[u32], to: &[u32], both: bool) -> u32 {
-        self.world.network.cut(from, to, both)
+        self.relink(|network| network.cut(from, to, both))
     }
 
     /// Heals one cut, or all. Whether there was such a cut.
     pub fn heal(&mut self, cut: Option<u32>) -> bool {
-        self.world.network.heal(cut)
+        self.relink(|network| network.heal(cut))
     }
 
     /// Turns a setting of hosts. A running host has it from its next start on, as with a registry value.
@@ -270,7 +314,7 @@ impl Farm {
         Settings::default().set(name, value)?;
         let mut turned: Vec<(Arc<Settings>, Arc<Settings>)> = Vec::new();
         for &host in hosts {
-            let seat = &mut self.seats[host as usize];
+            let (seat, _) = self.seat_mut(host);
             let old = &seat.settings;
             seat.settings = match turned.iter().find(|(from, _)| Arc::ptr_eq(from, old)) {
                 Some((_, to)) => Arc::clone(to),
@@ -296,8 +340,8 @@ impl Farm {
     }
 
     /// How long a window is: how often observers are told.
-    pub const fn window(&self) -> Span {
-        self.world.schedule.window()
+    pub fn window(&self) -> Span {
+        self.shards[0].world.schedule.window()
     }
 
     /// Who is in the farm.
@@ -306,19 +350,21 @@ impl Farm {
     }
 
     /// How many events were handled so far.
-    pub const fn event_count(&self) -> u64 {
-        self.events
+    pub fn event_count(&self) -> u64 {
+        self.shards.iter().map(|shard| shard.events).sum()
     }
 
     /// A host, to look at.
     pub fn host(&self, host: u32) -> (&Host, Power) {
-        let seat = &self.seats[host as usize];
+        let seat = self.seat(host);
         (&seat.host, seat.power)
     }
 
     /// What became of all messages.
-    pub const fn ledger(&self) -> &Ledger {
-        &self.world.ledger
+    pub fn ledger(&self) -> Ledger {
+        let mut ledger = Ledger::new(self.directory.zone_count());
+        self.shards.iter().for_each(|shard| ledger.merge(&shard.world.ledger));
+        ledger
     }
 
     /// What happened.
@@ -338,14 +384,14 @@ impl Farm {
 
     /// The deliveries that were traced, in order of time, target and source.
     pub fn trace(&self) -> &[TraceRecord] {
-        &self.world.trace
+        &self.trace
     }
 
     /// What all hosts of a zone, or of the farm, have done.
     pub fn totals(&self, zone: Option<u32>) -> Totals {
         let mut totals = Totals::ZERO;
-        for seat in &self.seats {
-            if zone.is_none_or(|zone| self.world.network.zone(seat.me) == zone) {
+        for seat in self.seats() {
+            if zone.is_none_or(|zone| self.network.zone(seat.me) == zone) {
                 totals.merge(&seat.past);
                 totals.merge(&totals_of(&seat.host));
             }
@@ -355,7 +401,7 @@ impl Farm {
 
     /// What one host has done, in all its lives.
     pub fn host_totals(&self, host: u32) -> Totals {
-        let seat = &self.seats[host as usize];
+        let seat = self.seat(host);
         let mut totals = seat.past;
         totals.merge(&totals_of(&seat.host));
         totals
@@ -364,10 +410,11 @@ impl Farm {
     /// The messages under way now, by [`Kind::index`]: counted one by one, not calculated.
     pub fn in_flight(&self) -> [Count; Kind::COUNT] {
         let mut counts = [Count::default(); Kind::COUNT];
-        let deferred = self.seats.iter().flat_map(|seat| &seat.deferred);
-        for event in self.world.schedule.pending().chain(self.world.pipes.pending()).chain(deferred) {
+        let deferred = self.seats().flat_map(|seat| &seat.deferred);
+        let scheduled = self.shards.iter().flat_map(|shard| shard.world.schedule.pending());
+        for event in scheduled.chain(self.pipes.pending()).chain(deferred) {
             if let Some(kind) = event.kind() {
-                counts[kind.index()].add(self.seats[event.target as usize].bytes_of(event));
+                counts[kind.index()].add(self.seat(event.target).bytes_of(event));
             }
         }
         counts
@@ -375,10 +422,10 @@ impl Farm {
 
     /// Checks that `sent = delivered + dropped + in flight`, by kind, in messages and in bytes; what does not hold.
     pub fn check_conservation(&self) -> Vec<String> {
-        let in_flight = self.in_flight();
+        let (in_flight, ledger) = (self.in_flight(), self.ledger());
         let mut broken = Vec::new();
         for kind in Kind::ALL {
-            let tally = self.world.ledger.total(kind);
+            let tally = ledger.total(kind);
             let mut accounted = tally.delivered;
             accounted.merge(tally.dropped);
             accounted.merge(in_flight[kind.index()]);
@@ -399,15 +446,16 @@ impl Farm {
 
     /// The bytes that hosts, connections and events hold. What allocators add, and the directory, is not in it.
     pub fn memory(&self) -> usize {
-        let seats: usize = self.seats.iter().map(Seat::memory).sum();
-        self.seats.capacity() * size_of::<Seat>() + seats + self.world.schedule.memory()
+        let seats = self.seats().map(|seat| size_of::<Seat>() + seat.memory());
+        seats.chain(self.shards.iter().map(|shard| shard.world.schedule.memory())).sum()
     }
 
     /// The farm's history so far.
     pub fn digest(&self) -> Digest {
-        let chains: Vec<Chain> = self.seats.iter().map(|seat| seat.chain).collect();
+        let chains: Vec<Chain> = self.seats().map(|seat| seat.chain).collect();
+        let ledger = self.ledger();
         let figures = Kind::ALL.into_iter().flat_map(|kind| {
-            let tally = self.world.ledger.total(kind);
+            let tally = ledger.total(kind);
             [tally.sent.messages, tally.sent.bytes, tally.delivered.messages, tally.dropped.messages]
         });
         Digest::of(&chains, figures.chain([self.now.0]))
@@ -415,7 +463,7 @@ impl Farm {
 
     /// What a host is to its zone, unless it does not run.
     pub fn standing(&self, host: u32) -> Standing {
-        let seat = &self.seats[host as usize];
+        let seat = self.seat(host);
         match seat.power {
             Power::Up | Power::Paused => seat.host.standing(),
             Power::Off | Power::Crashed => Standing::Down,

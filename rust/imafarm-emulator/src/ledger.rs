@@ -70,6 +70,13 @@ impl Ledger {
         &self.tallies[from as usize * self.zones + to as usize][kind.index()]
     }
 
+    /// Adds what another ledger of the same zones holds.
+    pub fn merge(&mut self, other: &Ledger) {
+        for (mine, theirs) in self.tallies.iter_mut().flatten().zip(other.tallies.iter().flatten()) {
+            mine.merge(theirs);
+        }
+    }
+
     /// The tally of a kind over all links.
     pub fn total(&self, kind: Kind) -> Tally {
         let mut total = Tally::default();

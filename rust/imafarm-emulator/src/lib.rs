@@ -5,6 +5,7 @@
 //! ```text
 //! farm          the farm as a whole: power, commands, statistics
 //! engine        time goes on, window by window
+//! shard         some of the hosts, worked through by one thread
 //! world         one host acts: its verbs become connections, messages in flight and notices
 //! chronicle     what observers are told: events, elections, agreement
 //! network       the links: latency, jitter, bandwidth, loss, cuts; both ends of every connection
@@ -21,4 +22,5 @@ pub mod ledger;
 pub mod network;
 mod prefetch;
 pub mod schedule;
+pub mod shard;
 mod world;

@@ -13,3 +13,12 @@ pub fn prefetch(place: *const u8) {
     #[cfg(not(target_arch = "x86_64"))]
     let _ = place;
 }
+
+/// Calls for every cache line of a value.
+#[inline]
+pub fn prefetch_all<T>(value: &T) {
+    let start: *const u8 = core::ptr::from_ref(value).cast();
+    for line in (0..size_of::<T>()).step_by(64) {
+        prefetch(start.wrapping_add(line));
+    }
+}

@@ -14,6 +14,7 @@ use imafarm_proto::message::{Kind, MagicNumber, Message};
 use imafarm_proto::time::{Span, Time};
 
 use crate::network::EndRef;
+use crate::shard::Share;
 
 /// What arrives at a host.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -181,6 +182,12 @@ impl Schedule {
         }
     }
 
+    /// How many events lie in the window of `time`, if it is near.
+    pub fn count(&self, time: Time) -> usize {
+        let window = time.0 >> self.shift;
+        if window - self.current < RING { self.ring[(window % RING) as usize].len() } else { 0 }
+    }
+
     /// When the next window that holds anything begins.
     pub fn next_window(&self) -> Option<Time> {
         let near = self.next_near();
@@ -229,7 +236,7 @@ impl Schedule {
 
     /// Takes out all events of the window of `now` that lie before `end`, host by host, each host's in the order in
     /// which they were put in; their own order is [`Event::order`]. `end` lies in the same window or at its end.
-    pub fn take(&mut self, now: Time, end: Time, hosts: usize) -> Vec<Event> {
+    pub fn take(&mut self, now: Time, end: Time, share: Share, hosts: usize) -> Vec<Event> {
         self.enter(now);
         let bin = (self.current % RING) as usize;
         let mut events = core::mem::take(&mut self.ring[bin]);
@@ -247,18 +254,18 @@ impl Schedule {
         if events.len() * 4 < hosts {
             events.sort_by_key(|event| event.target);
         } else {
-            self.sort_by_host(&mut events, hosts);
+            self.sort_by_host(&mut events, share, hosts);
         }
         events
     }
 
     /// A counting sort by host.
-    fn sort_by_host(&mut self, events: &mut Vec<Event>, hosts: usize) {
+    fn sort_by_host(&mut self, events: &mut Vec<Event>, share: Share, hosts: usize) {
         let starts = &mut self.starts;
         starts.clear();
         starts.resize(hosts + 1, 0);
         for event in events.iter() {
-            starts[event.target as usize + 1] += 1;
+            starts[share.place(event.target) + 1] += 1;
         }
         for host in 0..hosts {
             starts[host + 1] += starts[host];
@@ -267,7 +274,7 @@ impl Schedule {
         sorted.clear();
         sorted.resize(events.len(), Event::wake(0));
         for event in events.drain(..) {
-            let place = &mut starts[event.target as usize];
+            let place = &mut starts[share.place(event.target)];
             sorted[*place as usize] = event;
             *place += 1;
         }
@@ -308,7 +315,7 @@ mod tests {
         let mut all = Vec::new();
         while let Some(start) = schedule.next_window() {
             let end = schedule.window_end(start);
-            let mut events = schedule.take(start, end, hosts);
+            let mut events = schedule.take(start, end, Share::ALL, hosts);
             events.sort_by_key(|event| (event.target, event.order()));
             all.extend(events.iter().map(|e| (start.0 + u64::from(e.offset), e.target)));
             schedule.recycle(events);
@@ -327,10 +334,10 @@ mod tests {
         for time in [5, 900, 500] {
             wake(&mut schedule, time, 0);
         }
-        let first: Vec<u32> = schedule.take(Time(0), Time(600), 1).iter().map(|e| e.offset).collect();
+        let first: Vec<u32> = schedule.take(Time(0), Time(600), Share::ALL, 1).iter().map(|e| e.offset).collect();
         assert_eq!(first, [5, 500]);
         assert_eq!(schedule.next_window(), Some(Time(0)));
-        let second: Vec<u32> = schedule.take(Time(600), Time(1024), 1).iter().map(|e| e.offset).collect();
+        let second: Vec<u32> = schedule.take(Time(600), Time(1024), Share::ALL, 1).iter().map(|e| e.offset).collect();
         assert_eq!(second, [900]);
         assert_eq!(schedule.next_window(), None);
     }
@@ -346,7 +353,7 @@ mod tests {
         put(9, EndRef::NONE, Parcel::Connect { end: EndRef(1) });
         put(4, EndRef::NONE, Parcel::Connect { end: EndRef(2) });
         put(0, EndRef::NONE, Parcel::Start);
-        let mut events = schedule.take(Time(0), Time(1024), 1);
+        let mut events = schedule.take(Time(0), Time(1024), Share::ALL, 1);
         events.sort_by_key(Event::order);
         let order: Vec<Parcel> = events.into_iter().map(|e| e.parcel).collect();
         let callers = [Parcel::Connect { end: EndRef(2) }, Parcel::Connect { end: EndRef(1) }];
@@ -377,7 +384,7 @@ mod tests {
             let mut expected = 0;
             while let Some(start) = schedule.next_window() {
                 let end = schedule.window_end(start);
-                for event in schedule.take(start, end, 1) {
+                for event in schedule.take(start, end, Share::ALL, 1) {
                     let time = start.0 + u64::from(event.offset);
                     prop_assert_eq!(time, expected);
                     if let Some(hop) = hops.next() {

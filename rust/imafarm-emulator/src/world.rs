@@ -16,16 +16,22 @@ use crate::chronicle::{FarmEvent, What};
 use crate::digest::Chain;
 use crate::farm::{Power, Totals, totals_of};
 use crate::ledger::Ledger;
-use crate::network::{End, EndRef, EndState, Ends, GIVE_UP, Network, Pipes, Way};
+use crate::network::{End, EndRef, EndState, Ends, GIVE_UP, Network, Way};
 use crate::prefetch::prefetch;
 use crate::schedule::{Event, Parcel, Schedule};
+use crate::shard::Share;
 
-/// Everything that hosts share.
+/// Everything that the hosts of a shard share.
 #[derive(Debug)]
 pub(crate) struct World {
-    pub(crate) network: Network,
-    pub(crate) pipes: Pipes,
+    /// Which hosts these are.
+    pub(crate) share: Share,
+    pub(crate) network: Arc<Network>,
     pub(crate) schedule: Schedule,
+    /// What is on its way to hosts of other shards. It arrives in a later window.
+    pub(crate) away: Vec<(Time, Event)>,
+    /// What comes to a shared link between zones, when, and how long it is.
+    pub(crate) piped: Vec<(Time, Event, u32)>,
     pub(crate) ledger: Ledger,
     /// What observers are to be told at the end of the window.
     pub(crate) notices: Vec<FarmEvent>,
@@ -72,6 +78,16 @@ pub(crate) struct Seat {
 }
 
 impl World {
+    /// An event is to happen then, to a host of this shard or of another.
+    #[inline]
+    fn put(&mut self, time: Time, event: Event) {
+        if self.share.has(event.target) {
+            self.schedule.push(time, event);
+        } else {
+            self.away.push((time, event));
+        }
+    }
+
     /// Sends a parcel that is no message. Whether it will arrive.
     fn post(&mut self, now: Time, source: u32, target: u32, to: EndRef, parcel: Parcel) -> bool {
         self.post_in_order(now, source, target, to, parcel, 0, None)
@@ -93,8 +109,8 @@ impl World {
         let event = Event { offset: 0, target, to, source, parcel };
         let in_order = |time: Time| end.map_or(time, |end| end.in_order(time));
         match self.network.way(source, target, now, bytes) {
-            Way::Arrives(time) => self.schedule.push(in_order(time), event),
-            Way::Queues(time) => self.pipes.push(in_order(time), event, bytes),
+            Way::Arrives(time) => self.put(in_order(time), event),
+            Way::Queues(time) => self.piped.push((in_order(time), event, bytes)),
             Way::Lost => return false,
         }
         true
@@ -103,7 +119,7 @@ impl World {
     /// The connection of which `end` is the source's end is no more: tell the source, as if the target had.
     fn break_later(&mut self, at: Time, source: u32, end: EndRef, target: u32) {
         let parcel = Parcel::Broken { end: EndRef::NONE };
-        self.schedule.push(at, Event { offset: 0, target: source, to: end, source: target, parcel });
+        self.put(at, Event { offset: 0, target: source, to: end, source: target, parcel });
     }
 
     /// A message is delivered or dropped.
@@ -182,12 +198,8 @@ impl Seat {
             }
             Verb::Send(entry, message) => self.send(world, now, entry.0, message),
             Verb::Close(entry) => {
-                let name = self.ends.name(entry.0);
-                let end = self.ends.at(entry.0);
-                end.state = EndState::Finished;
-                let (peer, to) = (end.peer, end.peer_end());
-                if !world.post_in_order(now, self.me, peer, to, Parcel::Finish, 0, Some(end)) {
-                    world.break_later(now + GIVE_UP, self.me, name, peer);
+                if self.post_on(world, now, entry.0, Parcel::Finish, 0) {
+                    self.ends.at(entry.0).state = EndState::Finished;
                 }
             }
             Verb::Abort(entry) => {
@@ -211,9 +223,7 @@ impl Seat {
 
     #[inline]
     fn send(&mut self, world: &mut World, now: Time, entry: u32, message: Message) {
-        let name = self.ends.name(entry);
-        let end = self.ends.at(entry);
-        let (peer, to) = (end.peer, end.peer_end());
+        let (name, peer) = (self.ends.name(entry), self.ends.at(entry).peer);
         let (kind, bytes) = (message.kind(), message.encoded_len());
         world.ledger.tally_mut(world.network.zone(self.me), world.network.zone(peer), kind).sent.add(bytes);
         let message = if world.wire { over_the_wire(&message) } else { message };
@@ -222,10 +232,27 @@ impl Seat {
         } else {
             Parcel::Message(message)
         };
-        if !world.post_in_order(now, self.me, peer, to, parcel, bytes, Some(end)) {
+        if !self.post_on(world, now, entry, parcel, bytes) {
             world.settle_message(self.me, peer, kind, bytes, false);
+        }
+    }
+
+    /// Sends a parcel on a connection. Whether it will arrive: if not, nothing after it will, and the connection is
+    /// given up in time.
+    #[inline]
+    fn post_on(&mut self, world: &mut World, now: Time, entry: u32, parcel: Parcel, bytes: u32) -> bool {
+        let name = self.ends.name(entry);
+        let end = self.ends.at(entry);
+        if end.state == EndState::Severed {
+            return false;
+        }
+        let (peer, to) = (end.peer, end.peer_end());
+        let arrives = world.post_in_order(now, self.me, peer, to, parcel, bytes, Some(end));
+        if !arrives {
+            end.state = EndState::Severed;
             world.break_later(now + GIVE_UP, self.me, name, peer);
         }
+        arrives
     }
 
     /// Calls for the memory of a connection that something is about to arrive on.
@@ -290,7 +317,7 @@ impl Seat {
             world.post(now, self.me, event.source, EndRef::NONE, broken);
         } else {
             let event = Event { offset: 0, target: event.source, to: EndRef::NONE, source: self.me, parcel: broken };
-            world.schedule.push(now + give_up, event);
+            world.put(now + give_up, event);
         }
     }
 
@@ -333,9 +360,17 @@ impl Seat {
             }
             Parcel::Finish => match self.ends.find(to) {
                 Some(end) => {
-                    if end.state == EndState::Open {
-                        let (peer, peer_end) = (end.peer, end.peer_end());
-                        world.post_in_order(now, self.me, peer, peer_end, Parcel::Finish, 0, Some(end));
+                    let (peer, peer_end, state) = (end.peer, end.peer_end(), end.state);
+                    let answered = match state {
+                        EndState::Open => {
+                            world.post_in_order(now, self.me, peer, peer_end, Parcel::Finish, 0, Some(end))
+                        }
+                        // Both have closed: each has the other's farewell.
+                        EndState::Finished => true,
+                        EndState::Severed | EndState::Opening | EndState::Free => false,
+                    };
+                    if !answered {
+                        world.break_later(now + GIVE_UP, peer, peer_end, self.me);
                     }
                     self.ended(world, out, now, to, Ending::Finished);
                 }
@@ -392,12 +427,13 @@ impl Seat {
         }
     }
 
-    /// Makes sure that the schedule comes back to this host when its next deadline is due.
+    /// Makes sure that the schedule comes back to this host when its next deadline is due, or now if that
+    /// has passed while it was frozen.
     #[inline]
-    pub(crate) fn arrange_wake(&mut self, world: &mut World) {
+    pub(crate) fn arrange_wake(&mut self, world: &mut World, now: Time) {
         if self.deadline < self.wake && self.power == Power::Up {
             self.wake = self.deadline;
-            world.schedule.push(self.wake, Event::wake(self.me));
+            world.schedule.push(self.wake.max(now), Event::wake(self.me));
         }
     }
 

@@ -62,7 +62,9 @@ pub struct BindingCounts {
 #[derive(Debug, Default)]
 struct Binding {
     state: State,
-    /// While it is in progress: since when, and what waits for it.
+    /// Since when it is in progress, or active.
+    since: Time,
+    /// What waits for it while it is in progress.
     attempt: AttemptIndex,
 }
 
@@ -281,7 +283,7 @@ impl Bindings {
     /// A connection ended.
     pub fn closed(&mut self, turn: &Turn<'_>, entry: EntryIndex, ending: Ending) -> Heard {
         let peer = self.peer(entry);
-        let Binding { state, attempt } = *self.cache.value(entry);
+        let Binding { state, attempt, .. } = *self.cache.value(entry);
         let heard = match (state, ending) {
             (State::Active, Ending::Finished) => {
                 self.counts.closed += 1;
@@ -298,8 +300,8 @@ impl Bindings {
             // The acceptor was there, and let go: a simultaneous open that the other side settled first, or a host
             // going down. It is tried again until a binding would have been given up.
             (State::WaitBindRequest | State::WaitBindCommit, _) => match peer {
-                Some(to) if turn.now < self.attempts.get(attempt).first_try + turn.who.settings.bind_timeout => {
-                    let first_try = Some(self.attempts.get(attempt).first_try);
+                Some(to) if turn.now < self.attempts.first_try(attempt) + turn.who.settings.bind_timeout => {
+                    let first_try = Some(self.attempts.first_try(attempt));
                     let waiting = self.forget(entry).map(|message| Wanted::One { to, message, first_try });
                     self.wanted.extend(waiting);
                     return Heard::Nothing;
@@ -319,7 +321,7 @@ impl Bindings {
     /// Gives up one binding that has been in progress for too long, if there is one; else sees when one will be.
     pub fn give_up(&mut self, turn: &mut Turn<'_>) -> Heard {
         let Some(entry) = self.cache.oldest_in_progress() else { return Heard::Nothing };
-        self.look_at = self.attempts.get(self.cache.value(entry).attempt).since + turn.who.settings.bind_timeout;
+        self.look_at = self.cache.value(entry).since + turn.who.settings.bind_timeout;
         if self.look_at <= turn.now { self.step(turn, entry, Event::TimedOut) } else { Heard::Nothing }
     }
 
@@ -403,7 +405,8 @@ impl Bindings {
     /// A caller has said who it is. Two hosts that open to each other at once end with one binding:
     ///
     /// - an outgoing one that is still CONNECTING yields, since this one is further;
-    /// - otherwise the one that the host with the higher id opened stays. Both sides decide alike.
+    /// - otherwise the one that the host with the higher id opened stays. Both sides decide alike;
+    /// - one that is active already has won. This one was under way before, and the caller has dropped it.
     fn caller_named(&mut self, turn: &mut Turn<'_>, entry: EntryIndex, caller: HostIndex) -> Heard {
         if self.cache.value(entry).state != State::WaitBindResponse {
             return self.step(turn, entry, Event::BindResponse);
@@ -423,7 +426,12 @@ impl Bindings {
                         self.attempts.wait(heir, message, self.limits.messages);
                     }
                 }
-                // The caller would have used this one, had it not closed it: its farewell is still on the way.
+                State::Active if self.cache.value(entry).since <= self.cache.value(other).since => {
+                    turn.out.push(Verb::Abort(entry));
+                    drop(self.forget(entry));
+                    return Heard::Nothing;
+                }
+                // The caller would have used the active one, had it not closed it: its farewell is still on the way.
                 State::Active => {
                     self.counts.closed += 1;
                     self.step(turn, other, Event::Close);
@@ -445,7 +453,9 @@ impl Bindings {
     fn activate(&mut self, turn: &mut Turn<'_>, entry: EntryIndex) {
         self.counts.opened += 1;
         self.cache.activate(entry);
-        let attempt = core::mem::take(&mut self.cache.value_mut(entry).attempt);
+        let binding = self.cache.value_mut(entry);
+        binding.since = turn.now;
+        let attempt = core::mem::take(&mut binding.attempt);
         for message in self.attempts.end(attempt) {
             turn.out.send(entry, message);
         }
@@ -454,7 +464,7 @@ impl Bindings {
     /// Hands a message to the open binding with this host, if there is one; else gives it back.
     fn send_on_open(&mut self, turn: &mut Turn<'_>, to: HostIndex, message: Message) -> Option<Message> {
         let Some(entry) = self.cache.find(to.0) else { return Some(message) };
-        let Binding { state, attempt } = *self.cache.value(entry);
+        let Binding { state, attempt, .. } = *self.cache.value(entry);
         if state == State::Active {
             self.counts.hit += 1;
             self.cache.touch(entry);
@@ -470,8 +480,8 @@ impl Bindings {
             return false;
         }
         let Some(call) = self.calls.pop_front() else { return false };
-        let attempt = self.attempts.begin(turn.now, turn.now, None);
-        let entry = self.begin(turn, None, Binding { state: State::Answering, attempt });
+        let attempt = self.attempts.begin(turn.now, None);
+        let entry = self.begin(turn, None, Binding { state: State::Answering, since: turn.now, attempt });
         turn.out.push(Verb::Accept { call, entry });
         self.step(turn, entry, Event::Connected);
         true
@@ -513,8 +523,8 @@ impl Bindings {
     fn open(&mut self, turn: &mut Turn<'_>, to: HostIndex, message: Message, first_try: Time) {
         self.make_room(turn);
         self.outgoing_in_progress += 1;
-        let attempt = self.attempts.begin(turn.now, first_try, Some(message));
-        let entry = self.begin(turn, Some(to), Binding { state: State::Connecting, attempt });
+        let attempt = self.attempts.begin(first_try, Some(message));
+        let entry = self.begin(turn, Some(to), Binding { state: State::Connecting, since: turn.now, attempt });
         turn.out.push(Verb::Open { entry, to });
     }
 
@@ -543,7 +553,7 @@ impl Bindings {
 
     /// Takes a binding out of the cache, whatever its state; what waited for it.
     fn forget(&mut self, entry: EntryIndex) -> impl Iterator<Item = Message> + use<> {
-        let Binding { state, attempt } = self.cache.remove(entry);
+        let Binding { state, attempt, .. } = self.cache.remove(entry);
         if state.is_outgoing_in_progress() {
             self.outgoing_in_progress -= 1;
         }

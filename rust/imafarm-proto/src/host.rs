@@ -74,8 +74,10 @@ impl Host {
             Input::Incoming(call) if zone.standing() == Standing::Down => turn.out.push(Verb::Refuse(call)),
             Input::Incoming(call) => bindings.called(turn, call),
             Input::Connected(entry) => {
+                // It leaves nothing to settle: no entry is free that was not.
                 let heard = bindings.connected(turn, entry);
                 hear(zone, bindings, turn, Some(entry), heard);
+                return;
             }
             Input::Received(entry, message) => {
                 let heard = bindings.received(turn, entry, message);

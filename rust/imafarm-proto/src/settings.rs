@@ -92,7 +92,8 @@ pub const SETTINGS: &[SettingSpec] = &[
         name: "MaxHostAddressCacheEntries",
         unit: "entries",
         default: 512,
-        min: 1,
+        // With one entry, two hosts that call one another would each shut the other out.
+        min: 2,
         max: 1 << 17,
         source: "IMA Information, \"How many connections to servers in the farm\"",
         meaning: "open bindings a host keeps, in either direction",

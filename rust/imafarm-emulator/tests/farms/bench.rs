@@ -30,6 +30,7 @@ pub fn plan(hosts: u32, zones: u32, turned: &[(&str, u64)]) -> Plan {
         between: Link::BETWEEN,
         wire: false,
         traced: Kind::ALL.to_vec(),
+        threads: 1,
     }
 }
 

@@ -1,4 +1,8 @@
 //! Small farms against IMA Information and against the farm's own contract.
 
 mod bench;
+mod contract;
+mod elections;
 mod power;
+mod properties;
+mod transcripts;

@@ -41,6 +41,19 @@ fn a_frozen_host_meets_its_deadlines_late() {
     assert_eq!(farm.check_conservation(), [""; 0]);
 }
 
+/// The same when the first thing that happens to it is a command.
+#[test]
+fn a_host_that_goes_on_can_be_stopped_at_once() {
+    let mut farm = booted(3, &[("KeepAliveInterval", 1_000)]);
+    farm.pause(&[0]);
+    run(&mut farm, Span::from_secs(200));
+    farm.resume(&[0]);
+    farm.stop(&[0]);
+    run(&mut farm, Span::from_secs(30));
+    assert_eq!(farm.standing(0), Standing::Down);
+    assert_eq!(farm.check_conservation(), [""; 0]);
+}
+
 /// A setting turned while a host runs holds from its next start on, whichever way it went down.
 #[test]
 fn a_setting_holds_from_the_next_start_on() {

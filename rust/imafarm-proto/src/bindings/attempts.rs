@@ -1,4 +1,4 @@
-//! What is kept of a binding while it is in progress, and no longer: since when, and what waits for it.
+//! What is kept of a binding while it is in progress, and no longer: what waits for it.
 
 use crate::message::Message;
 use crate::time::Time;
@@ -20,11 +20,9 @@ impl Default for AttemptIndex {
 
 /// One attempt to bind.
 #[derive(Clone, Debug)]
-pub struct Attempt {
-    /// When it began.
-    pub since: Time,
-    /// When it was first tried for what waits; earlier than `since` if an attempt before was in vain.
-    pub first_try: Time,
+struct Attempt {
+    /// When it was first tried for what waits; before it began, if an attempt before was in vain.
+    first_try: Time,
     /// What goes out first as soon as the binding is active; mostly the only thing that waits.
     first: Option<Message>,
 }
@@ -41,8 +39,8 @@ pub struct Attempts {
 impl Attempts {
     /// A new attempt, with what waits for it.
     #[inline]
-    pub fn begin(&mut self, since: Time, first_try: Time, first: Option<Message>) -> AttemptIndex {
-        let attempt = Attempt { since, first_try, first };
+    pub fn begin(&mut self, first_try: Time, first: Option<Message>) -> AttemptIndex {
+        let attempt = Attempt { first_try, first };
         match self.free.pop() {
             Some(index) => {
                 self.attempts[index as usize] = attempt;
@@ -55,9 +53,9 @@ impl Attempts {
         }
     }
 
-    /// An attempt that has not ended.
-    pub fn get(&self, index: AttemptIndex) -> &Attempt {
-        &self.attempts[index.0 as usize]
+    /// When it was first tried for what waits for this attempt.
+    pub fn first_try(&self, index: AttemptIndex) -> Time {
+        self.attempts[index.0 as usize].first_try
     }
 
     /// One more message waits, unless `limit` do already; whether it does.
@@ -103,8 +101,8 @@ mod tests {
     #[test]
     fn what_waits_comes_out_in_order_and_no_more_than_may() {
         let mut attempts = Attempts::default();
-        let one = attempts.begin(Time(1), Time(1), Some(elect(1)));
-        let other = attempts.begin(Time(2), Time(2), None);
+        let one = attempts.begin(Time(1), Some(elect(1)));
+        let other = attempts.begin(Time(2), None);
         assert!(attempts.wait(one, elect(2), 3) && attempts.wait(other, elect(9), 3));
         assert!(attempts.wait(one, elect(3), 3) && !attempts.wait(one, elect(4), 3));
         assert_eq!(attempts.end(one).collect::<Vec<_>>(), [elect(1), elect(2), elect(3)]);
@@ -114,11 +112,11 @@ mod tests {
     #[test]
     fn a_place_that_is_used_again_inherits_nothing() {
         let mut attempts = Attempts::default();
-        let one = attempts.begin(Time(1), Time(1), Some(elect(1)));
+        let one = attempts.begin(Time(1), Some(elect(1)));
         attempts.wait(one, elect(2), 9);
         drop(attempts.end(one));
-        let next = attempts.begin(Time(5), Time(4), None);
-        assert_eq!((attempts.get(next).since, attempts.get(next).first_try), (Time(5), Time(4)));
+        let next = attempts.begin(Time(4), None);
+        assert_eq!(attempts.first_try(next), Time(4));
         assert_eq!(attempts.end(next).count(), 0);
     }
 }

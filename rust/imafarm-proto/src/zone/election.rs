@@ -128,8 +128,11 @@ impl Zone {
             Role::Member(_) => self.accept_or_challenge(turn, bindings, master),
             Role::Master(collector) => {
                 if collector.yields_to(turn, master, Span::from_millis(reign_ms.into())) {
+                    // The other hears that there were two, and tells all members who is left.
+                    let farewell = collector.declaration(turn);
                     turn.out.notify(Notice::MasterResigned(master));
                     self.become_member(turn, bindings, master);
+                    bindings.send(turn, master, farewell);
                 } else {
                     // The other has told members otherwise: everyone hears from the collector itself.
                     let declaration = collector.declaration(turn);

@@ -1,0 +1,131 @@
+//! Some of a farm's hosts, worked through by one thread.
+//!
+//! Hosts of different shards are as independent within a window as hosts of one are, so how many shards there are, and
+//! which thread works which, changes nothing of what happens.
+
+use core::ops::Range;
+
+use imafarm_proto::input::Input;
+use imafarm_proto::outbox::Outbox;
+use imafarm_proto::time::Time;
+
+use crate::prefetch::prefetch_all;
+use crate::world::{Seat, World};
+
+/// For how many events of a host at once the memory of their connections is called for.
+const LOOK_AHEAD: usize = 8;
+
+/// Which hosts are whose: every so many-th, beginning with one. Neighbours are apart, because a storm comes to hosts of
+/// like rank at like times.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Share {
+    first: u32,
+    /// The shares are a power of two in number: this power.
+    shift: u32,
+}
+
+impl Share {
+    /// All hosts.
+    pub const ALL: Share = Share { first: 0, shift: 0 };
+
+    /// Shares for at most `threads` threads, at least one.
+    pub fn among(threads: u32) -> impl Iterator<Item = Share> {
+        let shift = threads.max(1).ilog2();
+        (0..1 << shift).map(move |first| Share { first, shift })
+    }
+
+    /// Whose number among the shares a host is in.
+    #[inline]
+    pub const fn of(self, host: u32) -> usize {
+        (host & ((1 << self.shift) - 1)) as usize
+    }
+
+    /// Whether a host is in this share.
+    #[inline]
+    pub const fn has(self, host: u32) -> bool {
+        self.of(host) == self.first as usize
+    }
+
+    /// A host's place within its share.
+    #[inline]
+    pub const fn place(self, host: u32) -> usize {
+        (host >> self.shift) as usize
+    }
+
+    /// The hosts of this share, of `hosts` in all.
+    pub fn hosts(self, hosts: u32) -> impl Iterator<Item = u32> {
+        (self.first..hosts).step_by(1 << self.shift)
+    }
+}
+
+/// A share of the hosts, and what they have in common.
+#[derive(Debug)]
+pub(crate) struct Shard {
+    pub(crate) world: World,
+    pub(crate) seats: Vec<Seat>,
+    /// How many events were handled.
+    pub(crate) events: u64,
+    outbox: Outbox,
+    /// The order of one host's events in a window; empty between hosts, kept for its room.
+    order: Vec<(u64, u32)>,
+    /// Whose events a window holds, and where they are; void between windows, kept for its room.
+    hosts: Vec<(u32, Range<usize>)>,
+}
+
+impl Shard {
+    /// A shard of these hosts.
+    pub(crate) fn new(world: World, seats: Vec<Seat>) -> Shard {
+        Shard { world, seats, events: 0, outbox: Outbox::default(), order: Vec::new(), hosts: Vec::new() }
+    }
+
+    /// Works through all events of the window of `now` that lie before `end`, host by host.
+    pub(crate) fn work_window(&mut self, now: Time, end: Time) {
+        let Shard { world, seats, events: handled, outbox, order, hosts } = self;
+        let window_start = world.schedule.window_start(now);
+        let mut events = world.schedule.take(now, end, world.share, seats.len());
+        *handled += events.len() as u64;
+        hosts.clear();
+        hosts.extend(events.chunk_by(|one, next| one.target == next.target).scan(0, |end, mine| {
+            let start = *end;
+            *end += mine.len();
+            Some((mine[0].target, start..*end))
+        }));
+        for (turn, (host, mine)) in hosts.iter().enumerate() {
+            // Memory is slow, but it is known whose turn comes: each host's own is called for two turns before, and
+            // its connections', which can only be found then, one turn before.
+            if let Some((after, _)) = hosts.get(turn + 2) {
+                prefetch_all(&seats[world.share.place(*after)]);
+            }
+            if let Some((next, theirs)) = hosts.get(turn + 1) {
+                let seat = &seats[world.share.place(*next)];
+                events[theirs.clone()].iter().take(LOOK_AHEAD).for_each(|event| seat.warm(event.to));
+            }
+            let seat = &mut seats[world.share.place(*host)];
+            let mine = &mut events[mine.clone()];
+            order.clear();
+            order.extend((0..).zip(&*mine).map(|(place, event)| (event.order(), place)));
+            order.sort_unstable();
+            for &(_, place) in &*order {
+                if let Some(later) = mine.get(place as usize + LOOK_AHEAD) {
+                    seat.warm(later.to);
+                }
+                let event = mine[place as usize].take();
+                let time = Time(window_start.0 + u64::from(event.offset));
+                seat.meet_deadlines(world, outbox, now, time);
+                seat.receive(world, outbox, time, event);
+                seat.note_deadline();
+            }
+            seat.meet_deadlines(world, outbox, now, end);
+            seat.arrange_wake(world, now);
+        }
+        world.schedule.recycle(events);
+    }
+
+    /// Hands one host an input from outside, now.
+    pub(crate) fn act(&mut self, host: u32, now: Time, input: Input) {
+        let seat = &mut self.seats[self.world.share.place(host)];
+        seat.act(&mut self.world, &mut self.outbox, now, input);
+        seat.note_deadline();
+        seat.arrange_wake(&mut self.world, now);
+    }
+}

@@ -1,0 +1,8 @@
+//! Hosts driven by hand, one input at a time, against IMA Information.
+
+mod adversary;
+mod bindings;
+mod by_hand;
+mod elections;
+mod heartbeats;
+mod simultaneous;
