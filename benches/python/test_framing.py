@@ -15,7 +15,6 @@ from typing import Any
 
 import msgpack
 import pytest
-
 from imafarm._imafarm import Framer
 
 Message = tuple[Any, ...]

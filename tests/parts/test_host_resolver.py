@@ -1,5 +1,6 @@
 """HostResolver: the ways to refer to a host, and from each to the others (IMA Information, "Host Resolver")."""
 
+from concurrent.futures import ThreadPoolExecutor
 from enum import IntEnum
 
 import pytest
@@ -41,6 +42,19 @@ def test_names_differ_by_case_and_by_form(hosts: HostResolver) -> None:
     assert "A\u03081" not in hosts
 
 
+def test_threads_may_share_a_resolver(hosts: HostResolver) -> None:
+    def move(host: int) -> int:
+        for turn in range(200):
+            hosts.set_zone(host, f"Z{turn % 3}")
+            hosts.unbind(hosts.bind(host))
+        return hosts.zone_of(host)
+
+    with ThreadPoolExecutor(4) as threads:
+        zones = list(threads.map(move, range(4)))
+    assert {hosts.zone_name(zone) for zone in zones} == {"Z1"}
+    assert (list(hosts.zone_hosts(zones[0])), hosts.bound) == ([2, 3, 1, 0], 0)
+
+
 class Name(str):
     """A subtype of str, as templating libraries have."""
 
@@ -57,7 +71,7 @@ def test_subtypes_of_str_and_int_are_taken_as_such(hosts: HostResolver) -> None:
 
 
 def test_what_is_unknown_is_named(hosts: HostResolver) -> None:
-    with pytest.raises(KeyError, match='no host has the name \\\\?"H9\\\\?"'):
+    with pytest.raises(KeyError, match=r"no host has the name .*H9"):
         hosts.by_name("H9")
     for unknown in (4, 0, -3, 2**48, 2**64, 2**200):
         with pytest.raises(KeyError, match="no host has the id"):
@@ -132,7 +146,7 @@ def test_a_binding_is_one_handle_for_one_host(hosts: HostResolver) -> None:
     handle = hosts.bind(2)
     assert hosts.bind(2) == handle
     assert (hosts.host_of(handle), hosts.binding_of(2), hosts.bound) == (2, handle, 1)
-    with pytest.raises(KeyError, match="no host has the binding and the index 1"):
+    with pytest.raises(KeyError, match="host 1 has no binding"):
         hosts.binding_of(1)
     assert hosts.unbind(handle) == 2
     assert hosts.bound == 0
@@ -162,7 +176,7 @@ def test_handles_do_not_leak() -> None:
 
 
 def test_a_bulk_bind_of_an_unknown_host_binds_none(hosts: HostResolver) -> None:
-    with pytest.raises(KeyError, match=r"\[2\]: no host has the index 4"):
+    with pytest.raises(IndexError, match=r"\[2\]: no host has the index 4"):
         hosts.bind_many([0, 1, 4])
     assert hosts.bound == 0
 
@@ -186,8 +200,10 @@ def test_bulk_names_the_first_unknown_and_its_position(hosts: HostResolver) -> N
         hosts.by_ids([7, 3, -1])
     with pytest.raises(KeyError, match=r"\[0\]: no host has the binding 99"):
         hosts.hosts_of([99])
-    with pytest.raises(KeyError, match=r"\[1\]: no host has the index 4"):
+    with pytest.raises(IndexError, match=r"\[1\]: no host has the index 4"):
         hosts.ids_of([0, 4])
+    with pytest.raises(KeyError, match="host 0 has no binding"):
+        hosts.bindings_of([hosts.by_id(7)])
 
 
 def test_bulk_takes_a_default_for_the_unknown(hosts: HostResolver) -> None:
@@ -195,7 +211,7 @@ def test_bulk_takes_a_default_for_the_unknown(hosts: HostResolver) -> None:
     assert list(hosts.by_names(["H3", "H9"], default=nobody)) == [2, nobody]
     assert list(hosts.by_ids([2**64, 7], default=nobody)) == [nobody, 0]
     assert list(hosts.hosts_of([hosts.bind(1), 5], default=0)) == [1, 0]
-    assert list(hosts.bindings_of([0, 1, 9], default=0)) == [0, hosts.bind(1), 0]
+    assert list(hosts.bindings_of([0, 1, 0], default=0)) == [0, hosts.bind(1), 0]
 
 
 def test_names_in_bulk_are_strings_in_any_iterable(hosts: HostResolver) -> None:

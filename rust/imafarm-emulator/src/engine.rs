@@ -67,7 +67,8 @@ impl Farm {
         let mut rest = events.as_mut_slice();
         while let Some(first) = rest.first() {
             let seat = &mut seats[first.target as usize];
-            let (mine, others) = rest.split_at_mut(rest.partition_point(|event| event.target <= seat.me));
+            let count = rest.iter().take_while(|event| event.target == seat.me).count();
+            let (mine, others) = rest.split_at_mut(count);
             order.clear();
             order.extend((0..).zip(&*mine).map(|(place, event)| (event.order(), place)));
             order.sort_unstable();
@@ -77,10 +78,10 @@ impl Farm {
                 }
                 let event = mine[place as usize].take();
                 let time = Time(window_start.0 + u64::from(event.offset));
-                seat.meet_deadlines(world, outbox, time);
+                seat.meet_deadlines(world, outbox, *now, time);
                 seat.receive(world, outbox, time, event);
             }
-            seat.meet_deadlines(world, outbox, end);
+            seat.meet_deadlines(world, outbox, *now, end);
             seat.arrange_wake(world);
             rest = others;
         }

@@ -221,7 +221,8 @@ impl Seat {
         match self.power {
             Power::Up => self.receive_up(world, out, now, event),
             Power::Paused => match event.parcel {
-                Parcel::Start | Parcel::Wake => {}
+                Parcel::Start => {}
+                Parcel::Wake => self.woken(now),
                 Parcel::Connect { .. }
                 | Parcel::Greeting { .. }
                 | Parcel::Message(_)
@@ -249,12 +250,9 @@ impl Seat {
                 world.post(now, self.me, event.source, end, Parcel::Refused);
             }
             Parcel::Message(_) | Parcel::Finish => self.disown(world, now, &event, give_up),
+            Parcel::Wake => self.woken(now),
             // Whoever called, or was answered, gives up by itself.
-            Parcel::Connect { .. }
-            | Parcel::Greeting { .. }
-            | Parcel::Refused
-            | Parcel::Broken { .. }
-            | Parcel::Wake => {}
+            Parcel::Connect { .. } | Parcel::Greeting { .. } | Parcel::Refused | Parcel::Broken { .. } => {}
         }
     }
 
@@ -333,11 +331,14 @@ impl Seat {
                     self.ended(world, out, now, mine, Ending::Broken);
                 }
             }
-            Parcel::Wake => {
-                if self.wake <= now {
-                    self.wake = Time::NEVER;
-                }
-            }
+            Parcel::Wake => self.woken(now),
+        }
+    }
+
+    /// The schedule has come back to this host, running or not; it may have to come again.
+    const fn woken(&mut self, now: Time) {
+        if self.wake.0 <= now.0 {
+            self.wake = Time::NEVER;
         }
     }
 
@@ -362,11 +363,11 @@ impl Seat {
         self.act(world, out, now, Input::Closed(entry, ending));
     }
 
-    /// Lets every deadline before `end` come.
+    /// Lets every deadline before `end` come. One that passed while the host was frozen comes now.
     #[inline]
-    pub(crate) fn meet_deadlines(&mut self, world: &mut World, out: &mut Outbox, end: Time) {
-        while self.deadline < end && self.power == Power::Up {
-            self.act(world, out, self.deadline, Input::Deadline);
+    pub(crate) fn meet_deadlines(&mut self, world: &mut World, out: &mut Outbox, now: Time, end: Time) {
+        while self.deadline.max(now) < end && self.power == Power::Up {
+            self.act(world, out, self.deadline.max(now), Input::Deadline);
         }
     }
 

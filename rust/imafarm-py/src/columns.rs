@@ -5,6 +5,7 @@
 
 use core::fmt::Display;
 
+use pyo3::PyTypeInfo;
 use pyo3::buffer::{Element, PyUntypedBuffer};
 use pyo3::exceptions::{PyKeyError, PyOverflowError, PyTypeError, PyValueError};
 use pyo3::inspect::PyStaticExpr;
@@ -81,26 +82,18 @@ impl<'py> FromPyObject<'_, 'py> for Column<'py> {
 impl Column<'_> {
     /// What `find` finds for each number, or `default` where it finds nothing.
     ///
-    /// Errors: KeyError, when there is no default either; it names the first such number and its position.
-    pub fn translate<T: Copy>(
-        &self,
-        kind: &str,
-        default: Option<T>,
-        find: impl Fn(u64) -> Option<T>,
-    ) -> PyResult<Vec<T>> {
+    /// Errors: the position of the first number for which there is neither. No Python runs here.
+    pub fn translate<T: Copy>(&self, default: Option<T>, find: impl Fn(u64) -> Option<T>) -> Result<Vec<T>, usize> {
         let mut found = Vec::with_capacity(self.numbers.len());
         for &number in &self.numbers {
-            match find(number).or(default) {
-                Some(one) => found.push(one),
-                None => return Err(self.unknown(kind, found.len())),
-            }
+            found.push(find(number).or(default).ok_or(found.len())?);
         }
         Ok(found)
     }
 
-    /// KeyError: no host has the `kind` at `position`.
-    pub fn unknown(&self, kind: &str, position: usize) -> PyErr {
-        unknown_at(&self.source, kind, position)
+    /// An error of type `E`: no host has the `kind` at `position`.
+    pub fn unknown<E: PyTypeInfo>(&self, kind: &str, position: usize) -> PyErr {
+        unknown_at::<E>(&self.source, kind, position)
     }
 
     /// The number at `position`, if it lies within `min..=max`.
@@ -151,13 +144,13 @@ impl<'py> Names<'py> {
 
     /// KeyError: no host has the name at `position`.
     pub fn unknown(&self, position: usize) -> PyErr {
-        unknown_at(&self.0, "name", position)
+        unknown_at::<PyKeyError>(&self.0, "name", position)
     }
 }
 
-fn unknown_at(source: &Bound<'_, PyAny>, kind: &str, position: usize) -> PyErr {
+fn unknown_at<E: PyTypeInfo>(source: &Bound<'_, PyAny>, kind: &str, position: usize) -> PyErr {
     match source.get_item(position).and_then(|item| item.repr()) {
-        Ok(item) => PyKeyError::new_err(format!("[{position}]: no host has the {kind} {item}")),
+        Ok(item) => PyErr::new::<E, _>(format!("[{position}]: no host has the {kind} {item}")),
         Err(error) => error,
     }
 }

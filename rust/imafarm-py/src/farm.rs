@@ -39,7 +39,8 @@ impl EmulatedFarm {
     /// Host indices from Python, each one known.
     fn hosts(&self, hosts: &Column<'_>) -> PyResult<Vec<u32>> {
         let known = self.farm.directory().len() as u64;
-        hosts.translate("index", None, |host| (host < known).then_some(host as u32))
+        let found = hosts.translate(None, |host| (host < known).then_some(host as u32));
+        found.map_err(|position| hosts.unknown::<PyIndexError>("index", position))
     }
 
     fn host(&self, host: Whole) -> PyResult<u32> {

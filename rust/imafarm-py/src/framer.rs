@@ -56,7 +56,7 @@ impl PyFramer {
     /// Raises:
     ///     ValueError: ``max_body_bytes`` is out of range.
     #[new]
-    #[pyo3(signature = (*, max_body_bytes = Limits::DEFAULT_BODY_BYTES as i64))]
+    #[pyo3(signature = (*, max_body_bytes = 65_536))]
     fn new(max_body_bytes: i64) -> PyResult<PyFramer> {
         let limits = u32::try_from(max_body_bytes).ok().and_then(Limits::new).ok_or_else(|| {
             let (least, most) = (Limits::LEAST_BODY_BYTES, Limits::MOST_BODY_BYTES);
@@ -116,7 +116,7 @@ impl PyFramer {
     ///     ValueError: no message has this kind, or a field is out of range.
     ///     TypeError: there are too many or too few fields, or one is of another type.
     #[staticmethod]
-    #[pyo3(signature = (kind, /, *fields: "int | None"))]
+    #[pyo3(signature = (kind, /, *fields: "int | bool | None"))]
     fn encode<'py>(kind: &Bound<'py, PyString>, fields: &Bound<'py, PyTuple>) -> PyResult<Bound<'py, PyBytes>> {
         let message = Fields::of_call(kind, fields)?;
         let mut frame = Vec::with_capacity(message.encoded_len() as usize);
@@ -146,7 +146,7 @@ impl PyFramer {
     /// Raises:
     ///     ValueError, TypeError: as ``encode``.
     #[staticmethod]
-    #[pyo3(signature = (kind, /, *fields: "int | None"))]
+    #[pyo3(signature = (kind, /, *fields: "int | bool | None"))]
     fn encoded_len(kind: &Bound<'_, PyString>, fields: &Bound<'_, PyTuple>) -> PyResult<u32> {
         Ok(Fields::of_call(kind, fields)?.encoded_len())
     }

@@ -1,12 +1,11 @@
 //! `imafarm.HostResolver`
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use imafarm_proto::host_record::{HostId, HostIndex, ZoneIndex};
 use imafarm_proto::host_resolver::{Directory, HostBindings};
-use pyo3::exceptions::{PyIndexError, PyTypeError, PyValueError};
+use pyo3::exceptions::{PyIndexError, PyKeyError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::PyList;
 
 use crate::columns::{Column, Names, Whole, array_of_u32, array_of_u64, unknown};
 use crate::host_record::HostRecord;
@@ -22,35 +21,51 @@ const HOSTS_MAX: u64 = 1 << 24;
 ///
 /// A method in the plural translates many at once and crosses into compiled code once. Numbers come from any buffer of
 /// integers (`array.array`, NumPy, `memoryview`), a list or an iterable, and go back as an `array.array`. What is
-/// unknown raises KeyError naming the first one and its position, unless there is a default for it.
+/// unknown raises KeyError naming the first one and its position, unless there is a default for it; an index that no
+/// host has raises IndexError.
 ///
 /// hosts: an iterable of HostRecord
 ///
 /// Raises ValueError, naming position and field, for a name or id that two hosts have.
-#[pyclass(mapping, module = "imafarm")]
+#[pyclass(frozen, mapping, module = "imafarm")]
 pub struct HostResolver {
+    /// As it was founded, for what never changes: who there is, by name, id and rank. Read without a lock.
+    founded: Arc<Directory>,
+    /// No Python may run while this is locked: it could come back here.
+    now: Mutex<Now>,
+}
+
+/// What changes: which host is in which zone, and which has a binding.
+struct Now {
     directory: Arc<Directory>,
     bindings: HostBindings,
 }
 
 impl HostResolver {
+    fn found(directory: Directory) -> HostResolver {
+        let founded = Arc::new(directory);
+        let now = Now { directory: Arc::clone(&founded), bindings: HostBindings::default() };
+        HostResolver { founded, now: Mutex::new(now) }
+    }
+
     /// The directory as it is now; hosts that move later do not move in it.
     pub fn directory(&self) -> Arc<Directory> {
-        Arc::clone(&self.directory)
+        Arc::clone(&self.now().directory)
+    }
+
+    fn now(&self) -> MutexGuard<'_, Now> {
+        self.now.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn host(&self, host: Whole) -> PyResult<HostIndex> {
-        index(host.number(), self.directory.len()).map(HostIndex).ok_or_else(|| no_index("host", host))
-    }
-
-    fn zone(&self, zone: Whole) -> PyResult<ZoneIndex> {
-        index(zone.number(), self.directory.zone_count()).map(ZoneIndex).ok_or_else(|| no_index("zone", zone))
+        index(host.number(), self.founded.len()).map(HostIndex).ok_or_else(|| no_index("host", host))
     }
 
     /// What `get` tells of each host.
     fn each<T: Copy>(&self, hosts: &Column<'_>, get: impl Fn(HostIndex) -> T) -> PyResult<Vec<T>> {
-        let known = self.directory.len();
-        hosts.translate("index", None, |host| index(host, known).map(|host| get(HostIndex(host))))
+        let known = self.founded.len();
+        let told = hosts.translate(None, |host| index(host, known).map(|host| get(HostIndex(host))));
+        told.map_err(|position| hosts.unknown::<PyIndexError>("index", position))
     }
 }
 
@@ -74,7 +89,7 @@ impl HostResolver {
             records.push(record.get().0.clone());
         }
         let directory = Directory::new(records).map_err(|error| PyValueError::new_err(error.to_string()))?;
-        Ok(HostResolver { directory: Arc::new(directory), bindings: HostBindings::default() })
+        Ok(HostResolver::found(directory))
     }
 
     /// A farm to try things on: hosts H1, H2, .. with the ids 1, 2, .., in zones Z1, Z2, .. of consecutive hosts.
@@ -88,207 +103,223 @@ impl HostResolver {
     fn generate(py: Python<'_>, hosts: Whole, zones: Whole) -> PyResult<HostResolver> {
         let hosts = hosts.within("hosts", 1, HOSTS_MAX)?;
         let zones = zones.within("zones", 1, hosts)?;
-        let directory = py.detach(|| Directory::generate(hosts as u32, zones as u32));
-        Ok(HostResolver { directory: Arc::new(directory), bindings: HostBindings::default() })
+        Ok(HostResolver::found(py.detach(|| Directory::generate(hosts as u32, zones as u32))))
     }
 
     fn __len__(&self) -> usize {
-        self.directory.len()
+        self.founded.len()
     }
 
     /// Whether a host has this name.
     fn __contains__(&self, name: &str) -> bool {
-        self.directory.by_name(name).is_some()
+        self.founded.by_name(name).is_some()
     }
 
-    /// The index of the host with this name, as by_name.
+    /// The host with this name, as by_name.
     fn __getitem__(&self, name: &str) -> PyResult<u32> {
         self.by_name(name)
     }
 
     fn __repr__(&self) -> String {
-        format!("<HostResolver of {} hosts in {} zones>", self.directory.len(), self.directory.zone_count())
+        let directory = self.directory();
+        format!("<HostResolver of {} hosts in {} zones>", directory.len(), directory.zone_count())
     }
 
     /// The record of a host. Raises IndexError.
     fn record(&self, host: Whole) -> PyResult<HostRecord> {
-        Ok(HostRecord(self.directory.record(self.host(host)?).clone()))
+        Ok(HostRecord(self.directory().record(self.host(host)?).clone()))
     }
 
     /// Every record, in the order of the indexes.
     fn records(&self) -> Vec<HostRecord> {
-        self.directory.hosts().map(|host| HostRecord(self.directory.record(host).clone())).collect()
+        let directory = self.directory();
+        directory.hosts().map(|host| HostRecord(directory.record(host).clone())).collect()
     }
 
     /// The host with this name. Raises KeyError.
     fn by_name(&self, name: &str) -> PyResult<u32> {
-        self.directory.by_name(name).map(|host| host.0).ok_or_else(|| unknown("name", format_args!("{name:?}")))
+        self.founded.by_name(name).map(|host| host.0).ok_or_else(|| unknown("name", format_args!("{name:?}")))
     }
 
     /// The hosts with these names.
     #[pyo3(signature = (names: "Iterable[str]", *, default: "int | None" = None) -> "array.array[int]")]
-    fn by_names<'py>(slf: &Bound<'py, Self>, names: Names<'py>, default: Option<u32>) -> PyResult<Bound<'py, PyAny>> {
-        let this = slf.try_borrow()?;
+    fn by_names<'py>(&self, py: Python<'py>, names: Names<'py>, default: Option<u32>) -> PyResult<Bound<'py, PyAny>> {
         let mut found = Vec::with_capacity(names.len());
-        names.in_parts(|part| this.directory.by_names(part, &mut found))?;
+        names.in_parts(|part| self.founded.by_names(part, &mut found))?;
         let mut hosts = Vec::with_capacity(found.len());
         for host in found {
             hosts.push(host.map(|host| host.0).or(default).ok_or_else(|| names.unknown(hosts.len()))?);
         }
-        array_of_u32(slf.py(), &hosts)
+        array_of_u32(py, &hosts)
     }
 
     /// The host with this id. Raises KeyError.
     fn by_id(&self, host_id: Whole) -> PyResult<u32> {
-        let host = HostId::new(host_id.number()).and_then(|id| self.directory.by_id(id));
+        let host = HostId::new(host_id.number()).and_then(|id| self.founded.by_id(id));
         host.map(|host| host.0).ok_or_else(|| unknown("id", host_id.0))
     }
 
     /// The hosts with these ids.
     #[pyo3(signature = (host_ids: "Buffer | Iterable[int]", *, default: "int | None" = None) -> "array.array[int]")]
-    fn by_ids<'py>(slf: &Bound<'py, Self>, host_ids: Column<'py>, default: Option<u32>) -> PyResult<Bound<'py, PyAny>> {
-        let this = slf.try_borrow()?;
-        let find = |id| HostId::new(id).and_then(|id| this.directory.by_id(id)).map(|host| host.0);
-        array_of_u32(slf.py(), &host_ids.translate("id", default, find)?)
+    fn by_ids<'py>(&self, py: Python<'py>, host_ids: Column<'py>, default: Option<u32>) -> PyResult<Bound<'py, PyAny>> {
+        let find = |id| HostId::new(id).and_then(|id| self.founded.by_id(id)).map(|host| host.0);
+        let found = host_ids.translate(default, find);
+        array_of_u32(py, &found.map_err(|position| host_ids.unknown::<PyKeyError>("id", position))?)
     }
 
     /// The name of a host. Raises IndexError.
     fn name_of(&self, host: Whole) -> PyResult<&str> {
-        Ok(&self.directory.record(self.host(host)?).name)
+        Ok(&self.founded.record(self.host(host)?).name)
     }
 
     /// The names of these hosts.
     #[pyo3(signature = (hosts: "Buffer | Iterable[int]") -> "list[str]")]
-    fn names_of<'py>(slf: &Bound<'py, Self>, hosts: Column<'py>) -> PyResult<Bound<'py, PyList>> {
-        let this = slf.try_borrow()?;
-        PyList::new(slf.py(), this.each(&hosts, |host| &*this.directory.record(host).name)?)
+    fn names_of(&self, hosts: Column<'_>) -> PyResult<Vec<&str>> {
+        self.each(&hosts, |host| &*self.founded.record(host).name)
     }
 
     /// The id of a host. Raises IndexError.
     fn id_of(&self, host: Whole) -> PyResult<u64> {
-        Ok(self.directory.id(self.host(host)?).get())
+        Ok(self.founded.id(self.host(host)?).get())
     }
 
     /// The ids of these hosts.
     #[pyo3(signature = (hosts: "Buffer | Iterable[int]") -> "array.array[int]")]
-    fn ids_of<'py>(slf: &Bound<'py, Self>, hosts: Column<'py>) -> PyResult<Bound<'py, PyAny>> {
-        let this = slf.try_borrow()?;
-        array_of_u64(slf.py(), &this.each(&hosts, |host| this.directory.id(host).get())?)
+    fn ids_of<'py>(&self, py: Python<'py>, hosts: Column<'py>) -> PyResult<Bound<'py, PyAny>> {
+        array_of_u64(py, &self.each(&hosts, |host| self.founded.id(host).get())?)
     }
 
     /// The zone a host is in. Raises IndexError.
     fn zone_of(&self, host: Whole) -> PyResult<u32> {
-        Ok(self.directory.zone(self.host(host)?).0)
+        let host = self.host(host)?;
+        Ok(self.now().directory.zone(host).0)
     }
 
     /// The zones these hosts are in.
     #[pyo3(signature = (hosts: "Buffer | Iterable[int]") -> "array.array[int]")]
-    fn zones_of<'py>(slf: &Bound<'py, Self>, hosts: Column<'py>) -> PyResult<Bound<'py, PyAny>> {
-        let this = slf.try_borrow()?;
-        array_of_u32(slf.py(), &this.each(&hosts, |host| this.directory.zone(host).0)?)
+    fn zones_of<'py>(&self, py: Python<'py>, hosts: Column<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let directory = self.directory();
+        array_of_u32(py, &self.each(&hosts, |host| directory.zone(host).0)?)
     }
 
     /// Moves a host to the zone of this name, which is made if there is none. Zones keep their index, empty ones too.
     ///
     /// Raises IndexError, or ValueError for a name that no zone can have; nothing has changed then. A farm that was
     /// opened with this resolver before keeps the zones it was opened with.
-    fn set_zone(&mut self, host: Whole, zone: &str) -> PyResult<()> {
+    fn set_zone(&self, host: Whole, zone: &str) -> PyResult<()> {
         let host = self.host(host)?;
-        let moved = Arc::make_mut(&mut self.directory).set_zone(host, zone);
+        let moved = Arc::make_mut(&mut self.now().directory).set_zone(host, zone);
         moved.map_err(|error| PyValueError::new_err(error.to_string()))
     }
 
     /// The names of the zones, in the order of their indexes.
-    fn zones(&self) -> Vec<&str> {
-        (0..self.directory.zone_count() as u32).map(|zone| &**self.directory.zone_name(ZoneIndex(zone))).collect()
+    fn zones(&self) -> Vec<String> {
+        let directory = self.directory();
+        (0..directory.zone_count() as u32).map(|zone| directory.zone_name(ZoneIndex(zone)).to_string()).collect()
     }
 
     /// The name of a zone. Raises IndexError.
-    fn zone_name(&self, zone: Whole) -> PyResult<&str> {
-        Ok(self.directory.zone_name(self.zone(zone)?))
+    fn zone_name(&self, zone: Whole) -> PyResult<String> {
+        let directory = self.directory();
+        Ok(directory.zone_name(zone_index(&directory, zone)?).to_string())
     }
 
     /// The zone of this name. Raises KeyError.
     fn zone_by_name(&self, name: &str) -> PyResult<u32> {
-        let zone = self.directory.zone_by_name(name).map(|zone| zone.0);
-        zone.ok_or_else(|| unknown("zone", format_args!("{name:?}")))
+        let zone = self.directory().zone_by_name(name);
+        zone.map(|zone| zone.0).ok_or_else(|| unknown("zone", format_args!("{name:?}")))
     }
 
     /// The hosts of a zone, lowest rank first. Raises IndexError.
     #[pyo3(signature = (zone: "int") -> "array.array[int]")]
     fn zone_hosts<'py>(&self, py: Python<'py>, zone: Whole) -> PyResult<Bound<'py, PyAny>> {
-        let hosts: Vec<u32> = self.directory.zone_hosts(self.zone(zone)?).iter().map(|host| host.0).collect();
-        array_of_u32(py, &hosts)
+        let directory = self.directory();
+        let hosts = directory.zone_hosts(zone_index(&directory, zone)?);
+        array_of_u32(py, &hosts.iter().map(|host| host.0).collect::<Vec<_>>())
     }
 
     /// The handle of the binding to a host, which is made if there is none. Raises IndexError.
     ///
     /// A handle is a number of 64 bits, never 0, and means nobody once its binding has ended.
-    fn bind(&mut self, host: Whole) -> PyResult<u64> {
+    fn bind(&self, host: Whole) -> PyResult<u64> {
         let host = self.host(host)?;
-        Ok(self.bindings.bind(host).get())
+        Ok(self.now().bindings.bind(host).get())
     }
 
     /// As bind, for each of these hosts. When one is unknown, none is bound.
     #[pyo3(signature = (hosts: "Buffer | Iterable[int]") -> "array.array[int]")]
-    fn bind_many<'py>(slf: &Bound<'py, Self>, hosts: Column<'py>) -> PyResult<Bound<'py, PyAny>> {
-        let this = &mut *slf.try_borrow_mut()?;
-        let hosts = this.each(&hosts, |host| host)?;
-        let bindings: Vec<u64> = hosts.into_iter().map(|host| this.bindings.bind(host).get()).collect();
-        array_of_u64(slf.py(), &bindings)
+    fn bind_many<'py>(&self, py: Python<'py>, hosts: Column<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let hosts = self.each(&hosts, |host| host)?;
+        let bind = |now: &mut Now| hosts.iter().map(|&host| now.bindings.bind(host).get()).collect::<Vec<_>>();
+        let bindings = bind(&mut self.now());
+        array_of_u64(py, &bindings)
     }
 
     /// Ends the binding with this handle; returns the host at its other end. Raises KeyError.
-    fn unbind(&mut self, binding: Whole) -> PyResult<u32> {
-        let host = self.bindings.unbind(binding.number());
+    fn unbind(&self, binding: Whole) -> PyResult<u32> {
+        let host = self.now().bindings.unbind(binding.number());
         host.map(|host| host.0).ok_or_else(|| unknown("binding", binding.0))
     }
 
     /// How many hosts have a binding.
     #[getter]
     fn bound(&self) -> usize {
-        self.bindings.len()
+        self.now().bindings.len()
     }
 
     /// The host at the other end of the binding with this handle. Raises KeyError.
     fn host_of(&self, binding: Whole) -> PyResult<u32> {
-        let host = self.bindings.host_of(binding.number());
+        let host = self.now().bindings.host_of(binding.number());
         host.map(|host| host.0).ok_or_else(|| unknown("binding", binding.0))
     }
 
     /// The hosts at the other ends of the bindings with these handles.
     #[pyo3(signature = (bindings: "Buffer | Iterable[int]", *, default: "int | None" = None) -> "array.array[int]")]
     fn hosts_of<'py>(
-        slf: &Bound<'py, Self>,
+        &self,
+        py: Python<'py>,
         bindings: Column<'py>,
         default: Option<u32>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let this = slf.try_borrow()?;
-        let find = |binding| this.bindings.host_of(binding).map(|host| host.0);
-        array_of_u32(slf.py(), &bindings.translate("binding", default, find)?)
+        let find = |now: &Now| bindings.translate(default, |binding| now.bindings.host_of(binding).map(|host| host.0));
+        let found = find(&self.now());
+        array_of_u32(py, &found.map_err(|position| bindings.unknown::<PyKeyError>("binding", position))?)
     }
 
     /// The handle of the binding to a host. Raises IndexError, or KeyError for a host without a binding.
     fn binding_of(&self, host: Whole) -> PyResult<u64> {
-        let binding = self.bindings.binding_of(self.host(host)?);
-        binding.map(|binding| binding.get()).ok_or_else(|| unknown("binding and the index", host.0))
+        let host = self.host(host)?;
+        let binding = self.now().bindings.binding_of(host);
+        binding.map(|binding| binding.get()).ok_or_else(|| unbound(host))
     }
 
     /// The handles of the bindings to these hosts.
     #[pyo3(signature = (hosts: "Buffer | Iterable[int]", *, default: "int | None" = None) -> "array.array[int]")]
     fn bindings_of<'py>(
-        slf: &Bound<'py, Self>,
+        &self,
+        py: Python<'py>,
         hosts: Column<'py>,
         default: Option<u64>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let this = slf.try_borrow()?;
-        let known = this.directory.len();
-        let find = |host| {
-            let binding = this.bindings.binding_of(HostIndex(index(host, known)?))?;
-            Some(binding.get())
+        let known = self.each(&hosts, |host| host)?;
+        let find = |now: &Now| {
+            let mut found = Vec::with_capacity(known.len());
+            for &host in &known {
+                found.push(now.bindings.binding_of(host).map(|binding| binding.get()).or(default).ok_or(host)?);
+            }
+            Ok(found)
         };
-        array_of_u64(slf.py(), &hosts.translate("binding and the index", default, find)?)
+        let found: Result<Vec<u64>, HostIndex> = find(&self.now());
+        array_of_u64(py, &found.map_err(unbound)?)
     }
+}
+
+fn unbound(host: HostIndex) -> PyErr {
+    PyKeyError::new_err(format!("host {} has no binding", host.0))
+}
+
+fn zone_index(directory: &Directory, zone: Whole) -> PyResult<ZoneIndex> {
+    index(zone.number(), directory.zone_count()).map(ZoneIndex).ok_or_else(|| no_index("zone", zone))
 }
 
 fn not_a_record(position: usize, host: &Bound<'_, PyAny>) -> PyErr {

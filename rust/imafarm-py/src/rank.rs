@@ -107,8 +107,7 @@ fn checked_id(number: u64) -> HostId {
 #[pyo3(signature = (hosts: "HostResolver | Iterable[HostRecord] | Iterable[Rank]", /) -> "array.array[int]")]
 pub fn rank_hosts<'py>(hosts: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
     if let Ok(resolver) = hosts.cast::<HostResolver>() {
-        let directory = resolver.try_borrow()?.directory();
-        return ordered(hosts.py(), directory.ranks());
+        return ordered(hosts.py(), resolver.get().directory().ranks());
     }
     let mut ranks = Vec::with_capacity(hosts.len().unwrap_or(0));
     for host in hosts.try_iter()? {
@@ -154,8 +153,8 @@ pub fn rank_columns<'py>(
     preferences: PerHost<'py>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let hosts = host_ids.numbers.len();
-    let versions = versions.check("versions", hosts, 0, VERSION_MAX)?;
-    let preferences = preferences.check("preferences", hosts, 1, WORST_PREFERENCE)?;
+    let versions = versions.bounded("versions", hosts, 0, VERSION_MAX)?;
+    let preferences = preferences.bounded("preferences", hosts, 1, WORST_PREFERENCE)?;
     let rank = |host| {
         let id = host_ids.within("host_ids", host, 1, HostId::MAX)?;
         let preference = checked_preference(preferences.of(host)?);
@@ -174,32 +173,32 @@ pub enum PerHost<'py> {
 }
 
 /// A [`PerHost`] of the right length, with its name and bounds.
-struct Checked<'py> {
+struct Bounded<'py> {
     key: &'static str,
     min: u64,
     max: u64,
-    values: Result<u64, Column<'py>>,
+    values: PerHost<'py>,
 }
 
 impl<'py> PerHost<'py> {
-    fn check(self, key: &'static str, hosts: usize, min: u64, max: u64) -> PyResult<Checked<'py>> {
-        let values = match self {
-            PerHost::All(number) => Ok(number.within(key, min, max)?),
-            PerHost::Each(column) if column.numbers.len() == hosts => Err(column),
-            PerHost::Each(column) => {
+    /// Errors: ValueError, naming `key`, for a column that has not one value for each of `hosts`.
+    fn bounded(self, key: &'static str, hosts: usize, min: u64, max: u64) -> PyResult<Bounded<'py>> {
+        match &self {
+            PerHost::Each(column) if column.numbers.len() != hosts => {
                 let values = column.numbers.len();
-                return Err(PyValueError::new_err(format!("{key}: {values} values for {hosts} hosts")));
+                Err(PyValueError::new_err(format!("{key}: {values} values for {hosts} hosts")))
             }
-        };
-        Ok(Checked { key, min, max, values })
+            PerHost::Each(_) | PerHost::All(_) => Ok(Bounded { key, min, max, values: self }),
+        }
     }
 }
 
-impl Checked<'_> {
+impl Bounded<'_> {
+    /// The value for a host. Errors: ValueError, naming the key, for one out of bounds.
     fn of(&self, host: usize) -> PyResult<u64> {
         match &self.values {
-            Ok(all) => Ok(*all),
-            Err(each) => each.within(self.key, host, self.min, self.max),
+            PerHost::All(number) => number.within(self.key, self.min, self.max),
+            PerHost::Each(column) => column.within(self.key, host, self.min, self.max),
         }
     }
 }

@@ -1,0 +1,4 @@
+//! Small farms against IMA Information and against the farm's own contract.
+
+mod bench;
+mod power;
