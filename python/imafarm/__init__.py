@@ -1,1 +1,77 @@
-"""imafarm."""
+"""imafarm emulates very large server farms under one control plane, the Independent Management Architecture.
+
+import imafarm
+
+async def main() -> None:
+    async with imafarm.open_emulated_farm(hosts=300, seed=7) as farm:
+        old = await farm.wait_master("Z1")
+        await farm.crash(old)
+        print(await farm.wait_master("Z1", other_than=old))
+
+imafarm.run(main)
+"""
+
+from importlib.metadata import version
+
+try:
+    import imafarm._imafarm  # noqa: F401
+except ImportError as error:
+    raise ImportError(
+        f"imafarm's compiled library cannot be loaded ({error}). It is built when the package is installed: "
+        "run `make` in a checkout, or `pip install .`, with the Python that you use now"
+    ) from error
+
+from imafarm._imafarm import (
+    ConnectionCache,
+    FrameError,
+    Framer,
+    HostRecord,
+    HostResolver,
+    Rank,
+    rank_hosts,
+)
+from imafarm.emulated import EmulatedFarm, Progress, open_emulated_farm, run
+from imafarm.errors import ConfigurationError, FarmDeadlock, ImafarmError
+from imafarm.farm import (
+    Bindings,
+    Cut,
+    Election,
+    EventKind,
+    Farm,
+    FarmEvent,
+    FarmStatistics,
+    HostState,
+    Traffic,
+)
+from imafarm.topology import Link, Product, Topology
+
+__version__ = version("imafarm")
+
+__all__ = [
+    "Bindings",
+    "ConfigurationError",
+    "ConnectionCache",
+    "Cut",
+    "Election",
+    "EmulatedFarm",
+    "EventKind",
+    "Farm",
+    "FarmDeadlock",
+    "FarmEvent",
+    "FarmStatistics",
+    "FrameError",
+    "Framer",
+    "HostRecord",
+    "HostResolver",
+    "HostState",
+    "ImafarmError",
+    "Link",
+    "Product",
+    "Progress",
+    "Rank",
+    "Topology",
+    "Traffic",
+    "open_emulated_farm",
+    "rank_hosts",
+    "run",
+]

@@ -80,6 +80,7 @@ impl Farm {
                 let time = Time(window_start.0 + u64::from(event.offset));
                 seat.meet_deadlines(world, outbox, *now, time);
                 seat.receive(world, outbox, time, event);
+                seat.note_deadline();
             }
             seat.meet_deadlines(world, outbox, *now, end);
             seat.arrange_wake(world);
@@ -96,6 +97,7 @@ impl Farm {
         let Farm { world, seats, outbox, now, .. } = self;
         let seat = &mut seats[host as usize];
         seat.act(world, outbox, *now, input);
+        seat.note_deadline();
         seat.arrange_wake(world);
     }
 }

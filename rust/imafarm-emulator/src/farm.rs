@@ -79,7 +79,7 @@ impl Totals {
         elections: ElectionCounts { started: 0, won: 0 },
     };
 
-    fn merge(&mut self, other: &Totals) {
+    pub(crate) fn merge(&mut self, other: &Totals) {
         let (mine, theirs) = (&mut self.bindings, &other.bindings);
         mine.opened += theirs.opened;
         mine.hit += theirs.hit;
@@ -130,8 +130,6 @@ pub struct Farm {
     pub(crate) told_trace: usize,
     directory: Arc<Directory>,
     dice: Dice,
-    magic: MagicNumber,
-    settings: Vec<Arc<Settings>>,
 }
 
 impl Farm {
@@ -174,8 +172,6 @@ impl Farm {
             told_trace: 0,
             directory,
             dice,
-            magic,
-            settings,
         }
     }
 
@@ -205,17 +201,7 @@ impl Farm {
         for &host in hosts {
             let seat = &mut self.seats[host as usize];
             if matches!(seat.power, Power::Up | Power::Paused) {
-                let mut past = totals_of(&seat.host);
-                past.bindings.closed += core::mem::take(&mut past.active);
-                seat.past.merge(&past);
-                seat.host = Host::new(
-                    HostIndex(host),
-                    self.magic,
-                    self.dice,
-                    Arc::clone(&self.directory),
-                    Arc::clone(&self.settings[host as usize]),
-                );
-                seat.ends.close_all();
+                seat.renew();
                 for event in core::mem::take(&mut seat.deferred) {
                     seat.lose(&mut self.world, &event);
                 }
@@ -284,8 +270,9 @@ impl Farm {
         Settings::default().set(name, value)?;
         let mut turned: Vec<(Arc<Settings>, Arc<Settings>)> = Vec::new();
         for &host in hosts {
-            let old = &self.settings[host as usize];
-            let new = match turned.iter().find(|(from, _)| Arc::ptr_eq(from, old)) {
+            let seat = &mut self.seats[host as usize];
+            let old = &seat.settings;
+            seat.settings = match turned.iter().find(|(from, _)| Arc::ptr_eq(from, old)) {
                 Some((_, to)) => Arc::clone(to),
                 None => {
                     let mut own = Settings::clone(old);
@@ -294,11 +281,8 @@ impl Farm {
                     Arc::clone(&turned[turned.len() - 1].1)
                 }
             };
-            self.settings[host as usize] = Arc::clone(&new);
-            let seat = &mut self.seats[host as usize];
             if matches!(seat.power, Power::Off | Power::Crashed) {
-                seat.past.merge(&totals_of(&seat.host));
-                seat.host = Host::new(HostIndex(host), self.magic, self.dice, Arc::clone(&self.directory), new);
+                seat.renew();
             }
         }
         Ok(())
@@ -439,6 +423,6 @@ impl Farm {
     }
 }
 
-fn totals_of(host: &Host) -> Totals {
+pub(crate) fn totals_of(host: &Host) -> Totals {
     Totals { bindings: host.binding_counts(), active: host.active_bindings().into(), elections: host.election_counts() }
 }

@@ -1,17 +1,20 @@
 //! One host acts: its verbs become connections, parcels under way, and notices.
 
+use std::sync::Arc;
+
 use imafarm_proto::host::Host;
 use imafarm_proto::host_record::HostIndex;
 use imafarm_proto::host_resolver::EntryIndex;
 use imafarm_proto::input::{Call, Ending, Input};
 use imafarm_proto::message::{Kind, Message};
 use imafarm_proto::outbox::{Notice, Outbox, Verb};
+use imafarm_proto::settings::Settings;
 use imafarm_proto::time::{Span, Time};
 use imafarm_proto::transport::{Framer, Limits};
 
 use crate::chronicle::{FarmEvent, What};
 use crate::digest::Chain;
-use crate::farm::{Power, Totals};
+use crate::farm::{Power, Totals, totals_of};
 use crate::ledger::Ledger;
 use crate::network::{End, EndRef, EndState, Ends, GIVE_UP, Network, Pipes, Way};
 use crate::prefetch::prefetch;
@@ -54,6 +57,8 @@ pub(crate) struct Seat {
     pub(crate) me: u32,
     pub(crate) power: Power,
     pub(crate) host: Host,
+    /// What the host will have from its next start on.
+    pub(crate) settings: Arc<Settings>,
     pub(crate) ends: Ends,
     pub(crate) chain: Chain,
     /// When the host next wants to be asked.
@@ -115,10 +120,11 @@ impl World {
 }
 
 impl Seat {
-    pub(crate) const fn new(me: u32, host: Host) -> Seat {
+    pub(crate) fn new(me: u32, host: Host) -> Seat {
         Seat {
             me,
             power: Power::Off,
+            settings: Arc::clone(host.settings()),
             host,
             ends: Ends::EMPTY,
             chain: Chain::NEW,
@@ -127,6 +133,15 @@ impl Seat {
             deferred: Vec::new(),
             past: Totals::ZERO,
         }
+    }
+
+    /// The host's life is over, and its connections with it: what comes next is a new one.
+    pub(crate) fn renew(&mut self) {
+        let mut past = totals_of(&self.host);
+        past.bindings.closed += core::mem::take(&mut past.active);
+        self.past.merge(&past);
+        self.host = self.host.anew(Arc::clone(&self.settings));
+        self.ends.close_all();
     }
 
     /// The bytes held besides the seat itself.
@@ -141,6 +156,11 @@ impl Seat {
         for verb in out.drain() {
             self.carry_out(world, now, verb);
         }
+    }
+
+    /// Sees when the host next wants to be asked; to be called after it has acted.
+    #[inline]
+    pub(crate) fn note_deadline(&mut self) {
         self.deadline = self.host.next_deadline().map_or(Time::NEVER, |(when, _)| when);
     }
 
@@ -182,7 +202,7 @@ impl Seat {
             Verb::Notify(notice) => {
                 if notice == Notice::Stopped {
                     self.power = Power::Off;
-                    self.ends.close_all();
+                    self.renew();
                 }
                 world.note(now, self.me, What::Notice(notice));
             }
@@ -368,6 +388,7 @@ impl Seat {
     pub(crate) fn meet_deadlines(&mut self, world: &mut World, out: &mut Outbox, now: Time, end: Time) {
         while self.deadline.max(now) < end && self.power == Power::Up {
             self.act(world, out, self.deadline.max(now), Input::Deadline);
+            self.note_deadline();
         }
     }
 

@@ -4,10 +4,12 @@
 //! in the binding while it is in progress, and otherwise waits here until the cache has an entry for it. A message to
 //! many ([`FanOut`]) waits as one entry with a cursor, however many hosts it is for.
 
+mod attempts;
 mod fan_out;
 
 use std::collections::VecDeque;
 
+use attempts::{AttemptIndex, Attempts};
 pub use fan_out::{Audience, FanOut};
 
 use crate::binding::{Act, Event, State};
@@ -26,12 +28,14 @@ pub struct Bindings {
     cache: ConnectionCache<Binding>,
     limits: Limits,
     outgoing_in_progress: u32,
+    /// No binding in progress has to be given up before; void while none is.
+    look_at: Time,
     /// Callers that wait for an entry, first come first served.
     calls: VecDeque<Call>,
     /// Messages that wait for an entry, first come first served.
     wanted: VecDeque<Wanted>,
-    /// What waits for a binding in progress behind its first message. Mostly nothing does.
-    later: Vec<(EntryIndex, Message)>,
+    /// Those of bindings in progress.
+    attempts: Attempts,
     /// Whether the next free entry goes to a caller or to a call of ours, when both wait.
     callers_turn: bool,
     counts: BindingCounts,
@@ -54,20 +58,17 @@ pub struct BindingCounts {
     pub overflowed: u64,
 }
 
-/// One binding, as its host keeps it.
+/// One binding, as its host keeps it: little, for a host may have very many.
 #[derive(Debug, Default)]
 struct Binding {
     state: State,
-    /// Opened for what an earlier, broken attempt left behind: not tried a third time.
-    again: bool,
-    since: Time,
-    /// What goes out as soon as the binding is active. Further messages stand in [`Bindings::later`].
-    first: Option<Message>,
+    /// While it is in progress: since when, and what waits for it.
+    attempt: AttemptIndex,
 }
 
 #[derive(Debug)]
 enum Wanted {
-    One { to: HostIndex, message: Message, again: bool },
+    One { to: HostIndex, message: Message, first_try: Option<Time> },
     Fan(FanOut),
 }
 
@@ -119,9 +120,10 @@ impl Bindings {
             cache: ConnectionCache::new(settings.max_host_address_cache_entries),
             limits: Limits::of(settings),
             outgoing_in_progress: 0,
+            look_at: Time::NEVER,
             calls: VecDeque::new(),
             wanted: VecDeque::new(),
-            later: Vec::new(),
+            attempts: Attempts::default(),
             callers_turn: true,
             counts: BindingCounts::default(),
         }
@@ -150,13 +152,16 @@ impl Bindings {
 
     /// The bytes held besides this itself.
     pub fn memory(&self) -> usize {
-        self.cache.memory() + self.calls.capacity() * size_of::<Call>() + self.wanted.capacity() * size_of::<Wanted>()
+        self.cache.memory()
+            + self.calls.capacity() * size_of::<Call>()
+            + self.wanted.capacity() * size_of::<Wanted>()
+            + self.attempts.memory()
     }
 
-    /// When a binding in progress has to be given up.
+    /// When to see whether a binding in progress has to be given up; none has to be before.
     #[inline]
-    pub fn next_deadline(&self, settings: &Settings) -> Option<Time> {
-        self.cache.oldest_in_progress().map(|entry| self.cache.value(entry).since + settings.bind_timeout)
+    pub const fn next_deadline(&self) -> Option<Time> {
+        if self.cache.in_progress_count() == 0 { None } else { Some(self.look_at) }
     }
 
     // ---- what the zone wants -----------------------------------------------------------------------------------
@@ -164,7 +169,7 @@ impl Bindings {
     /// Sends a message to one host, on whatever binding there is or will be.
     pub fn send(&mut self, turn: &mut Turn<'_>, to: HostIndex, message: Message) {
         if let Some(message) = self.send_on_open(turn, to, message) {
-            self.wanted.push_back(Wanted::One { to, message, again: false });
+            self.wanted.push_back(Wanted::One { to, message, first_try: None });
         }
     }
 
@@ -274,11 +279,10 @@ impl Bindings {
     }
 
     /// A connection ended.
-    pub fn closed(&mut self, entry: EntryIndex, ending: Ending) -> Heard {
+    pub fn closed(&mut self, turn: &Turn<'_>, entry: EntryIndex, ending: Ending) -> Heard {
         let peer = self.peer(entry);
-        let state = self.cache.value(entry).state;
-        let (binding, later) = self.forget(entry);
-        match (state, ending) {
+        let Binding { state, attempt } = *self.cache.value(entry);
+        let heard = match (state, ending) {
             (State::Active, Ending::Finished) => {
                 self.counts.closed += 1;
                 Heard::Nothing
@@ -292,11 +296,13 @@ impl Bindings {
                 peer.map_or(Heard::Nothing, Heard::Unreachable)
             }
             // The acceptor was there, and let go: a simultaneous open that the other side settled first, or a host
-            // going down. Tried once more.
+            // going down. It is tried again until a binding would have been given up.
             (State::WaitBindRequest | State::WaitBindCommit, _) => match peer {
-                Some(to) if !binding.again => {
-                    self.want_again(to, binding, later);
-                    Heard::Nothing
+                Some(to) if turn.now < self.attempts.get(attempt).first_try + turn.who.settings.bind_timeout => {
+                    let first_try = Some(self.attempts.get(attempt).first_try);
+                    let waiting = self.forget(entry).map(|message| Wanted::One { to, message, first_try });
+                    self.wanted.extend(waiting);
+                    return Heard::Nothing;
                 }
                 Some(to) => {
                     self.counts.refused += 1;
@@ -305,17 +311,16 @@ impl Bindings {
                 None => Heard::Nothing,
             },
             (State::Answering | State::WaitBindResponse | State::Closing, _) => Heard::Nothing,
-        }
+        };
+        drop(self.forget(entry));
+        heard
     }
 
-    /// Gives up one binding that has been in progress for too long, if there is one.
+    /// Gives up one binding that has been in progress for too long, if there is one; else sees when one will be.
     pub fn give_up(&mut self, turn: &mut Turn<'_>) -> Heard {
-        match self.cache.oldest_in_progress() {
-            Some(entry) if self.cache.value(entry).since + turn.who.settings.bind_timeout <= turn.now => {
-                self.step(turn, entry, Event::TimedOut)
-            }
-            Some(_) | None => Heard::Nothing,
-        }
+        let Some(entry) = self.cache.oldest_in_progress() else { return Heard::Nothing };
+        self.look_at = self.attempts.get(self.cache.value(entry).attempt).since + turn.who.settings.bind_timeout;
+        if self.look_at <= turn.now { self.step(turn, entry, Event::TimedOut) } else { Heard::Nothing }
     }
 
     /// Uses what room there is: answers callers and opens bindings, in turn, until no more may be in progress.
@@ -342,15 +347,16 @@ impl Bindings {
                 self.outgoing_in_progress -= 1;
             }
         }
-        let identity = (turn.who.magic, turn.who.directory.id(turn.who.me));
         match act {
             Act::Nothing | Act::Deliver => Heard::Nothing,
             Act::Request => {
-                turn.out.send(entry, Message::BindRequest { magic: identity.0, host: identity.1 });
+                let host = turn.who.directory.id(turn.who.me);
+                turn.out.send(entry, Message::BindRequest { magic: turn.who.magic, host });
                 Heard::Nothing
             }
             Act::Respond => {
-                turn.out.send(entry, Message::BindResponse { magic: identity.0, host: identity.1 });
+                let host = turn.who.directory.id(turn.who.me);
+                turn.out.send(entry, Message::BindResponse { magic: turn.who.magic, host });
                 Heard::Nothing
             }
             Act::Commit => {
@@ -370,7 +376,7 @@ impl Bindings {
             Act::Abort => {
                 turn.out.push(Verb::Abort(entry));
                 let (peer, state) = (self.peer(entry), self.cache.value(entry).state);
-                self.forget(entry);
+                drop(self.forget(entry));
                 match (state, peer) {
                     (State::Active, Some(peer)) => {
                         self.counts.closed += 1;
@@ -388,7 +394,7 @@ impl Bindings {
                 }
             }
             Act::Forget => {
-                self.forget(entry);
+                drop(self.forget(entry));
                 Heard::Nothing
             }
         }
@@ -407,14 +413,15 @@ impl Bindings {
             match self.cache.value(other).state {
                 State::WaitBindRequest | State::WaitBindCommit if !theirs_stays => {
                     turn.out.push(Verb::Abort(entry));
-                    self.forget(entry);
+                    drop(self.forget(entry));
                     return Heard::Nothing;
                 }
                 State::Connecting | State::WaitBindRequest | State::WaitBindCommit => {
                     turn.out.push(Verb::Abort(other));
-                    let (Binding { first, .. }, later) = self.forget(other);
-                    self.cache.value_mut(entry).first = first;
-                    self.later.extend(later.into_iter().map(|message| (entry, message)));
+                    let heir = self.cache.value(entry).attempt;
+                    for message in self.forget(other) {
+                        self.attempts.wait(heir, message, self.limits.messages);
+                    }
                 }
                 // The caller would have used this one, had it not closed it: its farewell is still on the way.
                 State::Active => {
@@ -438,11 +445,8 @@ impl Bindings {
     fn activate(&mut self, turn: &mut Turn<'_>, entry: EntryIndex) {
         self.counts.opened += 1;
         self.cache.activate(entry);
-        let binding = self.cache.value_mut(entry);
-        if let Some(message) = binding.first.take() {
-            turn.out.send(entry, message);
-        }
-        for message in self.take_later(entry) {
+        let attempt = core::mem::take(&mut self.cache.value_mut(entry).attempt);
+        for message in self.attempts.end(attempt) {
             turn.out.send(entry, message);
         }
     }
@@ -450,16 +454,12 @@ impl Bindings {
     /// Hands a message to the open binding with this host, if there is one; else gives it back.
     fn send_on_open(&mut self, turn: &mut Turn<'_>, to: HostIndex, message: Message) -> Option<Message> {
         let Some(entry) = self.cache.find(to.0) else { return Some(message) };
-        let binding = self.cache.value_mut(entry);
-        if binding.state == State::Active {
+        let Binding { state, attempt } = *self.cache.value(entry);
+        if state == State::Active {
             self.counts.hit += 1;
             self.cache.touch(entry);
             turn.out.send(entry, message);
-        } else if binding.first.is_none() {
-            binding.first = Some(message);
-        } else if self.later.iter().filter(|(waits, _)| *waits == entry).count() + 1 < self.limits.messages {
-            self.later.push((entry, message));
-        } else {
+        } else if !self.attempts.wait(attempt, message, self.limits.messages) {
             self.counts.overflowed += 1;
         }
         None
@@ -470,47 +470,60 @@ impl Bindings {
             return false;
         }
         let Some(call) = self.calls.pop_front() else { return false };
-        let binding = Binding { state: State::Answering, since: turn.now, ..Binding::default() };
-        let entry = self.cache.open(None, binding);
+        let attempt = self.attempts.begin(turn.now, turn.now, None);
+        let entry = self.begin(turn, None, Binding { state: State::Answering, attempt });
         turn.out.push(Verb::Accept { call, entry });
         self.step(turn, entry, Event::Connected);
         true
     }
 
     /// Takes the first wanted message one host further. Whether that could be done.
+    ///
+    /// While no binding may be opened nothing moves, not even to a host with which one is open: to find that out at
+    /// every turn costs more than the wait.
     fn want_next(&mut self, turn: &mut Turn<'_>) -> bool {
-        let (to, message, again) = match self.wanted.front() {
-            None => return false,
-            Some(Wanted::One { to, message, again }) => (*to, message.clone(), *again),
-            Some(Wanted::Fan(fan_out)) => (fan_out.next_host(&turn.who), fan_out.message().clone(), false),
-        };
-        if let Some(message) = self.send_on_open(turn, to, message)
-            && !self.open(turn, to, message, again)
-        {
+        if !self.may_open() {
             return false;
         }
+        let (to, message, first_try) = match self.wanted.front() {
+            None => return false,
+            Some(Wanted::One { to, message, first_try }) => (*to, message.clone(), first_try.unwrap_or(turn.now)),
+            Some(Wanted::Fan(fan_out)) => (fan_out.next_host(&turn.who), fan_out.message().clone(), turn.now),
+        };
         let done = match self.wanted.front_mut() {
-            Some(Wanted::Fan(fan_out)) => fan_out.advance(&turn.who),
+            Some(Wanted::Fan(fan_out)) => fan_out.advance(),
             Some(Wanted::One { .. }) | None => true,
         };
         if done {
             self.wanted.pop_front();
         }
+        if let Some(message) = self.send_on_open(turn, to, message) {
+            self.open(turn, to, message, first_try);
+        }
         true
     }
 
-    fn open(&mut self, turn: &mut Turn<'_>, to: HostIndex, message: Message, again: bool) -> bool {
-        if self.cache.in_progress_count() >= self.limits.in_progress
-            || self.outgoing_in_progress >= self.limits.outgoing
-            || !self.make_room(turn)
-        {
-            return false;
-        }
+    /// Whether one more binding of ours may be in progress, and may be open.
+    const fn may_open(&self) -> bool {
+        self.cache.in_progress_count() < self.limits.in_progress
+            && self.outgoing_in_progress < self.limits.outgoing
+            && (self.cache.has_room() || self.cache.active_count() > 0)
+    }
+
+    fn open(&mut self, turn: &mut Turn<'_>, to: HostIndex, message: Message, first_try: Time) {
+        self.make_room(turn);
         self.outgoing_in_progress += 1;
-        let binding = Binding { since: turn.now, again, first: Some(message), ..Binding::default() };
-        let entry = self.cache.open(Some(to.0), binding);
+        let attempt = self.attempts.begin(turn.now, first_try, Some(message));
+        let entry = self.begin(turn, Some(to), Binding { state: State::Connecting, attempt });
         turn.out.push(Verb::Open { entry, to });
-        true
+    }
+
+    /// A binding in progress begins.
+    fn begin(&mut self, turn: &Turn<'_>, peer: Option<HostIndex>, binding: Binding) -> EntryIndex {
+        if self.cache.in_progress_count() == 0 {
+            self.look_at = turn.now + turn.who.settings.bind_timeout;
+        }
+        self.cache.open(peer.map(|peer| peer.0), binding)
     }
 
     /// Makes sure that one more binding may be open; tears down the least recently used active one if it must.
@@ -528,26 +541,14 @@ impl Bindings {
         }
     }
 
-    fn want_again(&mut self, to: HostIndex, binding: Binding, later: Vec<Message>) {
-        let waiting = binding.first.into_iter().chain(later);
-        self.wanted.extend(waiting.map(|message| Wanted::One { to, message, again: true }));
-    }
-
-    /// Takes a binding out of the cache, whatever its state, with what waited behind its first message.
-    fn forget(&mut self, entry: EntryIndex) -> (Binding, Vec<Message>) {
-        let binding = self.cache.remove(entry);
-        if binding.state.is_outgoing_in_progress() {
+    /// Takes a binding out of the cache, whatever its state; what waited for it.
+    fn forget(&mut self, entry: EntryIndex) -> impl Iterator<Item = Message> + use<> {
+        let Binding { state, attempt } = self.cache.remove(entry);
+        if state.is_outgoing_in_progress() {
             self.outgoing_in_progress -= 1;
         }
-        (binding, self.take_later(entry))
-    }
-
-    /// What waited for a binding behind its first message, in order.
-    fn take_later(&mut self, entry: EntryIndex) -> Vec<Message> {
-        if self.later.is_empty() {
-            return Vec::new();
-        }
-        self.later.extract_if(.., |(waits, _)| *waits == entry).map(|(_, message)| message).collect()
+        let waiting = (attempt != AttemptIndex::NONE).then(|| self.attempts.end(attempt));
+        waiting.into_iter().flatten()
     }
 
     fn peer(&self, entry: EntryIndex) -> Option<HostIndex> {

@@ -16,7 +16,7 @@ use crate::host_record::{HostId, HostIndex};
 use crate::host_resolver::{Directory, EntryIndex};
 use crate::input::Input;
 use crate::message::MagicNumber;
-use crate::outbox::Outbox;
+use crate::outbox::{Outbox, Verb};
 use crate::settings::Settings;
 use crate::time::Time;
 use crate::turn::{Identity, Turn};
@@ -47,6 +47,11 @@ impl Host {
         Host { me, magic, dice, directory, settings, bindings, zone: Zone::default() }
     }
 
+    /// The same host before its first start, with these settings.
+    pub fn anew(&self, settings: Arc<Settings>) -> Host {
+        Host::new(self.me, self.magic, self.dice, Arc::clone(&self.directory), settings)
+    }
+
     /// Handles one input; what the host wants done is added to the outbox.
     #[inline]
     pub fn handle(&mut self, input: Input, now: Time, out: &mut Outbox) {
@@ -66,6 +71,7 @@ impl Host {
                 }
                 zone.on_deadline(turn, bindings);
             }
+            Input::Incoming(call) if zone.standing() == Standing::Down => turn.out.push(Verb::Refuse(call)),
             Input::Incoming(call) => bindings.called(turn, call),
             Input::Connected(entry) => {
                 let heard = bindings.connected(turn, entry);
@@ -76,7 +82,7 @@ impl Host {
                 hear(zone, bindings, turn, Some(entry), heard);
             }
             Input::Closed(entry, ending) => {
-                let heard = bindings.closed(entry, ending);
+                let heard = bindings.closed(turn, entry, ending);
                 hear(zone, bindings, turn, None, heard);
             }
         }
@@ -86,7 +92,7 @@ impl Host {
     /// When the host next wants an [`Input::Deadline`], and why.
     #[inline]
     pub fn next_deadline(&self) -> Option<(Time, &'static str)> {
-        let binding = self.bindings.next_deadline(&self.settings).map(|when| (when, "a binding is in progress"));
+        let binding = self.bindings.next_deadline().map(|when| (when, "a binding is in progress"));
         match (binding, self.zone.next_deadline()) {
             (Some(binding), Some(zone)) => Some(if binding.0 <= zone.0 { binding } else { zone }),
             (Some(one), None) | (None, Some(one)) => Some(one),

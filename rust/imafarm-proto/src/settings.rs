@@ -15,6 +15,8 @@ pub struct Settings {
     pub keep_alive_interval: Span,
     /// `KeepAliveTimeout`
     pub keep_alive_timeout: Span,
+    /// `GatewayValidationInterval`
+    pub gateway_validation_interval: Span,
     /// `ElectMasterTimeout`
     pub elect_master_timeout: Span,
     /// `DeclareMasterTimeout`
@@ -39,6 +41,7 @@ impl Default for Settings {
             max_host_address_cache_entries: 0,
             keep_alive_interval: Span::ZERO,
             keep_alive_timeout: Span::ZERO,
+            gateway_validation_interval: Span::ZERO,
             elect_master_timeout: Span::ZERO,
             declare_master_timeout: Span::ZERO,
             election_timeout_ceiling: Span::ZERO,
@@ -117,6 +120,17 @@ pub const SETTINGS: &[SettingSpec] = &[
         meaning: "how long a heartbeat or a ping may stay unanswered before its target counts as unreachable",
         get: |s| millis(s.keep_alive_timeout),
         put: |s, v| s.keep_alive_timeout = Span::from_millis(v),
+    },
+    SettingSpec {
+        name: "GatewayValidationInterval",
+        unit: "ms",
+        default: 300_000,
+        min: 10,
+        max: 24 * HOUR_MS,
+        source: "IMA Information, \"How does the ZDC keep track\"",
+        meaning: "how long a collector leaves a lost peer, or (our guess) a lost member, alone before it pings it again",
+        get: |s| millis(s.gateway_validation_interval),
+        put: |s, v| s.gateway_validation_interval = Span::from_millis(v),
     },
     SettingSpec {
         name: "ElectMasterTimeout",

@@ -23,6 +23,14 @@ pub struct Identity<'a> {
     pub dice: Dice,
 }
 
+impl Identity<'_> {
+    /// Whether another host is of this host's zone.
+    #[inline]
+    pub fn is_in_zone(&self, other: HostIndex) -> bool {
+        self.directory.zone(other) == self.directory.zone(self.me)
+    }
+}
+
 /// One turn: an identity, the time, and the outbox.
 #[derive(Debug)]
 pub struct Turn<'a> {

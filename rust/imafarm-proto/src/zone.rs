@@ -187,7 +187,8 @@ impl Zone {
         }
     }
 
-    /// A message from `from`, on the binding `on`.
+    /// A message from `from`, on the binding `on`. A host that is down is deaf to it; elections are heard from hosts of
+    /// the own zone alone, and a declaration only from the collector itself.
     #[inline]
     pub fn on_message(
         &mut self,
@@ -197,12 +198,17 @@ impl Zone {
         from: HostIndex,
         message: Message,
     ) {
+        if matches!(self.role, Role::Down) {
+            return;
+        }
         match message {
+            Message::ElectMaster { .. } | Message::ElectMasterAck { .. } | Message::DeclareMaster { .. }
+                if !turn.who.is_in_zone(from) => {}
             Message::ElectMaster { round } => self.on_elect_master(turn, bindings, on, from, round),
             Message::ElectMasterAck { round } => self.on_elect_master_ack(turn, bindings, from, round),
             Message::DeclareMaster { master, reign_ms } => {
-                if let Some(master) = turn.who.directory.by_id(master) {
-                    self.on_declare_master(turn, bindings, from, master, reign_ms);
+                if master == turn.who.directory.id(from) {
+                    self.on_declare_master(turn, bindings, from, reign_ms);
                 }
             }
             Message::QueryMaster => {
@@ -210,7 +216,8 @@ impl Zone {
                 bindings.reply(turn, on, from, Message::MasterIs { master });
             }
             Message::MasterIs { master } => {
-                let master = master.and_then(|id| turn.who.directory.by_id(id));
+                let known = master.and_then(|id| turn.who.directory.by_id(id));
+                let master = known.filter(|&host| turn.who.is_in_zone(host));
                 self.on_master_is(turn, bindings, from, master);
             }
             Message::Heartbeat => {

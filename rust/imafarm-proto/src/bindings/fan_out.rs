@@ -21,6 +21,8 @@ pub struct FanOut {
     message: Message,
     /// The next target's position in the zone's order.
     next: u32,
+    /// The sender's own position, which is passed over.
+    mine: u32,
     end: u32,
 }
 
@@ -33,7 +35,7 @@ impl FanOut {
             Audience::RankedAbove => mine + 1,
             Audience::Zone => u32::from(mine == 0),
         };
-        FanOut { message, next, end }
+        FanOut { message, next, mine, end }
     }
 
     /// What is sent.
@@ -52,9 +54,9 @@ impl FanOut {
     }
 
     /// Goes on to the next; whether nobody is left.
-    pub fn advance(&mut self, who: &Identity<'_>) -> bool {
+    pub const fn advance(&mut self) -> bool {
         self.next += 1;
-        if self.next as usize == who.directory.position(who.me) {
+        if self.next == self.mine {
             self.next += 1;
         }
         self.is_done()

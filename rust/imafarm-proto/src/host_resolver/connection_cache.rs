@@ -46,12 +46,13 @@ struct Links {
     newer: u32,
 }
 
-/// Whose an entry is.
+/// Whose an entry is, and what the owner keeps for it.
 #[derive(Clone, Copy, Debug)]
-struct Place {
+struct Entry<T> {
     /// The host at the other end; `NIL` while an incoming binding has not said who calls.
     peer: u32,
     standing: Standing,
+    value: T,
 }
 
 /// A list threaded through the slab, oldest first.
@@ -70,8 +71,7 @@ pub struct ConnectionCache<T> {
     capacity: u32,
     // By entry. Apart, because each use moves three entries' links and looks at nothing else of two of them.
     links: Vec<Links>,
-    places: Vec<Place>,
-    values: Vec<T>,
+    entries: Vec<Entry<T>>,
     free: Vec<u32>,
     by_peer: HashTable<u32>,
     in_progress: List,
@@ -84,8 +84,7 @@ impl<T: Default> ConnectionCache<T> {
         ConnectionCache {
             capacity,
             links: Vec::new(),
-            places: Vec::new(),
-            values: Vec::new(),
+            entries: Vec::new(),
             free: Vec::new(),
             by_peer: HashTable::new(),
             in_progress: EMPTY,
@@ -125,7 +124,7 @@ impl<T: Default> ConnectionCache<T> {
     /// The open binding to `peer`, if its peer is known.
     #[inline]
     pub fn find(&self, peer: u32) -> Option<EntryIndex> {
-        self.by_peer.find(hash_of(peer), |&i| self.places[i as usize].peer == peer).map(|&i| EntryIndex(i))
+        self.by_peer.find(hash_of(peer), |&i| self.entries[i as usize].peer == peer).map(|&i| EntryIndex(i))
     }
 
     /// Opens a binding, in progress; `peer` is unknown while a caller has not said who it is.
@@ -133,18 +132,16 @@ impl<T: Default> ConnectionCache<T> {
     /// The caller has made sure of room, and that no open binding has this peer.
     pub fn open(&mut self, peer: Option<u32>, value: T) -> EntryIndex {
         debug_assert!(self.has_room(), "a cache of {} is full", self.capacity);
-        let place = Place { peer: NIL, standing: Standing::InProgress };
+        let entry = Entry { peer: NIL, standing: Standing::InProgress, value };
         let index = match self.free.pop() {
             Some(index) => {
-                self.places[index as usize] = place;
-                self.values[index as usize] = value;
+                self.entries[index as usize] = entry;
                 index
             }
             None => {
                 self.links.push(Links { older: NIL, newer: NIL });
-                self.places.push(place);
-                self.values.push(value);
-                self.places.len() as u32 - 1
+                self.entries.push(entry);
+                self.entries.len() as u32 - 1
             }
         };
         push_newest(&mut self.links, &mut self.in_progress, index);
@@ -157,9 +154,9 @@ impl<T: Default> ConnectionCache<T> {
     /// Notes who is at the other end of an open binding.
     pub fn name(&mut self, entry: EntryIndex, peer: u32) {
         debug_assert!(self.find(peer).is_none(), "peer {peer} has an open binding already");
-        self.places[entry.at()].peer = peer;
-        let places = &self.places;
-        self.by_peer.insert_unique(hash_of(peer), entry.0, |&i| hash_of(places[i as usize].peer));
+        self.entries[entry.at()].peer = peer;
+        let entries = &self.entries;
+        self.by_peer.insert_unique(hash_of(peer), entry.0, |&i| hash_of(entries[i as usize].peer));
     }
 
     /// A binding in progress becomes active, and the most recently used.
@@ -167,14 +164,14 @@ impl<T: Default> ConnectionCache<T> {
     pub fn activate(&mut self, entry: EntryIndex) {
         debug_assert_eq!(self.standing(entry), Standing::InProgress);
         unlink(&mut self.links, &mut self.in_progress, entry.0);
-        self.places[entry.at()].standing = Standing::Active;
+        self.entries[entry.at()].standing = Standing::Active;
         push_newest(&mut self.links, &mut self.active, entry.0);
     }
 
     /// An active binding was used: it becomes the most recently used. Others are left as they are.
     #[inline]
     pub fn touch(&mut self, entry: EntryIndex) {
-        if self.places[entry.at()].standing == Standing::Active && self.active.newest != entry.0 {
+        if self.entries[entry.at()].standing == Standing::Active && self.active.newest != entry.0 {
             unlink(&mut self.links, &mut self.active, entry.0);
             push_newest(&mut self.links, &mut self.active, entry.0);
         }
@@ -195,40 +192,41 @@ impl<T: Default> ConnectionCache<T> {
     /// An open binding leaves the cache; its entry waits for the other side to close too.
     pub fn begin_closing(&mut self, entry: EntryIndex) {
         self.leave(entry);
-        self.places[entry.at()].standing = Standing::Closing;
+        self.entries[entry.at()].standing = Standing::Closing;
     }
 
     /// A binding is gone on both sides; gives back what the owner kept for it.
     pub fn remove(&mut self, entry: EntryIndex) -> T {
         self.leave(entry);
-        self.places[entry.at()].standing = Standing::Free;
         self.free.push(entry.0);
-        core::mem::take(&mut self.values[entry.at()])
+        let gone = &mut self.entries[entry.at()];
+        gone.standing = Standing::Free;
+        core::mem::take(&mut gone.value)
     }
 
     /// Whether an entry is open, closing or nobody's.
     #[inline]
     pub fn standing(&self, entry: EntryIndex) -> Standing {
-        self.places.get(entry.at()).map_or(Standing::Free, |place| place.standing)
+        self.entries.get(entry.at()).map_or(Standing::Free, |entry| entry.standing)
     }
 
     /// The host at the other end, as far as it is known. A closing binding still knows it.
     #[inline]
     pub fn peer(&self, entry: EntryIndex) -> Option<u32> {
-        let peer = self.places[entry.at()].peer;
+        let peer = self.entries[entry.at()].peer;
         (peer != NIL).then_some(peer)
     }
 
     /// What the owner keeps for an entry.
     #[inline]
     pub fn value(&self, entry: EntryIndex) -> &T {
-        &self.values[entry.at()]
+        &self.entries[entry.at()].value
     }
 
     /// What the owner keeps for an entry.
     #[inline]
     pub fn value_mut(&mut self, entry: EntryIndex) -> &mut T {
-        &mut self.values[entry.at()]
+        &mut self.entries[entry.at()].value
     }
 
     /// The active bindings, least recently used first.
@@ -243,31 +241,28 @@ impl<T: Default> ConnectionCache<T> {
 
     /// Every entry that is not free, in the order of the slab.
     pub fn entries(&self) -> impl Iterator<Item = EntryIndex> + '_ {
-        (0..self.places.len() as u32).map(EntryIndex).filter(|&e| self.standing(e) != Standing::Free)
+        (0..self.entries.len() as u32).map(EntryIndex).filter(|&e| self.standing(e) != Standing::Free)
     }
 
     /// Shows where in memory an entry is.
     #[inline]
     pub fn warm(&self, entry: EntryIndex, show: impl Fn(*const u8)) {
-        if let (Some(links), Some(place), Some(value)) =
-            (self.links.get(entry.at()), self.places.get(entry.at()), self.values.get(entry.at()))
-        {
+        if let (Some(links), Some(entry)) = (self.links.get(entry.at()), self.entries.get(entry.at())) {
             show(core::ptr::from_ref(links).cast());
-            show(core::ptr::from_ref(place).cast());
-            show(core::ptr::from_ref(value).cast());
+            show(core::ptr::from_ref(entry).cast());
         }
     }
 
     /// The bytes held besides the cache itself.
     pub fn memory(&self) -> usize {
-        self.places.capacity() * (size_of::<Links>() + size_of::<Place>() + size_of::<T>())
+        self.entries.capacity() * (size_of::<Links>() + size_of::<Entry<T>>())
             + self.free.capacity() * size_of::<u32>()
             + self.by_peer.allocation_size()
     }
 
     /// Takes an open entry out of its list and out of the table; a closing one is in neither.
     fn leave(&mut self, entry: EntryIndex) {
-        let Place { peer, standing } = self.places[entry.at()];
+        let Entry { peer, standing, .. } = self.entries[entry.at()];
         match standing {
             Standing::InProgress => unlink(&mut self.links, &mut self.in_progress, entry.0),
             Standing::Active => unlink(&mut self.links, &mut self.active, entry.0),

@@ -18,14 +18,15 @@ pub(super) struct Collector {
     since: Time,
     /// By position in the zone's order.
     members: Vec<Watched>,
-    /// When to look at a member again, soonest first: one entry for each member that is not lost. A member that was
-    /// heard meanwhile is looked at again later, so hearing one costs nothing here.
+    /// When to look at a member again, soonest first. A member that was heard meanwhile is looked at again later, so
+    /// hearing one costs nothing here. An entry that is not its member's `look` is void.
     looks: BinaryHeap<Reverse<(Time, u32)>>,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Watched {
     heard_at: Time,
+    look: Time,
     standing: Presence,
 }
 
@@ -33,6 +34,7 @@ struct Watched {
 enum Presence {
     Heard,
     Pinged,
+    /// Still pinged now and then.
     Lost,
 }
 
@@ -45,7 +47,7 @@ impl Collector {
         let first_look = turn.now + patience(turn);
         Collector {
             since: turn.now,
-            members: vec![Watched { heard_at: turn.now, standing: Presence::Heard }; hosts],
+            members: vec![Watched { heard_at: turn.now, look: first_look, standing: Presence::Heard }; hosts],
             looks: (0..hosts).filter(|&p| p != me).map(|p| Reverse((first_look, p as u32))).collect(),
         }
     }
@@ -69,64 +71,83 @@ impl Collector {
 
     /// Two collectors have met (IMA Information, last answer): the one that reigns longer stays, unless it is less
     /// preferred or of a lower version. Equal reigns are settled by rank.
+    ///
+    /// A reign that we hear of is as old as its message, so both might think that they reign longer, and stay. Our
+    /// guess: reigns count as equal to the lower-ranked host unless they differ by more than an answer may take. At
+    /// worst both give way, and the zone elects again.
     pub(super) fn yields_to(&self, turn: &Turn<'_>, other: HostIndex, their_reign: Span) -> bool {
         let (mine, theirs) = (turn.rank(), turn.who.directory.rank(other));
         if theirs.unseats(mine) || mine.unseats(theirs) {
             return theirs.unseats(mine);
         }
         let my_reign = Span::from_millis(election::reign_ms(self.since, turn.now).into());
-        (their_reign, theirs) > (my_reign, mine)
+        let on_the_way = turn.who.settings.keep_alive_timeout;
+        if theirs > mine { their_reign + on_the_way >= my_reign } else { their_reign > my_reign }
     }
 
     /// A member was heard.
     #[inline]
-    pub(super) fn heard(&mut self, position: usize, now: Time, look: Span) {
+    pub(super) fn heard(&mut self, position: usize, now: Time, patience: Span) {
         let member = &mut self.members[position];
         member.heard_at = now;
-        if member.standing == Presence::Lost {
-            self.looks.push(Reverse((now + look, position as u32)));
+        if core::mem::replace(&mut member.standing, Presence::Heard) == Presence::Lost {
+            self.look_at(position as u32, now + patience);
         }
-        self.members[position].standing = Presence::Heard;
     }
 
-    /// Looks at every member whose time has come: pings the silent, and gives up those that a ping did not wake.
+    /// Looks at a member next at this time.
+    fn look_at(&mut self, position: u32, when: Time) {
+        self.members[position as usize].look = when;
+        self.looks.push(Reverse((when, position)));
+    }
+
+    /// Looks at every member whose time has come: pings the silent, gives up those that a ping did not wake, and pings
+    /// them again after a long while. Two halves of a zone that was cut find each other so.
     pub(super) fn mind_members(&mut self, turn: &mut Turn<'_>, bindings: &mut Bindings) {
         let directory = turn.who.directory;
         let order = directory.zone_hosts(directory.zone(turn.who.me));
+        let settings = turn.who.settings;
         while let Some(&Reverse((when, position))) = self.looks.peek()
             && when <= turn.now
         {
             self.looks.pop();
             let host = order[position as usize];
             let member = &mut self.members[position as usize];
-            match member.standing {
-                Presence::Heard if member.heard_at + patience(turn) > turn.now => {
-                    self.looks.push(Reverse((member.heard_at + patience(turn), position)));
-                }
+            if member.look != when {
+                continue;
+            }
+            let look_again = match member.standing {
+                Presence::Heard if member.heard_at + patience(turn) > turn.now => member.heard_at + patience(turn),
                 Presence::Heard => {
                     member.standing = Presence::Pinged;
-                    self.looks.push(Reverse((turn.now + turn.who.settings.keep_alive_timeout, position)));
                     bindings.send(turn, host, Message::ImaPing);
+                    turn.now + settings.keep_alive_timeout
                 }
                 Presence::Pinged => {
                     member.standing = Presence::Lost;
                     turn.out.notify(Notice::MemberLost(host));
+                    turn.now + settings.gateway_validation_interval
                 }
-                Presence::Lost => {}
-            }
+                Presence::Lost => {
+                    bindings.send(turn, host, Message::ImaPing);
+                    turn.now + settings.gateway_validation_interval
+                }
+            };
+            self.look_at(position, look_again);
         }
     }
 
     /// A member cannot be contacted. If it was pinged, that is the answer.
     pub(super) fn unreachable(&mut self, turn: &mut Turn<'_>, host: HostIndex) {
-        let directory = turn.who.directory;
-        if directory.zone(host) != directory.zone(turn.who.me) {
+        if !turn.who.is_in_zone(host) {
             return;
         }
-        let member = &mut self.members[directory.position(host)];
+        let position = turn.who.directory.position(host);
+        let member = &mut self.members[position];
         if member.standing == Presence::Pinged {
             member.standing = Presence::Lost;
             turn.out.notify(Notice::MemberLost(host));
+            self.look_at(position as u32, turn.now + turn.who.settings.gateway_validation_interval);
         }
     }
 }
@@ -141,11 +162,10 @@ impl Zone {
     /// A member reports.
     pub(super) fn on_heartbeat(&mut self, turn: &Turn<'_>, from: HostIndex) -> bool {
         let Role::Master(collector) = &mut self.role else { return false };
-        let directory = turn.who.directory;
-        if directory.zone(from) != directory.zone(turn.who.me) {
+        if !turn.who.is_in_zone(from) {
             return false;
         }
-        collector.heard(directory.position(from), turn.now, patience(turn));
+        collector.heard(turn.who.directory.position(from), turn.now, patience(turn));
         true
     }
 

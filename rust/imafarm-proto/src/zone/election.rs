@@ -23,6 +23,7 @@ impl Zone {
     pub(super) fn become_candidate(&mut self, turn: &mut Turn<'_>, bindings: &mut Bindings) {
         bindings.cancel(Kind::ElectMaster);
         bindings.cancel(Kind::QueryMaster);
+        bindings.cancel(Kind::DeclareMaster);
         self.round += 1;
         self.counts.started += 1;
         self.role = Role::Candidate { until: turn.now + turn.who.settings.elect_master_timeout };
@@ -76,7 +77,9 @@ impl Zone {
     ) {
         match &self.role {
             Role::Candidate { .. } if round == self.round => self.become_acknowledged(turn),
-            Role::HandingOver(hand_over) if hand_over.asked == from => self.become_down(turn, bindings),
+            Role::HandingOver(hand_over) if hand_over.asked == from && round == self.round => {
+                self.become_down(turn, bindings);
+            }
             Role::Down
             | Role::Joining(_)
             | Role::Candidate { .. }
@@ -113,7 +116,6 @@ impl Zone {
         &mut self,
         turn: &mut Turn<'_>,
         bindings: &mut Bindings,
-        from: HostIndex,
         master: HostIndex,
         reign_ms: u32,
     ) {
@@ -124,7 +126,7 @@ impl Zone {
             }
             Role::Member(member) if member.collector == master => member.reassured(turn, bindings, reign_ms),
             Role::Member(_) => self.accept_or_challenge(turn, bindings, master),
-            Role::Master(collector) if from == master && master != turn.who.me => {
+            Role::Master(collector) => {
                 if collector.yields_to(turn, master, Span::from_millis(reign_ms.into())) {
                     turn.out.notify(Notice::MasterResigned(master));
                     self.become_member(turn, bindings, master);
@@ -135,7 +137,6 @@ impl Zone {
                     bindings.fan_out(turn, Audience::Zone, declaration);
                 }
             }
-            Role::Master(_) => {}
         }
     }
 
@@ -148,11 +149,13 @@ impl Zone {
         }
     }
 
-    /// A collector is found: what is left of an election or a search is void, and this host reports to it at once.
+    /// A collector is found: what is left of an election, a search or a reign is void, and this host reports to it at
+    /// once.
     pub(super) fn become_member(&mut self, turn: &mut Turn<'_>, bindings: &mut Bindings, collector: HostIndex) {
         debug_assert_ne!(collector, turn.who.me, "nobody is a member of itself");
         bindings.cancel(Kind::ElectMaster);
         bindings.cancel(Kind::QueryMaster);
+        bindings.cancel(Kind::DeclareMaster);
         self.retries = 0;
         turn.out.notify(Notice::MasterAccepted(collector));
         let mut member = Member::of(turn, collector);

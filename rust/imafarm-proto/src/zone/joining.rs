@@ -6,7 +6,7 @@
 
 use crate::bindings::Bindings;
 use crate::host_record::HostIndex;
-use crate::message::Message;
+use crate::message::{Kind, Message};
 use crate::time::Time;
 use crate::turn::Turn;
 
@@ -30,6 +30,12 @@ pub(super) struct Joining {
 }
 
 impl Joining {
+    /// A search that goes on, from the highest rank down, at `until`.
+    fn from_the_top(turn: &Turn<'_>, until: Time) -> Joining {
+        let hosts = turn.who.directory.zone_hosts(turn.who.directory.zone(turn.who.me)).len() as u32;
+        Joining { asked_down_to: hosts, batch_end: hosts, batch: 1, outstanding: 0, until }
+    }
+
     /// Notes that a host cannot be contacted; whether it was the last of its batch.
     pub(super) fn is_out(&mut self, host: HostIndex, turn: &Turn<'_>) -> bool {
         let position = turn.who.directory.position(host) as u32;
@@ -49,10 +55,17 @@ impl Zone {
             self.become_candidate(turn, bindings);
             return;
         }
-        let hosts = turn.who.directory.zone_hosts(turn.who.directory.zone(turn.who.me)).len() as u32;
-        let joining = Joining { asked_down_to: hosts, batch_end: hosts, batch: 1, outstanding: 0, until: turn.now };
-        self.role = Role::Joining(joining);
+        self.role = Role::Joining(Joining::from_the_top(turn, turn.now));
         self.ask_next(turn, bindings);
+    }
+
+    /// Somebody else sees to it: asks again, from the top, if no DECLARE_MASTER comes in time.
+    fn ask_later(&mut self, turn: &mut Turn<'_>, bindings: &mut Bindings) {
+        bindings.cancel(Kind::QueryMaster);
+        let settings = turn.who.settings;
+        let patience = settings.declare_master_timeout.doubled(self.retries, settings.election_timeout_ceiling);
+        self.retries += 1;
+        self.role = Role::Joining(Joining::from_the_top(turn, turn.now + patience));
     }
 
     /// Asks the next hosts, from the top of the zone's order; with nobody left, there is no collector.
@@ -61,6 +74,7 @@ impl Zone {
         let directory = turn.who.directory;
         let order = directory.zone_hosts(directory.zone(turn.who.me));
         joining.batch_end = joining.asked_down_to;
+        joining.outstanding = 0;
         while joining.asked_down_to > 0 && joining.outstanding < joining.batch {
             joining.asked_down_to -= 1;
             let host = order[joining.asked_down_to as usize];
@@ -90,8 +104,9 @@ impl Zone {
         }
         match master {
             Some(master) if master != turn.who.me => self.accept_or_challenge(turn, bindings, master),
-            // Whoever outranks us and knows no collector is looking for one too: it will see to it.
-            None if turn.who.directory.rank(from) > turn.rank() => self.become_acknowledged(turn),
+            // Whoever outranks us and knows no collector is looking for one too: it will see to it, and we hear of it
+            // or ask again.
+            None if turn.who.directory.rank(from) > turn.rank() => self.ask_later(turn, bindings),
             Some(_) | None => self.become_candidate(turn, bindings),
         }
     }

@@ -1,0 +1,277 @@
+"""The command line: `imafarm list`, `imafarm run SCENARIO`, `imafarm queryhr`.
+
+Exit codes: 0 the scenario's checks passed, 1 a check failed, 2 the call or a file was wrong, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import App, CycloptsError, Parameter
+from rich.console import Console
+
+if TYPE_CHECKING:
+    from imafarm.report.progress import ProgressLine
+    from imafarm.scenario import Scenario, Verdict
+    from imafarm.topology import Product, Topology
+
+PASSED, FAILED, WRONG_CALL, INTERRUPTED = 0, 1, 2, 130
+QUERYHR_HOSTS = 10
+
+
+def _whole_number(_type: Any, tokens: Sequence[Any]) -> int:
+    text = tokens[0].value
+    try:
+        return int(text, base=0)
+    except ValueError:
+        raise ValueError(f"{text!r} is no whole number") from None
+
+
+def _whole(name: str, meaning: str) -> Parameter:
+    return Parameter(name=name, help=meaning, converter=_whole_number, allow_leading_hyphen=True)
+
+
+Hosts = Annotated[int | None, _whole("--hosts", "How many hosts to generate.")]
+Zones = Annotated[int | None, _whole("--zones", "Over how many zones to spread them (1).")]
+Seed = Annotated[int, _whole("--seed", "0 to 2**64 - 1. Equal seeds make equal runs.")]
+FarmFile = Annotated[Path | None, Parameter(name="--farm", help="A TOML file that describes the farm.")]
+
+app = App(
+    name="imafarm",
+    help="Emulates very large server farms under one control plane, the Independent Management Architecture.",
+    version=lambda: version("imafarm"),
+    help_format="plaintext",
+    suppress_keyboard_interrupt=False,
+    result_action="return_value",
+)
+
+
+@app.command(name="list")
+def list_scenarios() -> int:
+    """List the scenarios."""
+    from imafarm.scenarios import SCENARIOS
+
+    for scenario in SCENARIOS.values():
+        print(f"{scenario.name:<18}{scenario.summary}")
+    return PASSED
+
+
+@app.command
+def run(
+    scenario: str,
+    /,
+    *,
+    hosts: Hosts = None,
+    zones: Zones = None,
+    seed: Seed = 0,
+    product: Annotated[str | None, Parameter(help="MF30, PS40 or PS45 (PS45).")] = None,
+    set_: Annotated[
+        tuple[str, ...],
+        Parameter(
+            name="--set", negative=(), show_default=False, help="A setting of every host, NAME=VALUE. May be repeated."
+        ),
+    ] = (),
+    farm: FarmFile = None,
+    out: Annotated[Path | None, Parameter(help="A directory for verdict.json and verdict.txt.")] = None,
+    json_: Annotated[
+        bool,
+        Parameter(name="--json", negative=(), show_default=False, help="Print one JSON object and nothing else."),
+    ] = False,
+) -> int:
+    """Play a scenario and judge it.
+
+    Parameters
+    ----------
+    scenario
+        One of those that `imafarm list` names.
+    """
+    from imafarm.report.text import print_verdict
+    from imafarm.settings import check_seed
+
+    chosen = _scenario(scenario)
+    check_seed(seed)
+    topology = _topology(farm, hosts, zones, default_hosts=chosen.hosts, product=_product(product), assignments=set_)
+    _check_fits(chosen, topology)
+    if out is not None:
+        _check_writable(out)
+    verdict = _play(chosen, topology, seed)
+    if out is not None:
+        _write(verdict, out)
+    if json_:
+        print(json.dumps(verdict.as_json()))
+    else:
+        print_verdict(verdict, Console())
+    return PASSED if verdict.passed else FAILED
+
+
+@app.command
+def queryhr(
+    host: str | None = None,
+    /,
+    *,
+    hosts: Hosts = None,
+    zones: Zones = None,
+    farm: FarmFile = None,
+) -> int:
+    """Print the host records of a farm.
+
+    Parameters
+    ----------
+    host
+        Only the record of this host.
+    """
+    from imafarm.tools.queryhr import host_records
+
+    topology = _topology(farm, hosts, zones, default_hosts=QUERYHR_HOSTS)
+    for line in host_records(topology.resolver, host):
+        print(line)
+    return PASSED
+
+
+def _scenario(name: str) -> Scenario:
+    from imafarm.scenarios import SCENARIOS
+
+    if name not in SCENARIOS:
+        raise _unknown("SCENARIO", name, list(SCENARIOS))
+    return SCENARIOS[name]
+
+
+def _product(name: str | None) -> Product | None:
+    from imafarm.topology import Product
+
+    if name is None:
+        return None
+    if name.upper() not in Product.__members__:
+        raise _unknown("--product", name, [known.value for known in Product])
+    return Product[name.upper()]
+
+
+def _unknown(key: str, name: str, known: list[str]) -> Exception:
+    from difflib import get_close_matches
+
+    from imafarm.errors import ConfigurationError
+
+    nearest = get_close_matches(name, known, n=1, cutoff=0.0)[0]
+    return ConfigurationError([f"{key}: unknown {name!r}; did you mean {nearest!r}? There are {', '.join(known)}"])
+
+
+def _topology(
+    farm: Path | None,
+    hosts: int | None,
+    zones: int | None,
+    *,
+    default_hosts: int,
+    product: Product | None = None,
+    assignments: Sequence[str] = (),
+) -> Topology:
+    """The farm that the options describe. `--set` and `--product` go before what the file says."""
+    from dataclasses import replace
+
+    from imafarm.errors import ConfigurationError
+    from imafarm.settings import parse_settings
+    from imafarm.topology import Topology
+
+    settings = parse_settings(assignments)
+    if farm is None:
+        topology = Topology.of(default_hosts if hosts is None else hosts, 1 if zones is None else zones)
+    elif hosts is not None or zones is not None:
+        key = "--hosts" if hosts is not None else "--zones"
+        raise ConfigurationError([f"{key}: the file given by --farm says this already"])
+    else:
+        from imafarm.topology.farm_file import read_topology
+
+        topology = read_topology(farm)
+    return replace(topology, product=product or topology.product, settings={**topology.settings, **settings})
+
+
+def _check_fits(scenario: Scenario, topology: Topology) -> None:
+    from collections import Counter
+
+    from imafarm.errors import ConfigurationError
+
+    resolver, least = topology.resolver, scenario.least_hosts_in_zone
+    for zone, count in Counter(resolver.zones_of(range(len(resolver)))).items():
+        if count < least:
+            name = resolver.zone_name(zone)
+            raise ConfigurationError([f"hosts: {scenario.name} needs {least} in every zone, {name} has {count}"])
+
+
+def _check_writable(out: Path) -> None:
+    """Finds out before the run whether a file can be put there."""
+    from imafarm.errors import ConfigurationError
+
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=out):
+            pass
+    except OSError as error:
+        raise ConfigurationError([f"--out: cannot write to {out}: {error.strerror or error}"]) from None
+
+
+def _write(verdict: Verdict, out: Path) -> None:
+    from imafarm.report.text import print_verdict
+
+    (out / "verdict.json").write_text(json.dumps(verdict.as_json(), indent=2) + "\n", encoding="utf-8")
+    with (out / "verdict.txt").open("w", encoding="utf-8") as file:
+        print_verdict(verdict, Console(file=file, width=80))
+
+
+def _play(scenario: Scenario, topology: Topology, seed: int) -> Verdict:
+    from imafarm.emulated import run
+    from imafarm.report.progress import progress_line
+
+    began = perf_counter()
+    with progress_line(Console(stderr=True)) as line:
+        return run(_play_emulated, scenario, topology, seed, line, began)
+
+
+async def _play_emulated(
+    scenario: Scenario, topology: Topology, seed: int, line: ProgressLine | None, began: float
+) -> Verdict:
+    from imafarm.emulated import open_emulated_farm
+    from imafarm.scenario import Journal, play
+    from imafarm.settings import default_settings
+
+    journal = Journal(on_phase=line.phase if line else None)
+    async with open_emulated_farm(topology=topology, seed=seed, progress=line.tell if line else None) as farm:
+        return await play(
+            scenario,
+            farm,
+            journal,
+            seed=seed,
+            product=topology.product,
+            settings={**default_settings(), **topology.settings},
+            wall_clock=lambda: perf_counter() - began,
+        )
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The command `imafarm`. Leaves with an exit code."""
+    sys.exit(_exit_code(sys.argv[1:] if arguments is None else arguments))
+
+
+def _exit_code(arguments: Sequence[str]) -> int:
+    from imafarm.errors import ImafarmError
+
+    try:
+        result = app(arguments, exit_on_error=False, print_error=False)
+        sys.stdout.flush()
+        return result if isinstance(result, int) else PASSED
+    except (CycloptsError, ImafarmError) as error:
+        print(f"imafarm: {str(error).strip()}", file=sys.stderr)
+        return WRONG_CALL
+    except KeyboardInterrupt:
+        print("imafarm: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read us has seen enough. Python would complain again when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return PASSED

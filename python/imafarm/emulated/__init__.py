@@ -1,0 +1,6 @@
+"""Farms in virtual time."""
+
+from imafarm.emulated._conductor import run
+from imafarm.emulated._farm import BOOT_SECONDS, EmulatedFarm, Progress, open_emulated_farm
+
+__all__ = ["BOOT_SECONDS", "EmulatedFarm", "Progress", "open_emulated_farm", "run"]

@@ -1,0 +1,471 @@
+"""A farm of the compiled emulator, on farm time."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from enum import IntEnum
+from functools import reduce
+from operator import or_
+from time import perf_counter
+from types import MappingProxyType
+from typing import Any, TypeVar, cast
+
+import trio
+
+from imafarm import _imafarm
+from imafarm.emulated._clock import NANOSECONDS
+from imafarm.emulated._conductor import Conductor, current_conductor
+from imafarm.errors import ConfigurationError
+from imafarm.farm import (
+    Bindings,
+    Cut,
+    Election,
+    EventKind,
+    Farm,
+    FarmEvent,
+    FarmStatistics,
+    Hosts,
+    HostState,
+    Traffic,
+)
+from imafarm.settings import check_seed, check_settings, default_settings
+from imafarm.topology import Link, Topology
+
+T = TypeVar("T")
+
+_MAX_EVENTS_HANDLED = 2
+"""What the engine's `advance` answers when it stopped only because it had handled enough events."""
+PROGRESS_SECONDS = 0.1
+"""Real seconds between two calls of a progress callback."""
+BOOT_SECONDS = 60.0
+"""Over how many farm seconds the hosts of a new farm start, unless said otherwise. Our guess."""
+COUNTERS = MappingProxyType({"started": "ZoneElections", "won": "ZoneElectionsWon"})
+"""What the engine counts of a zone's elections, and the performance counters of the product that they are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far an emulation has come."""
+
+    farm_seconds: float
+    events: int
+    wall_seconds: float
+    """Real seconds since the farm was opened."""
+
+
+class _Verb(IntEnum):
+    """What tasks may ask for at one instant, in the order in which it is done: healing first, harm last, so that
+    what is harmed at an instant stays harmed."""
+
+    SET_SETTING = 0
+    HEAL = 1
+    RESUME = 2
+    START = 3
+    RESTART = 4
+    ELECT = 5
+    PAUSE = 6
+    PARTITION = 7
+    STOP = 8
+    CRASH = 9
+
+
+@dataclass(slots=True)
+class _Command:
+    """One wish of one task. Equal orders mean equal wishes, so their order among themselves does not matter."""
+
+    order: tuple[_Verb, tuple[int, ...], tuple[str | int, ...]]
+    action: Callable[[], object]
+    done: trio.Event = field(default_factory=trio.Event)
+    result: object = None
+    error: Exception | None = None
+
+
+class EmulatedFarm(Farm):
+    """Hosts in virtual time; made by `open_emulated_farm`."""
+
+    def __init__(
+        self,
+        topology: Topology,
+        *,
+        seed: int,
+        wire: bool,
+        conductor: Conductor,
+        progress: Callable[[Progress], object] | None,
+    ) -> None:
+        super().__init__()
+        resolver = topology.resolver
+        self._origin_ns = conductor.clock.now_ns
+        self._progress = progress
+        self._opened_at = self._told_at = perf_counter()
+        self._resolver = resolver
+        self._hosts = tuple(resolver.names_of(range(len(resolver))))
+        self._zone_of = resolver.zones_of(range(len(resolver)))
+        self._zone_names = tuple(resolver.zones())
+        self._zones = tuple(self._zone_names[zone] for zone in dict.fromkeys(self._zone_of))
+        self._settings = {**default_settings(), **topology.settings}
+        self._host_settings = {resolver.by_name(name): dict(own) for name, own in topology.host_settings.items()}
+        self._engine = _imafarm.EmulatedFarm(
+            resolver,
+            seed=seed,
+            settings=topology.settings,
+            host_settings=self._host_settings,
+            inside=topology.inside.for_engine(),
+            between=topology.between.for_engine(),
+            wire=wire,
+        )
+        self._commands: list[_Command] = []
+        self._channels: list[tuple[EventKind, trio.MemorySendChannel[FarmEvent]]] = []
+        self._keep_watched_events()
+        self._started_seconds = trio.current_time()
+
+    # -- who is in it
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        return self._hosts
+
+    @property
+    def zones(self) -> tuple[str, ...]:
+        return self._zones
+
+    def hosts_of(self, zone: str) -> tuple[str, ...]:
+        number = self._zone_names.index(self._known_zone(zone))
+        return tuple(host for host, its in zip(self._hosts, self._zone_of, strict=True) if its == number)
+
+    def record(self, host: str) -> _imafarm.HostRecord:
+        return self._resolver.record(self._indices(host)[0])
+
+    def setting(self, host: str, name: str) -> int:
+        own = self._host_settings.get(self._indices(host)[0], {})
+        return own.get(name, self._settings[name])
+
+    # -- verbs
+
+    async def start(self, hosts: Hosts, *, spread_seconds: float = 0.0) -> None:
+        which, spread_ns = self._indices(hosts), _span_ns("spread_seconds", spread_seconds)
+        await self._do(_Verb.START, which, (spread_ns,), lambda: self._start(which, spread_ns))
+
+    async def stop(self, hosts: Hosts) -> None:
+        which = self._indices(hosts)
+        await self._do(_Verb.STOP, which, (), lambda: self._engine.stop(which))
+
+    async def crash(self, hosts: Hosts) -> None:
+        which = self._indices(hosts)
+        await self._do(_Verb.CRASH, which, (), lambda: self._engine.crash(which))
+
+    async def restart(self, hosts: Hosts) -> None:
+        which = self._indices(hosts)
+        await self._do(_Verb.RESTART, which, (), lambda: self._engine.restart(which))
+
+    async def pause(self, hosts: Hosts) -> None:
+        which = self._indices(hosts)
+        await self._do(_Verb.PAUSE, which, (), lambda: self._engine.pause(which))
+
+    async def resume(self, hosts: Hosts) -> None:
+        which = self._indices(hosts)
+        await self._do(_Verb.RESUME, which, (), lambda: self._engine.resume(which))
+
+    async def elect(self, host: str) -> None:
+        which = self._indices(host)
+        await self._do(_Verb.ELECT, which, (), lambda: self._engine.elect(which[0]))
+
+    async def partition(self, hosts: Hosts, others: Hosts | None = None, *, both_ways: bool = True) -> Cut:
+        near = self._indices(hosts)
+        far = self._others(near) if others is None else self._indices(others)
+        number = await self._do(
+            _Verb.PARTITION, near, (int(both_ways), *far), lambda: self._engine.cut(near, far, both=both_ways)
+        )
+        return Cut(cast(int, number))
+
+    async def heal(self, cut: Cut | None = None) -> None:
+        number = None if cut is None else cut.number
+        await self._do(_Verb.HEAL, (), () if number is None else (number,), lambda: self._engine.heal(number))
+
+    async def set_setting(self, hosts: Hosts, name: str, value: int) -> None:
+        which = self._indices(hosts)
+        ((name, value),) = check_settings({name: value}).items()
+
+        def turn() -> None:
+            self._engine.set_setting(which, name, value)
+            for host in which:
+                self._host_settings.setdefault(host, {})[name] = value
+
+        await self._do(_Verb.SET_SETTING, which, (name, value), turn)
+
+    async def _do(
+        self, verb: _Verb, hosts: Sequence[int], arguments: tuple[str | int, ...], action: Callable[[], object]
+    ) -> object:
+        """Has the conductor do this with all else that is asked for at this instant. Cancelled: nothing is done."""
+        command = _Command((verb, tuple(hosts), arguments), action)
+        await trio.lowlevel.checkpoint_if_cancelled()
+        self._commands.append(command)
+        try:
+            await command.done.wait()
+        except BaseException:
+            self._commands = [other for other in self._commands if other is not command]
+            raise
+        if command.error is not None:
+            raise command.error
+        return command.result
+
+    # -- what is
+
+    @property
+    def masters(self) -> Mapping[str, str | None]:
+        return self._by_zone(map(self._name, self._engine.masters()))
+
+    def host_state(self, host: str) -> HostState:
+        state = self._engine.host_state(self._indices(host)[0])
+        return HostState(
+            power=state["power"],
+            role=state["role"],
+            master=self._name(state["master"]),
+            bindings=_bindings(state["bindings"]),
+        )
+
+    def statistics(self) -> FarmStatistics:
+        raw = self._engine.statistics()
+        return FarmStatistics(
+            seconds=trio.current_time(),
+            events=raw["events"],
+            messages={
+                kind: Traffic(
+                    sent=traffic["sent"],
+                    delivered=traffic["delivered"],
+                    dropped=traffic["dropped"],
+                    in_flight=traffic["in_flight"],
+                    bytes=traffic["sent_bytes"],
+                )
+                for kind, traffic in raw["messages"].items()
+            },
+            bindings=_bindings(raw["bindings"]),
+            elections_started=raw["elections"]["started"],
+            elections_won=raw["elections"]["won"],
+            counters={
+                zone: {name: figures["elections"][key] for key, name in COUNTERS.items()}
+                for zone, figures in self._by_zone(raw["by_zone"]).items()
+            },
+        )
+
+    def elections(self) -> list[Election]:
+        return [
+            Election(
+                zone=self._zone_names[raw["zone"]],
+                doubted_seconds=self._seconds(raw["doubted_ns"]),
+                doubted_by=self._name(raw["doubted_by"]),
+                started_seconds=self._seconds(raw["started_ns"]),
+                started_by=self._name(raw["started_by"]),
+                first_ack_seconds=self._seconds(raw["first_ack_ns"]),
+                declared_seconds=self._seconds(raw["declared_ns"]),
+                master=self._name(raw["master"]),
+                converged_seconds=self._seconds(raw["converged_ns"]),
+                candidates=raw["candidates"] or 0,
+            )
+            for raw in cast(list[dict[str, Any]], self._engine.elections())
+        ]
+
+    def check_conservation(self) -> list[str]:
+        return self._engine.check_conservation()
+
+    def digest(self) -> str:
+        return self._engine.digest()
+
+    # -- waits
+
+    def events(self, kinds: EventKind = EventKind.ALL) -> trio.MemoryReceiveChannel[FarmEvent]:
+        send, receive = trio.open_memory_channel[FarmEvent](math.inf)
+        self._channels.append((kinds, send))
+        self._keep_watched_events()
+        return receive
+
+    async def wait_started(self) -> None:
+        if trio.current_time() < self._started_seconds:
+            await trio.sleep_until(self._started_seconds)
+
+    # -- for the conductor
+
+    @property
+    def now_ns(self) -> int:
+        """How far the farm has come, in nanoseconds of the farm clock."""
+        return self._origin_ns + self._engine.now_ns
+
+    def apply_commands(self) -> bool:
+        """Does what tasks asked for at this instant, in canonical order; whether there was anything."""
+        commands, self._commands = sorted(self._commands, key=lambda command: command.order), []
+        for command in commands:
+            try:
+                command.result = command.action()
+            except Exception as error:
+                command.error = error
+            command.done.set()
+        return bool(commands)
+
+    def next_news_ns(self) -> int | None:
+        """The end of the tick of the farm's next event, which is when observers hear of it; `None`: never again.
+
+        Inside a tick, there may be something they have not been told yet.
+        """
+        now_ns, tick_ns = self._engine.now_ns, self._engine.tick_ns
+        own_ns = now_ns if now_ns % tick_ns else self._engine.next_event_ns()
+        return None if own_ns is None else self._origin_ns + (own_ns // tick_ns + 1) * tick_ns
+
+    def is_watched(self) -> bool:
+        """Whether a task waits for an event of this farm."""
+        return self._watched_kinds() != EventKind(0)
+
+    def advance(self, until_ns: int, max_events: int) -> bool:
+        """Runs to `until_ns`, or less: until a task's event, or `max_events`. Whether it was the latter."""
+        reason = self._engine.advance(
+            until_ns - self._origin_ns, wake_on=self._watched_kinds().value, max_events=max_events
+        )
+        now = perf_counter()
+        if self._progress is not None and now - self._told_at >= PROGRESS_SECONDS:
+            self._told_at = now
+            self._progress(self._how_far(now))
+        return reason == _MAX_EVENTS_HANDLED
+
+    def deliver_events(self) -> None:
+        """Hands what happened to those who watch."""
+        if not self._channels:
+            return
+        for time_ns, bit, host, other, zone in self._engine.take_events():
+            event = None
+            for kinds, channel in self._channels:
+                if bit & kinds.value and channel.statistics().open_receive_channels:
+                    event = event or FarmEvent(
+                        seconds=(self._origin_ns + time_ns) / NANOSECONDS,
+                        kind=EventKind(bit),
+                        host=self._hosts[host],
+                        other=self._name(other),
+                        zone=self._zone_names[zone],
+                    )
+                    channel.send_nowait(event)
+        self._keep_watched_events()
+
+    # -- small things
+
+    def close(self) -> None:
+        """Ends every stream of events; the farm's figures can still be read."""
+        for _, channel in self._channels:
+            channel.close()
+        self._channels.clear()
+
+    def boot(self, spread_seconds: float) -> None:
+        """Starts every host within so many seconds from now."""
+        self._start(range(len(self._hosts)), _span_ns("boot_seconds", spread_seconds))
+
+    def _start(self, hosts: Sequence[int], spread_ns: int) -> None:
+        self._engine.start(hosts, spread_ns=spread_ns)
+        self._started_seconds = max(self._started_seconds, trio.current_time() + spread_ns / NANOSECONDS)
+
+    def _keep_watched_events(self) -> None:
+        """Has the engine keep the events of the open streams, and no others."""
+        self._channels = [entry for entry in self._channels if entry[1].statistics().open_receive_channels]
+        self._engine.keep_events(reduce(or_, (kinds for kinds, _ in self._channels), EventKind(0)).value)
+
+    def _how_far(self, now: float) -> Progress:
+        return Progress(
+            farm_seconds=self._engine.now_ns / NANOSECONDS,
+            events=self._engine.events,
+            wall_seconds=now - self._opened_at,
+        )
+
+    def _watched_kinds(self) -> EventKind:
+        """The kinds of events for which tasks are waiting at this moment."""
+        watched = EventKind(0)
+        for kinds, channel in self._channels:
+            if channel.statistics().tasks_waiting_receive:
+                watched |= kinds
+        return watched
+
+    def _indices(self, hosts: Hosts) -> tuple[int, ...]:
+        """Places of hosts in the directory, sorted, each once. `KeyError` for an unknown host."""
+        names = [hosts] if isinstance(hosts, str) else hosts
+        try:
+            return tuple(sorted({self._resolver.by_name(name) for name in names}))
+        except KeyError as unknown:
+            raise KeyError(f"host {unknown.args[0]!r}") from None
+
+    def _others(self, near: Sequence[int]) -> tuple[int, ...]:
+        inside = set(near)
+        return tuple(index for index in range(len(self._hosts)) if index not in inside)
+
+    def _by_zone(self, figures: Iterable[T]) -> dict[str, T]:
+        """What the engine tells of each zone, by name; zones that have lost their last host are left out."""
+        named = dict(zip(self._zone_names, figures, strict=True))
+        return {zone: named[zone] for zone in self._zones}
+
+    def _name(self, index: int | None) -> str | None:
+        return None if index is None or index < 0 else self._hosts[index]
+
+    def _seconds(self, time_ns: int | None) -> float | None:
+        return None if time_ns is None else (self._origin_ns + time_ns) / NANOSECONDS
+
+
+def _bindings(raw: Mapping[str, int]) -> Bindings:
+    return Bindings(
+        opened=raw["opened"],
+        hit=raw["hit"],
+        evicted=raw["evicted"],
+        closed=raw["closed"],
+        refused=raw["refused"],
+        active=raw["active"],
+    )
+
+
+def _span_ns(key: str, seconds: float) -> int:
+    if not 0.0 <= seconds <= 1e9:
+        raise ConfigurationError([f"{key}: {seconds} is out of range, 0 to 1e9 seconds"])
+    return round(seconds * NANOSECONDS)
+
+
+@asynccontextmanager
+async def open_emulated_farm(
+    *,
+    hosts: int | _imafarm.HostResolver | None = None,
+    zones: int = 1,
+    seed: int = 0,
+    settings: Mapping[str, int] = MappingProxyType({}),
+    host_settings: Mapping[str, Mapping[str, int]] = MappingProxyType({}),
+    inside: Link | None = None,
+    between: Link | None = None,
+    topology: Topology | None = None,
+    boot_seconds: float | None = BOOT_SECONDS,
+    wire: bool = False,
+    progress: Callable[[Progress], object] | None = None,
+) -> AsyncIterator[EmulatedFarm]:
+    """A farm in virtual time: `async with imafarm.open_emulated_farm(hosts=300) as farm: ...`.
+
+    hosts: how many, named H1, H2, ...; or a `HostResolver` with records of your own.
+    zones: over how many zones generated hosts are spread, named Z1, Z2, ...
+    seed: 0 to 2**64 - 1; equal seeds make equal runs.
+    settings, host_settings: under the registry's value names; the latter by host name.
+    inside, between: the links inside a zone and between zones.
+    topology: all of these at once, instead of them (`imafarm.read_topology` reads one from a file).
+    boot_seconds: every host starts at a moment drawn from so many farm seconds; `None`: nobody starts by itself.
+    wire: encode and decode every message for real, which changes nothing but the speed.
+    progress: called now and then while farm time runs, about ten times a real second.
+
+    Yields at once: the boot goes on in farm time, and `wait_master` waits for it.
+
+    Errors: `ConfigurationError` names every key that is wrong; `RuntimeError` outside `imafarm.run`.
+    """
+    if topology is None:
+        if hosts is None:
+            raise ConfigurationError(["hosts: missing; say how many, or give a HostResolver"])
+        topology = Topology.of(
+            hosts, zones, settings=settings, host_settings=host_settings, inside=inside, between=between
+        )
+    conductor = current_conductor()
+    farm = EmulatedFarm(topology, seed=check_seed(seed), wire=wire, conductor=conductor, progress=progress)
+    if boot_seconds is not None:
+        farm.boot(boot_seconds)
+    conductor.join(farm)
+    try:
+        yield farm
+    finally:
+        conductor.leave(farm)
+        farm.close()

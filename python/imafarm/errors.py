@@ -1,0 +1,38 @@
+"""What can go wrong, as seen by a caller."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+class ImafarmError(Exception):
+    """Everything imafarm raises on purpose, besides `ValueError` and `KeyError` of single calls."""
+
+
+class ConfigurationError(ImafarmError, ValueError):
+    """A call or a file was wrong. Nothing was started.
+
+    `mistakes` holds one line per mistake; each begins with the key it is about (`hosts[2].host_id: ...`).
+    """
+
+    def __init__(self, mistakes: Sequence[str], *, source: str = "") -> None:
+        """`source` is the option or file that they are in."""
+        self.mistakes = tuple(mistakes)
+        self.source = source
+        super().__init__(self._text())
+
+    def _text(self) -> str:
+        where = f"{self.source}: " if self.source else ""
+        if len(self.mistakes) == 1:
+            return where + self.mistakes[0]
+        return "\n  ".join([f"{where}{len(self.mistakes)} mistakes", *self.mistakes])
+
+
+class FarmDeadlock(ImafarmError):
+    """Neither Trio nor any farm has a next event, so farm time cannot go on. Says who waits for what."""
+
+    def __init__(self, waits: Sequence[str]) -> None:
+        """`waits` holds one line per task."""
+        self.waits = tuple(waits)
+        said = "farm time stands still: no host and no deadline has anything left to do"
+        super().__init__("\n  ".join([said, *waits]))

@@ -1,0 +1,381 @@
+"""A farm, as scenarios see it: verbs, waits, events and figures, whatever world the hosts live in.
+
+Hosts and zones go by name. Times are seconds of the running Trio clock: farm time in an emulated farm.
+"""
+
+from __future__ import annotations
+
+import enum
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+import trio
+
+from imafarm.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from imafarm._imafarm import HostRecord
+
+Hosts = str | Iterable[str]
+"""One host's name, or several."""
+
+Power = Literal["off", "up", "crashed", "paused"]
+Role = Literal["down", "joining", "candidate", "acknowledged", "member", "master", "stopping"]
+
+
+class EventKind(enum.Flag):
+    """What a farm tells its observers."""
+
+    HOST_UP = 1
+    HOST_DOWN = 2
+    MASTER_UNREACHABLE = 4
+    """A host failed to reach its zone's data collector."""
+    ELECTION_STARTED = 8
+    MASTER_DECLARED = 16
+    MASTER_RESIGNED = 32
+    ZONE_AGREED = 64
+    """All running hosts of a zone have come to agree on one living collector, the event's host."""
+    BINDING_REFUSED = 128
+    """Two hosts met whose magic numbers differ."""
+    MASTER_ACCEPTED = 256
+    """A host took another for its collector."""
+    ELECTION_ACKNOWLEDGED = 512
+    """A candidate was told to leave it to a higher-ranked host."""
+    MEMBER_LOST = 1024
+    """A collector pinged a silent member in vain."""
+
+    ALL = 2047
+
+
+@dataclass(frozen=True, slots=True)
+class FarmEvent:
+    """Something that happened on a host."""
+
+    seconds: float
+    """When, on the clock of `trio.current_time()`."""
+    kind: EventKind
+    host: str
+    other: str | None
+    """The other host it is about, if there is one."""
+    zone: str
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """Messages of one kind. `sent == delivered + dropped + in_flight`, always."""
+
+    sent: int = 0
+    delivered: int = 0
+    dropped: int = 0
+    in_flight: int = 0
+    bytes: int = 0
+    """Bytes of the messages sent, headers included."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bindings:
+    """What became of bindings. `active` is how many are now; all others count since the farm opened."""
+
+    opened: int = 0
+    hit: int = 0
+    evicted: int = 0
+    closed: int = 0
+    refused: int = 0
+    active: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class FarmStatistics:
+    """A farm's figures at one moment, counted since it was opened."""
+
+    seconds: float
+    """When they were taken, on the clock of `trio.current_time()`."""
+    events: int
+    """Events the farm worked through."""
+    messages: Mapping[str, Traffic]
+    """By kind, named as IMA Information writes them."""
+    bindings: Bindings
+    elections_started: int
+    elections_won: int
+    counters: Mapping[str, Mapping[str, int]]
+    """By zone: the product's performance counters, by their own names."""
+
+    def since(self, earlier: FarmStatistics) -> FarmStatistics:
+        """What was counted after `earlier`; messages in flight and active bindings are those of now."""
+        then = earlier.messages
+        ours, theirs = self.bindings, earlier.bindings
+        return FarmStatistics(
+            seconds=self.seconds,
+            events=self.events - earlier.events,
+            messages={kind: _traffic_since(now, then.get(kind, Traffic())) for kind, now in self.messages.items()},
+            bindings=Bindings(
+                opened=ours.opened - theirs.opened,
+                hit=ours.hit - theirs.hit,
+                evicted=ours.evicted - theirs.evicted,
+                closed=ours.closed - theirs.closed,
+                refused=ours.refused - theirs.refused,
+                active=ours.active,
+            ),
+            elections_started=self.elections_started - earlier.elections_started,
+            elections_won=self.elections_won - earlier.elections_won,
+            counters={
+                zone: {name: value - earlier.counters.get(zone, {}).get(name, 0) for name, value in counters.items()}
+                for zone, counters in self.counters.items()
+            },
+        )
+
+
+def _traffic_since(now: Traffic, then: Traffic) -> Traffic:
+    return Traffic(
+        sent=now.sent - then.sent,
+        delivered=now.delivered - then.delivered,
+        dropped=now.dropped - then.dropped,
+        in_flight=now.in_flight,
+        bytes=now.bytes - then.bytes,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class HostState:
+    """One host, now."""
+
+    power: Power
+    role: Role
+    master: str | None
+    """The data collector it knows of, if it knows one."""
+    bindings: Bindings
+
+
+@dataclass(frozen=True, slots=True)
+class Election:
+    """One election of a zone, from the first doubt to agreement. Seconds are those of `trio.current_time()`."""
+
+    zone: str
+    doubted_seconds: float | None
+    """When the first host failed to reach the collector; `None` if nobody did."""
+    doubted_by: str | None
+    started_seconds: float | None
+    """When the first ELECT_MASTER was sent."""
+    started_by: str | None
+    first_ack_seconds: float | None
+    declared_seconds: float | None
+    """When DECLARE_MASTER was sent."""
+    master: str | None
+    converged_seconds: float | None
+    """When every running host of the zone agreed."""
+    candidates: int
+    """How many hosts stood."""
+
+    @property
+    def took_seconds(self) -> float | None:
+        """From the first doubt, or else the first ELECT_MASTER, to agreement; `None` while there is none."""
+        began = self.started_seconds if self.doubted_seconds is None else self.doubted_seconds
+        if began is None or self.converged_seconds is None:
+            return None
+        return self.converged_seconds - began
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """Links that `Farm.partition` cut; `Farm.heal` takes it back."""
+
+    number: int
+
+
+@dataclass(slots=True)
+class _Waits:
+    """Which task waits for what, for whoever has to explain why nothing moves."""
+
+    by_task: dict[trio.lowlevel.Task, str] = field(default_factory=dict)
+
+    @contextmanager
+    def for_(self, what: str) -> Iterator[None]:
+        task = trio.lowlevel.current_task()
+        self.by_task[task] = what
+        try:
+            yield
+        finally:
+            del self.by_task[task]
+
+
+class Farm(ABC):
+    """Servers that share one control plane, and what an experimenter may do to them.
+
+    Verbs take effect at the current instant. What several tasks ask for at one instant is done in one order, which
+    does not depend on the order in which Trio ran them. A verb that is cancelled has done nothing.
+    """
+
+    def __init__(self) -> None:
+        """A farm for which nobody waits yet."""
+        self._waits = _Waits()
+
+    # -- who is in it
+
+    @property
+    @abstractmethod
+    def hosts(self) -> tuple[str, ...]:
+        """Every host, in the order of the records."""
+
+    @property
+    @abstractmethod
+    def zones(self) -> tuple[str, ...]:
+        """Every zone, in the order in which records first name them."""
+
+    @abstractmethod
+    def hosts_of(self, zone: str) -> tuple[str, ...]:
+        """A zone's hosts, in the order of the records. `KeyError` for an unknown zone."""
+
+    @abstractmethod
+    def record(self, host: str) -> HostRecord:
+        """A host's record. `KeyError` for an unknown host."""
+
+    @abstractmethod
+    def setting(self, host: str, name: str) -> int:
+        """What a host's setting says, in the setting's own unit."""
+
+    # -- verbs
+
+    @abstractmethod
+    async def start(self, hosts: Hosts, *, spread_seconds: float = 0.0) -> None:
+        """Starts hosts, each at a moment drawn from the `spread_seconds` that begin now."""
+
+    @abstractmethod
+    async def stop(self, hosts: Hosts) -> None:
+        """Shuts hosts down cleanly: a data collector triggers the election before it goes."""
+
+    @abstractmethod
+    async def crash(self, hosts: Hosts) -> None:
+        """Ends hosts without a word to anybody."""
+
+    @abstractmethod
+    async def restart(self, hosts: Hosts) -> None:
+        """Crashes hosts and starts them again at once; their memory is lost."""
+
+    @abstractmethod
+    async def pause(self, hosts: Hosts) -> None:
+        """Freezes hosts: they handle nothing, their bindings stay."""
+
+    @abstractmethod
+    async def resume(self, hosts: Hosts) -> None:
+        """Lets paused hosts go on."""
+
+    @abstractmethod
+    async def elect(self, host: str) -> None:
+        """Makes a host start an election, as an administrator does by hand."""
+
+    @abstractmethod
+    async def partition(self, hosts: Hosts, others: Hosts | None = None, *, both_ways: bool = True) -> Cut:
+        """Cuts the links from `hosts` to `others` (to everybody else, if not given)."""
+
+    @abstractmethod
+    async def heal(self, cut: Cut | None = None) -> None:
+        """Takes one cut back, or all."""
+
+    @abstractmethod
+    async def set_setting(self, hosts: Hosts, name: str, value: int) -> None:
+        """Turns a setting of some hosts, who go by it from their next start on, as with a registry value.
+
+        `ConfigurationError` for an unknown name or a value out of range.
+        """
+
+    # -- what is
+
+    @property
+    @abstractmethod
+    def masters(self) -> Mapping[str, str | None]:
+        """By zone: the living collector on whom all running hosts of the zone agree, else `None`."""
+
+    @abstractmethod
+    def host_state(self, host: str) -> HostState:
+        """What a host is doing now."""
+
+    @abstractmethod
+    def statistics(self) -> FarmStatistics:
+        """The farm's figures, counted since it was opened."""
+
+    @abstractmethod
+    def elections(self) -> list[Election]:
+        """The chronicle of elections so far, oldest first."""
+
+    @abstractmethod
+    def check_conservation(self) -> list[str]:
+        """What breaks `sent = delivered + dropped + in flight`, by kind, in messages and bytes; empty if nothing."""
+
+    @abstractmethod
+    def digest(self) -> str:
+        """A fingerprint of all that has happened: equal for equal farms, scenarios and seeds. 32 hex digits."""
+
+    # -- waits
+
+    @abstractmethod
+    def events(self, kinds: EventKind = EventKind.ALL) -> trio.MemoryReceiveChannel[FarmEvent]:
+        """What happens from now on, in order: `async with farm.events() as events: async for event in events: ...`.
+
+        Nothing is lost between two looks; close it (leave the `async with`) when done.
+        """
+
+    @abstractmethod
+    async def wait_started(self) -> None:
+        """Waits until every host that has been told to start so far has done so."""
+
+    async def wait_event(
+        self, kinds: EventKind, *, host: str | None = None, where: Callable[[FarmEvent], bool] | None = None
+    ) -> FarmEvent:
+        """The next event of these kinds, on this host if given, for which `where` holds if given."""
+        with self._waits.for_(f"an event {kinds.name}" + (f" on {host}" if host else "")):
+            async with self.events(kinds) as events:
+                while True:
+                    event = await _receive(events)
+                    if (host is None or event.host == host) and (where is None or where(event)):
+                        return event
+
+    async def wait_master(self, zone: str | None = None, *, other_than: str | None = None) -> str:
+        """Waits until all hosts of a zone are started and agree on one living collector; its name.
+
+        `zone` may be left out in a farm of one zone. With `other_than`, that host does not count as an answer.
+        `KeyError` for an unknown zone.
+        """
+        zone = self._known_zone(zone)
+        but = f" other than {other_than}" if other_than else ""
+        with self._waits.for_(f"zone {zone} to agree on a collector{but}"):
+            async with self.events(EventKind.ZONE_AGREED) as agreements:
+                await self.wait_started()
+                while True:
+                    master = self.masters[zone]
+                    if master is not None and master != other_than:
+                        return master
+                    await _receive(agreements)
+
+    async def wait_converged(self) -> dict[str, str]:
+        """Waits until all hosts are started and every zone agrees on a living collector at once; by zone."""
+        with self._waits.for_("all zones to agree on their collectors"):
+            async with self.events(EventKind.ZONE_AGREED) as agreements:
+                await self.wait_started()
+                while True:
+                    masters = {zone: master for zone, master in self.masters.items() if master is not None}
+                    if len(masters) == len(self.zones):
+                        return masters
+                    await _receive(agreements)
+
+    def waits(self) -> Mapping[trio.lowlevel.Task, str]:
+        """Which tasks wait for something of this farm, and for what."""
+        return self._waits.by_task
+
+    def _known_zone(self, zone: str | None) -> str:
+        if zone is None:
+            if len(self.zones) != 1:
+                raise ConfigurationError([f"zone: this farm has {len(self.zones)}, so say which one"])
+            return self.zones[0]
+        if zone not in self.zones:
+            raise KeyError(f"zone {zone!r}")
+        return zone
+
+
+async def _receive(events: trio.MemoryReceiveChannel[FarmEvent]) -> FarmEvent:
+    try:
+        return await events.receive()
+    except trio.EndOfChannel:
+        raise trio.ClosedResourceError("the farm was closed") from None

@@ -1,0 +1,69 @@
+"""What several scenarios do or check in the same way."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+
+import trio
+
+from imafarm.farm import Farm
+from imafarm.scenario import Journal
+
+AGREEMENT_SECONDS = 3_600.0
+"""Farm seconds that a zone may take to agree before a scenario gives it up."""
+
+
+async def boot(farm: Farm, journal: Journal) -> bool:
+    """Waits until the farm has booted and every zone agrees on a collector; whether it does."""
+    journal.phase("boot")
+    with trio.move_on_after(AGREEMENT_SECONDS) as limit:
+        await farm.wait_converged()
+    return check_masters(farm, journal, "every zone agrees on a collector", gave_up=limit.cancelled_caught)
+
+
+def check_masters(farm: Farm, journal: Journal, name: str, *, gave_up: bool = False) -> bool:
+    """Checks that every zone has a collector all its running hosts agree on."""
+    without = [zone for zone, master in farm.masters.items() if master is None]
+    agreed = f"{names(master for master in farm.masters.values() if master)} at {trio.current_time():,.3f} s"
+    lacking = f"no agreement in {names(without)}" + (f" after {AGREEMENT_SECONDS:,.0f} s" if gave_up else "")
+    return journal.check(name, not without, lacking if without else agreed)
+
+
+def check_ranks(farm: Farm, journal: Journal, zones: Iterable[str]) -> bool:
+    """Checks that each zone's collector is its highest-ranked living host, and that each living host says so itself."""
+    astray, dissent, living = [], 0, 0
+    for zone in zones:
+        states = {host: farm.host_state(host) for host in farm.hosts_of(zone)}
+        up = [host for host, state in states.items() if state.power == "up"]
+        best = max(up, key=lambda host: farm.record(host).rank, default=None)
+        if best is None or farm.masters[zone] != best:
+            astray.append(f"{zone} has {farm.masters[zone]}, highest-ranked is {best}")
+        living += len(up)
+        dissent += sum(states[host].master != best for host in up)
+    highest = journal.check(
+        "it is the highest-ranked living host",
+        not astray,
+        "; ".join(astray) or names(master for master in farm.masters.values() if master),
+    )
+    return journal.check("every living host names it", not dissent, f"{living - dissent:,} of {living:,}") and highest
+
+
+def check_power(farm: Farm, journal: Journal, *, crashed: int = 0) -> bool:
+    """Checks that every host is accounted for: `crashed` are down, all others are up."""
+    powers = Counter(farm.host_state(host).power for host in farm.hosts)
+    expected = Counter(up=len(farm.hosts) - crashed, crashed=crashed)
+    return journal.check(
+        "every host is accounted for", powers == expected, ", ".join(f"{n:,} {power}" for power, n in powers.items())
+    )
+
+
+def keep_alive_seconds(farm: Farm) -> float:
+    """The longest `KeepAliveInterval` of any host."""
+    return max(farm.setting(host, "KeepAliveInterval") for host in farm.hosts) / 1_000
+
+
+def names(hosts: Iterable[str]) -> str:
+    """A few names as they are, many cut short."""
+    known = list(hosts)
+    return ", ".join(known if len(known) <= 4 else [*known[:3], f"and {len(known) - 3} more"])

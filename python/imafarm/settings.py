@@ -1,0 +1,74 @@
+"""Settings under the registry's own value names, as calls and command lines give them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from imafarm import _imafarm
+from imafarm.errors import ConfigurationError
+
+LARGEST_SEED = 2**64 - 1
+
+
+def default_settings() -> dict[str, int]:
+    """Every setting and the value that hosts have when nobody says otherwise, in the setting's own unit."""
+    return {spec["name"]: spec["default"] for spec in _imafarm.settings()}
+
+
+def setting_mistake(name: str, value: object) -> str | None:
+    """What is wrong with a setting's name or value; `None` if nothing is."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        return f"{name}: {value!r} is no whole number"
+    try:
+        _imafarm.check_setting(name, value)
+    except ValueError as error:
+        return str(error)
+    return None
+
+
+def check_settings(settings: Mapping[str, int]) -> dict[str, int]:
+    """The settings, their names in the registry's spelling.
+
+    Errors: `ConfigurationError` with every unknown name (and the nearest known one) and every value out of range.
+    """
+    mistakes = [said for name, value in settings.items() if (said := setting_mistake(name, value))]
+    if mistakes:
+        raise ConfigurationError(mistakes)
+    return {_imafarm.check_setting(name, value): value for name, value in settings.items()}
+
+
+def parse_settings(assignments: Iterable[str]) -> dict[str, int]:
+    """Settings written as `NAME=VALUE`; numbers as in Python (`512`, `0x200`, `60_000`). The last of a name counts.
+
+    Errors: `ConfigurationError` with every mistake.
+    """
+    settings: dict[str, int] = {}
+    mistakes: list[str] = []
+    for assignment in assignments:
+        name, equals, text = assignment.partition("=")
+        name = name.strip()
+        try:
+            value = int(text.strip(), base=0)
+        except ValueError:
+            wrong = f"{text.strip()!r} is no whole number" if equals else "write it as NAME=VALUE"
+            mistakes.append(f"{name or assignment!r}: {wrong}")
+            continue
+        if said := setting_mistake(name, value):
+            mistakes.append(said)
+        else:
+            settings |= check_settings({name: value})
+    if mistakes:
+        raise ConfigurationError(mistakes, source="--set")
+    return settings
+
+
+def check_seed(seed: int) -> int:
+    """The seed, if it is one: 0 to 2**64 - 1.
+
+    Errors: `ConfigurationError`.
+    """
+    if isinstance(seed, bool) or not isinstance(seed, int):
+        raise ConfigurationError([f"seed: {seed!r} is no whole number"])
+    if not 0 <= seed <= LARGEST_SEED:
+        raise ConfigurationError([f"seed: {seed} is out of range, 0 to {LARGEST_SEED}"])
+    return seed

@@ -1,0 +1,1 @@
+"""The product's own command-line tools, on farms of ours."""

@@ -1,0 +1,124 @@
+//! What is kept of a binding while it is in progress, and no longer: since when, and what waits for it.
+
+use crate::message::Message;
+use crate::time::Time;
+
+/// The place of an attempt. Used again once the attempt has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AttemptIndex(u32);
+
+impl AttemptIndex {
+    /// The binding is not in progress.
+    pub const NONE: AttemptIndex = AttemptIndex(u32::MAX);
+}
+
+impl Default for AttemptIndex {
+    fn default() -> Self {
+        AttemptIndex::NONE
+    }
+}
+
+/// One attempt to bind.
+#[derive(Clone, Debug)]
+pub struct Attempt {
+    /// When it began.
+    pub since: Time,
+    /// When it was first tried for what waits; earlier than `since` if an attempt before was in vain.
+    pub first_try: Time,
+    /// What goes out first as soon as the binding is active; mostly the only thing that waits.
+    first: Option<Message>,
+}
+
+/// The attempts of one host.
+#[derive(Debug, Default)]
+pub struct Attempts {
+    attempts: Vec<Attempt>,
+    free: Vec<u32>,
+    /// What waits behind the first message. Mostly nothing does.
+    later: Vec<(AttemptIndex, Message)>,
+}
+
+impl Attempts {
+    /// A new attempt, with what waits for it.
+    #[inline]
+    pub fn begin(&mut self, since: Time, first_try: Time, first: Option<Message>) -> AttemptIndex {
+        let attempt = Attempt { since, first_try, first };
+        match self.free.pop() {
+            Some(index) => {
+                self.attempts[index as usize] = attempt;
+                AttemptIndex(index)
+            }
+            None => {
+                self.attempts.push(attempt);
+                AttemptIndex(self.attempts.len() as u32 - 1)
+            }
+        }
+    }
+
+    /// An attempt that has not ended.
+    pub fn get(&self, index: AttemptIndex) -> &Attempt {
+        &self.attempts[index.0 as usize]
+    }
+
+    /// One more message waits, unless `limit` do already; whether it does.
+    pub fn wait(&mut self, index: AttemptIndex, message: Message, limit: usize) -> bool {
+        let attempt = &mut self.attempts[index.0 as usize];
+        if attempt.first.is_none() {
+            attempt.first = Some(message);
+        } else if self.later.iter().filter(|(waits, _)| *waits == index).count() + 1 < limit {
+            self.later.push((index, message));
+        } else {
+            return false;
+        }
+        true
+    }
+
+    /// An attempt has ended; what waited for it, in order.
+    #[inline]
+    pub fn end(&mut self, index: AttemptIndex) -> impl Iterator<Item = Message> + use<> {
+        let first = self.attempts[index.0 as usize].first.take();
+        self.free.push(index.0);
+        let later: Vec<Message> = if self.later.is_empty() {
+            Vec::new()
+        } else {
+            self.later.extract_if(.., |(waits, _)| *waits == index).map(|(_, message)| message).collect()
+        };
+        first.into_iter().chain(later)
+    }
+
+    /// The bytes held.
+    pub fn memory(&self) -> usize {
+        self.attempts.capacity() * size_of::<Attempt>() + self.later.capacity() * size_of::<(AttemptIndex, Message)>()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn elect(round: u32) -> Message {
+        Message::ElectMaster { round }
+    }
+
+    #[test]
+    fn what_waits_comes_out_in_order_and_no_more_than_may() {
+        let mut attempts = Attempts::default();
+        let one = attempts.begin(Time(1), Time(1), Some(elect(1)));
+        let other = attempts.begin(Time(2), Time(2), None);
+        assert!(attempts.wait(one, elect(2), 3) && attempts.wait(other, elect(9), 3));
+        assert!(attempts.wait(one, elect(3), 3) && !attempts.wait(one, elect(4), 3));
+        assert_eq!(attempts.end(one).collect::<Vec<_>>(), [elect(1), elect(2), elect(3)]);
+        assert_eq!(attempts.end(other).collect::<Vec<_>>(), [elect(9)]);
+    }
+
+    #[test]
+    fn a_place_that_is_used_again_inherits_nothing() {
+        let mut attempts = Attempts::default();
+        let one = attempts.begin(Time(1), Time(1), Some(elect(1)));
+        attempts.wait(one, elect(2), 9);
+        drop(attempts.end(one));
+        let next = attempts.begin(Time(5), Time(4), None);
+        assert_eq!((attempts.get(next).since, attempts.get(next).first_try), (Time(5), Time(4)));
+        assert_eq!(attempts.end(next).count(), 0);
+    }
+}

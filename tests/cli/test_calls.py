@@ -1,0 +1,141 @@
+"""A wrong call ends with exit code 2 and one message that names the key, and before anything runs."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from imafarm import cli
+
+
+class Answer(NamedTuple):
+    """What a command left behind."""
+
+    code: int
+    out: str
+    err: str
+
+
+Call = Callable[..., Answer]
+
+
+@pytest.fixture
+def imafarm(capsys: pytest.CaptureFixture[str]) -> Call:
+    """The command `imafarm`, in this process."""
+
+    def call(*arguments: str | Path) -> Answer:
+        with pytest.raises(SystemExit) as left:
+            cli.main([str(argument) for argument in arguments])
+        assert isinstance(left.value.code, int)
+        return Answer(left.value.code, *capsys.readouterr())
+
+    return call
+
+
+WRONG_CALLS = {
+    "no scenario": (["run"], "SCENARIO"),
+    "unknown scenario": (["run", "master-failovr"], "did you mean 'master-failover'?"),
+    "unknown command": (["rum"], '"rum"'),
+    "unknown option": (["run", "cold-boot", "--host", "3"], "--host"),
+    "no hosts": (["run", "cold-boot", "--hosts", "0"], "hosts: 0 is out of range, 1 to 1000000"),
+    "fewer than no hosts": (["run", "cold-boot", "--hosts", "-4"], "hosts: -4 is out of range"),
+    "too many hosts": (["run", "cold-boot", "--hosts", "1000001"], "hosts: 1000001 is out of range"),
+    "half a host": (["run", "cold-boot", "--hosts", "2.5"], "--hosts: '2.5' is no whole number"),
+    "hosts left out": (["run", "cold-boot", "--hosts"], "--hosts"),
+    "no zones": (["run", "cold-boot", "--zones", "0"], "zones: 0 is out of range"),
+    "more zones than hosts": (["run", "cold-boot", "--hosts", "2", "--zones", "3"], "zones: 3 zones cannot share 2"),
+    "nobody to succeed": (
+        ["run", "master-failover", "--hosts", "3", "--zones", "2"],
+        "needs 2 in every zone, Z2 has 1",
+    ),
+    "a seed that is no number": (["run", "cold-boot", "--seed", "seven"], "--seed: 'seven' is no whole number"),
+    "a negative seed": (["run", "cold-boot", "--seed", "-1"], "seed: -1 is out of range"),
+    "a seed of 65 bits": (["run", "cold-boot", "--seed", str(2**64)], "seed: 18446744073709551616 is out of range"),
+    "unknown product": (["run", "cold-boot", "--product", "PS46"], "--product: unknown 'PS46'; did you mean 'PS4"),
+    "unknown setting": (
+        ["run", "cold-boot", "--set", "MaxHostAdressCacheEntries=9"],
+        'did you mean "MaxHostAddressCacheEntries"?',
+    ),
+    "a cache of no entries": (
+        ["run", "cache-thrash", "--set", "MaxHostAddressCacheEntries=0"],
+        "MaxHostAddressCacheEntries: 0 is out of range, 1 to ",
+    ),
+    "a setting that is no number": (["run", "cold-boot", "--set", "BindTimeout=soon"], "'soon' is no whole number"),
+    "a setting without value": (["run", "cold-boot", "--set", "BindTimeout"], "write it as NAME=VALUE"),
+    "a farm that is not there": (["run", "cold-boot", "--farm", "nowhere.toml"], "nowhere.toml: No such file"),
+    "unknown host": (["queryhr", "H11"], "no host of this farm is named 'H11'"),
+}
+
+
+@pytest.mark.parametrize(("arguments", "said"), WRONG_CALLS.values(), ids=WRONG_CALLS.keys())
+def test_a_wrong_call_is_told_what_is_wrong(imafarm: Call, arguments: list[str], said: str) -> None:
+    answer = imafarm(*arguments)
+    assert answer.code == 2
+    assert answer.out == ""
+    assert answer.err.startswith("imafarm: ")
+    assert said in answer.err
+    assert answer.err.count("\n") == 1
+
+
+def test_all_wrong_settings_are_told_at_once(imafarm: Call) -> None:
+    answer = imafarm("run", "cold-boot", "--set", "A=1", "--set", "BindTimeout=0", "--set", "x")
+    assert answer.code == 2
+    assert answer.err.splitlines()[0] == "imafarm: --set: 3 mistakes"
+    assert len(answer.err.splitlines()) == 4
+
+
+@pytest.mark.parametrize("where", ["file", "file/below"])
+def test_an_out_that_cannot_be_written_is_found_before_the_run(imafarm: Call, tmp_path: Path, where: str) -> None:
+    (tmp_path / "file").write_text("in the way")
+    answer = imafarm("run", "cold-boot", "--hosts", "1000000", "--out", tmp_path / where)
+    assert answer.code == 2
+    assert answer.err.startswith("imafarm: --out: cannot write to ")
+
+
+def test_the_file_and_the_options_cannot_both_say_how_many(imafarm: Call, tmp_path: Path) -> None:
+    farm = tmp_path / "farm.toml"
+    farm.write_text('[[zones]]\nname = "A"\nhosts = 2\n')
+    answer = imafarm("queryhr", "--farm", farm, "--hosts", "3")
+    assert (answer.code, answer.err) == (2, "imafarm: --hosts: the file given by --farm says this already\n")
+
+
+def test_list_names_every_scenario(imafarm: Call) -> None:
+    answer = imafarm("list")
+    assert answer.code == 0
+    assert [line.split()[0] for line in answer.out.splitlines()] == ["master-failover", "cold-boot", "cache-thrash"]
+
+
+def test_queryhr_prints_as_the_product_does(imafarm: Call, tmp_path: Path) -> None:
+    farm = tmp_path / "farm.toml"
+    farm.write_text(
+        """
+        [[hosts]]
+        name = "FTLDTERRYDU02"
+        zone = "10.22.44.0"
+        host_id = 8022
+
+        [[hosts]]
+        name = "Fjärås"
+        zone = "10.22.45.0"
+        host_id = 8023
+        """,
+        encoding="utf-8",
+    )
+    first = """\
+---- Showing Hosts for "10.22.44.0" ----
+Host 1:
+-----------------------------
+Zone Name: 10.22.44.0
+Host Name: FTLDTERRYDU02
+Admin Port: 2513
+Ima Port: 2512
+Host ID: 8022
+Master Ranking: 1
+Master Version: 1
+-----------------------------
+--- Show Host Records Completed ---
+"""
+    assert imafarm("queryhr", "--farm", farm, "FTLDTERRYDU02").out == first
+    both = imafarm("queryhr", "--farm", farm).out
+    assert both.startswith(first)
+    assert "Host Name: Fjärås\n" in both
