@@ -15,6 +15,7 @@ from typing import Any
 
 import msgpack
 import pytest
+
 from imafarm._imafarm import Framer
 
 Message = tuple[Any, ...]

@@ -269,7 +269,7 @@ class Framer:
     One framer reads one direction of one stream. It holds no more than one frame that is not whole, and grows only with
     bytes that arrived. Encoding needs no framer: ``encode``, ``encode_many`` and ``encoded_len`` are static.
     """
-    def __new__(cls, /, *, max_body_bytes: SupportsIndex = ...) -> Framer:
+    def __new__(cls, /, *, max_body_bytes: SupportsIndex = 65536) -> Framer:
         """
         A framer at the beginning of a stream.
 
@@ -282,7 +282,7 @@ class Framer:
         """
     def __repr__(self, /) -> str: ...
     @staticmethod
-    def encode(kind: str, /, *fields: int | None) -> bytes:
+    def encode(kind: str, /, *fields: int | bool | None) -> bytes:
         """
         The frame of one message.
 
@@ -305,7 +305,7 @@ class Framer:
             ValueError, TypeError: as ``encode``; the message is named by its position, counted from 0.
         """
     @staticmethod
-    def encoded_len(kind: str, /, *fields: int | None) -> int:
+    def encoded_len(kind: str, /, *fields: int | bool | None) -> int:
         """
         The length in bytes of the frame of a message, header included, without encoding it.
 
@@ -436,7 +436,8 @@ class HostResolver:
 
     A method in the plural translates many at once and crosses into compiled code once. Numbers come from any buffer of
     integers (`array.array`, NumPy, `memoryview`), a list or an iterable, and go back as an `array.array`. What is
-    unknown raises KeyError naming the first one and its position, unless there is a default for it.
+    unknown raises KeyError naming the first one and its position, unless there is a default for it; an index that no
+    host has raises IndexError.
 
     hosts: an iterable of HostRecord
 
@@ -448,7 +449,7 @@ class HostResolver:
         """
     def __getitem__(self, name: str, /) -> int:
         """
-        The index of the host with this name, as by_name.
+        The host with this name, as by_name.
         """
     def __len__(self, /) -> int: ...
     def __new__(cls, hosts: Iterable[HostRecord], /) -> HostResolver: ...

@@ -33,9 +33,9 @@ IMPORTS = {
 
 def run(*command: str | Path, text: str | None = None) -> str:
     """Runs a tool of the tree's environment on `text` and returns what it prints; ends this program when it fails."""
-    done = subprocess.run([BIN / command[0], *command[1:]], cwd=TREE, input=text, text=True, stdout=subprocess.PIPE)
+    done = subprocess.run([BIN / command[0], *command[1:]], cwd=TREE, input=text, text=True, capture_output=True)
     if done.returncode != 0:
-        sys.exit(done.returncode)
+        sys.exit(done.stderr)
     return done.stdout
 
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+
 from imafarm import ConfigurationError, Link, Product
 from imafarm.topology.farm_file import read_topology
 

@@ -2,11 +2,12 @@
 
 import math
 
-import imafarm
 import pytest
 import trio
 from hypothesis import given
 from hypothesis import strategies as st
+
+import imafarm
 from imafarm.emulated._clock import NANOSECONDS, FarmClock
 
 

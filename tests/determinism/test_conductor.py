@@ -6,9 +6,10 @@ The farm here is a list of moments at which something happens.
 import signal
 from collections.abc import Mapping
 
-import imafarm
 import pytest
 import trio
+
+import imafarm
 from imafarm.emulated._conductor import Player, current_conductor
 
 TICK_NS = 16

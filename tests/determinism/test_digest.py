@@ -6,9 +6,10 @@ import subprocess
 import sys
 from collections.abc import Awaitable, Callable
 
-import imafarm
 import pytest
 import trio
+
+import imafarm
 from imafarm import Progress
 from imafarm.emulated import _conductor, _farm
 

@@ -2,9 +2,10 @@
 
 from collections.abc import Awaitable, Callable
 
-import imafarm
 import pytest
 import trio
+
+import imafarm
 from imafarm import EventKind, Farm, _imafarm
 
 HOSTS = 12

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from imafarm import cli
 
 Play = Callable[..., dict[str, Any]]

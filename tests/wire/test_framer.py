@@ -12,6 +12,7 @@ import msgpack
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from imafarm._imafarm import FrameError, Framer
 
 Message = tuple[Any, ...]
