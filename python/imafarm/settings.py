@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
 
 from imafarm import _imafarm
 from imafarm.errors import ConfigurationError
 
 LARGEST_SEED = 2**64 - 1
+MOST_THREADS = 64
 
 
 def default_settings() -> dict[str, int]:
@@ -67,8 +69,22 @@ def check_seed(seed: int) -> int:
 
     Errors: `ConfigurationError`.
     """
-    if isinstance(seed, bool) or not isinstance(seed, int):
-        raise ConfigurationError([f"seed: {seed!r} is no whole number"])
-    if not 0 <= seed <= LARGEST_SEED:
-        raise ConfigurationError([f"seed: {seed} is out of range, 0 to {LARGEST_SEED}"])
-    return seed
+    return _check_whole("seed", seed, 0, LARGEST_SEED)
+
+
+def check_threads(threads: int | None) -> int:
+    """How many threads may work, 1 to 64; all processors if nobody says.
+
+    Errors: `ConfigurationError`.
+    """
+    if threads is None:
+        return min(os.cpu_count() or 1, MOST_THREADS)
+    return _check_whole("threads", threads, 1, MOST_THREADS)
+
+
+def _check_whole(key: str, value: int, least: int, most: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise ConfigurationError([f"{key}: {value!r} is no whole number"])
+    if not least <= value <= most:
+        raise ConfigurationError([f"{key}: {value} is out of range, {least} to {most}"])
+    return value

@@ -31,7 +31,7 @@ from imafarm.farm import (
     HostState,
     Traffic,
 )
-from imafarm.settings import check_seed, check_settings, default_settings
+from imafarm.settings import check_seed, check_settings, check_threads, default_settings
 from imafarm.topology import Link, Topology
 
 T = TypeVar("T")
@@ -92,6 +92,7 @@ class EmulatedFarm(Farm):
         *,
         seed: int,
         wire: bool,
+        threads: int,
         conductor: Conductor,
         progress: Callable[[Progress], object] | None,
     ) -> None:
@@ -115,6 +116,7 @@ class EmulatedFarm(Farm):
             inside=topology.inside.for_engine(),
             between=topology.between.for_engine(),
             wire=wire,
+            threads=threads,
         )
         self._commands: list[_Command] = []
         self._channels: list[tuple[EventKind, trio.MemorySendChannel[FarmEvent]]] = []
@@ -435,6 +437,7 @@ async def open_emulated_farm(
     topology: Topology | None = None,
     boot_seconds: float | None = BOOT_SECONDS,
     wire: bool = False,
+    threads: int | None = None,
     progress: Callable[[Progress], object] | None = None,
 ) -> AsyncIterator[EmulatedFarm]:
     """A farm in virtual time: `async with imafarm.open_emulated_farm(hosts=300) as farm: ...`.
@@ -447,6 +450,7 @@ async def open_emulated_farm(
     topology: all of these at once, instead of them (`imafarm.read_topology` reads one from a file).
     boot_seconds: every host starts at a moment drawn from so many farm seconds; `None`: nobody starts by itself.
     wire: encode and decode every message for real, which changes nothing but the speed.
+    threads: how many work, a power of two at most so large; all processors unless said. Changes nothing but the speed.
     progress: called now and then while farm time runs, about ten times a real second.
 
     Yields at once: the boot goes on in farm time, and `wait_master` waits for it.
@@ -460,7 +464,14 @@ async def open_emulated_farm(
             hosts, zones, settings=settings, host_settings=host_settings, inside=inside, between=between
         )
     conductor = current_conductor()
-    farm = EmulatedFarm(topology, seed=check_seed(seed), wire=wire, conductor=conductor, progress=progress)
+    farm = EmulatedFarm(
+        topology,
+        seed=check_seed(seed),
+        wire=wire,
+        threads=check_threads(threads),
+        conductor=conductor,
+        progress=progress,
+    )
     if boot_seconds is not None:
         farm.boot(boot_seconds)
     conductor.join(farm)

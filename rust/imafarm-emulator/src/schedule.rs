@@ -107,6 +107,22 @@ impl Event {
     }
 }
 
+/// The events of a window, or of a part of one, host by host.
+#[derive(Debug)]
+pub struct Batch {
+    events: Vec<Event>,
+    /// Where they stand, if there were too many to sort them in place. What is behind them is void.
+    sorted: Vec<Event>,
+    count: usize,
+}
+
+impl Batch {
+    /// The events.
+    pub fn events(&mut self) -> &mut [Event] {
+        if self.sorted.is_empty() { &mut self.events } else { &mut self.sorted[..self.count] }
+    }
+}
+
 /// How many windows the ring holds.
 const RING: u64 = 4096;
 /// How many emptied bins are kept for reuse.
@@ -236,7 +252,7 @@ impl Schedule {
 
     /// Takes out all events of the window of `now` that lie before `end`, host by host, each host's in the order in
     /// which they were put in; their own order is [`Event::order`]. `end` lies in the same window or at its end.
-    pub fn take(&mut self, now: Time, end: Time, share: Share, hosts: usize) -> Vec<Event> {
+    pub fn take(&mut self, now: Time, end: Time, share: Share, hosts: usize) -> Batch {
         self.enter(now);
         let bin = (self.current % RING) as usize;
         let mut events = core::mem::take(&mut self.ring[bin]);
@@ -253,39 +269,45 @@ impl Schedule {
         }
         if events.len() * 4 < hosts {
             events.sort_by_key(|event| event.target);
+            Batch { count: events.len(), events, sorted: Vec::new() }
         } else {
-            self.sort_by_host(&mut events, share, hosts);
+            self.sort_by_host(events, share, hosts)
         }
-        events
     }
 
     /// A counting sort by host.
-    fn sort_by_host(&mut self, events: &mut Vec<Event>, share: Share, hosts: usize) {
+    fn sort_by_host(&mut self, mut events: Vec<Event>, share: Share, hosts: usize) -> Batch {
         let starts = &mut self.starts;
         starts.clear();
         starts.resize(hosts + 1, 0);
-        for event in events.iter() {
+        for event in &events {
             starts[share.place(event.target) + 1] += 1;
         }
         for host in 0..hosts {
             starts[host + 1] += starts[host];
         }
-        let sorted = &mut self.sorted;
-        sorted.clear();
-        sorted.resize(events.len(), Event::wake(0));
+        let mut sorted = core::mem::take(&mut self.sorted);
+        let count = events.len();
+        if sorted.len() < count {
+            sorted.resize(count, Event::wake(0));
+        }
         for event in events.drain(..) {
             let place = &mut starts[share.place(event.target)];
             sorted[*place as usize] = event;
             *place += 1;
         }
-        core::mem::swap(events, sorted);
+        Batch { events, sorted, count }
     }
 
     /// Gives back the room of a window that has been worked through.
-    pub fn recycle(&mut self, mut events: Vec<Event>) {
+    pub fn recycle(&mut self, batch: Batch) {
+        let Batch { mut events, sorted, .. } = batch;
         events.clear();
         if self.spare.len() < SPARE && events.capacity() > 0 {
             self.spare.push(events);
+        }
+        if self.sorted.is_empty() {
+            self.sorted = sorted;
         }
     }
 
@@ -315,10 +337,10 @@ mod tests {
         let mut all = Vec::new();
         while let Some(start) = schedule.next_window() {
             let end = schedule.window_end(start);
-            let mut events = schedule.take(start, end, Share::ALL, hosts);
-            events.sort_by_key(|event| (event.target, event.order()));
-            all.extend(events.iter().map(|e| (start.0 + u64::from(e.offset), e.target)));
-            schedule.recycle(events);
+            let mut batch = schedule.take(start, end, Share::ALL, hosts);
+            batch.events().sort_by_key(|event| (event.target, event.order()));
+            all.extend(batch.events().iter().map(|e| (start.0 + u64::from(e.offset), e.target)));
+            schedule.recycle(batch);
         }
         all
     }
@@ -334,10 +356,12 @@ mod tests {
         for time in [5, 900, 500] {
             wake(&mut schedule, time, 0);
         }
-        let first: Vec<u32> = schedule.take(Time(0), Time(600), Share::ALL, 1).iter().map(|e| e.offset).collect();
+        let first: Vec<u32> =
+            schedule.take(Time(0), Time(600), Share::ALL, 1).events().iter().map(|e| e.offset).collect();
         assert_eq!(first, [5, 500]);
         assert_eq!(schedule.next_window(), Some(Time(0)));
-        let second: Vec<u32> = schedule.take(Time(600), Time(1024), Share::ALL, 1).iter().map(|e| e.offset).collect();
+        let second: Vec<u32> =
+            schedule.take(Time(600), Time(1024), Share::ALL, 1).events().iter().map(|e| e.offset).collect();
         assert_eq!(second, [900]);
         assert_eq!(schedule.next_window(), None);
     }
@@ -353,9 +377,9 @@ mod tests {
         put(9, EndRef::NONE, Parcel::Connect { end: EndRef(1) });
         put(4, EndRef::NONE, Parcel::Connect { end: EndRef(2) });
         put(0, EndRef::NONE, Parcel::Start);
-        let mut events = schedule.take(Time(0), Time(1024), Share::ALL, 1);
-        events.sort_by_key(Event::order);
-        let order: Vec<Parcel> = events.into_iter().map(|e| e.parcel).collect();
+        let mut batch = schedule.take(Time(0), Time(1024), Share::ALL, 1);
+        batch.events().sort_by_key(|event| event.order());
+        let order: Vec<Parcel> = batch.events().iter().map(|e| e.parcel.clone()).collect();
         let callers = [Parcel::Connect { end: EndRef(2) }, Parcel::Connect { end: EndRef(1) }];
         assert_eq!(order[0], Parcel::Start);
         assert_eq!(order[1..3], callers);
@@ -384,7 +408,7 @@ mod tests {
             let mut expected = 0;
             while let Some(start) = schedule.next_window() {
                 let end = schedule.window_end(start);
-                for event in schedule.take(start, end, Share::ALL, 1) {
+                for event in schedule.take(start, end, Share::ALL, 1).events() {
                     let time = start.0 + u64::from(event.offset);
                     prop_assert_eq!(time, expected);
                     if let Some(hop) = hops.next() {

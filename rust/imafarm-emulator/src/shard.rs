@@ -82,7 +82,8 @@ impl Shard {
     pub(crate) fn work_window(&mut self, now: Time, end: Time) {
         let Shard { world, seats, events: handled, outbox, order, hosts } = self;
         let window_start = world.schedule.window_start(now);
-        let mut events = world.schedule.take(now, end, world.share, seats.len());
+        let mut batch = world.schedule.take(now, end, world.share, seats.len());
+        let events = batch.events();
         *handled += events.len() as u64;
         hosts.clear();
         hosts.extend(events.chunk_by(|one, next| one.target == next.target).scan(0, |end, mine| {
@@ -118,7 +119,7 @@ impl Shard {
             seat.meet_deadlines(world, outbox, now, end);
             seat.arrange_wake(world, now);
         }
-        world.schedule.recycle(events);
+        world.schedule.recycle(batch);
     }
 
     /// Hands one host an input from outside, now.

@@ -100,7 +100,7 @@ impl Limits {
     fn of(settings: &Settings) -> Limits {
         let capacity = settings.max_host_address_cache_entries;
         let asked = match settings.max_bindings_in_progress {
-            0 => capacity / 4,
+            0 => capacity / 3,
             some => some,
         };
         // Two at least, so that a call of ours never shuts out every caller: two hosts that wait for one another's

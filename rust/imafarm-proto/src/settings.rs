@@ -27,7 +27,7 @@ pub struct Settings {
     pub start_election: bool,
     /// `BindTimeout`
     pub bind_timeout: Span,
-    /// `MaxBindingsInProgress`; 0 stands for a quarter of the cache
+    /// `MaxBindingsInProgress`; 0 stands for a third of the cache
     pub max_bindings_in_progress: u32,
     /// `MaxWaitingMessages`
     pub max_waiting_messages: u32,
@@ -196,7 +196,7 @@ pub const SETTINGS: &[SettingSpec] = &[
         min: 0,
         max: 1 << 17,
         source: OUR_GUESS,
-        meaning: "bindings in progress at once; 0: a quarter of MaxHostAddressCacheEntries",
+        meaning: "bindings in progress at once; 0: a third of MaxHostAddressCacheEntries",
         get: |s| s.max_bindings_in_progress as u64,
         put: |s, v| s.max_bindings_in_progress = v as u32,
     },

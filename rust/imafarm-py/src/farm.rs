@@ -28,6 +28,7 @@ const LATEST: u64 = i64::MAX as u64;
 /// inside, between: the links inside a zone and between zones; latency_ns, jitter_ns, bandwidth_bps, loss_ppm
 /// wire: whether every message is encoded and decoded on its way
 /// trace: the kinds of messages whose deliveries are kept
+/// threads: how many work, 1 to 64: the largest power of two among as many; it changes nothing of what happens
 ///
 /// Raises ValueError, naming the key, for what no farm can have.
 #[pyclass(module = "imafarm._imafarm")]
@@ -57,7 +58,8 @@ impl EmulatedFarm {
     #[pyo3(signature = (
         hosts, *, seed, magic = Whole(0x1A4A), settings: "Mapping[str, int] | None" = None,
         host_settings: "Mapping[int, Mapping[str, int]] | None" = None, inside: "Mapping[str, int] | None" = None,
-        between: "Mapping[str, int] | None" = None, wire = false, trace: "Sequence[str]" = Vec::new()
+        between: "Mapping[str, int] | None" = None, wire = false, trace: "Sequence[str]" = Vec::new(),
+        threads = Whole(1)
     ))]
     #[expect(clippy::too_many_arguments, reason = "keywords, each with its own default")]
     fn new(
@@ -70,8 +72,9 @@ impl EmulatedFarm {
         between: Option<&Bound<'_, PyAny>>,
         wire: bool,
         trace: Vec<String>,
+        threads: Whole,
     ) -> PyResult<EmulatedFarm> {
-        let plan = plan::Sketch { hosts, seed, magic, settings, host_settings, inside, between, wire, trace };
+        let plan = plan::Sketch { hosts, seed, magic, settings, host_settings, inside, between, wire, trace, threads };
         Ok(EmulatedFarm { farm: Farm::new(plan.plan()?) })
     }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use imafarm_emulator::farm::Plan;
+use imafarm_emulator::farm::{Plan, THREADS_MAX};
 use imafarm_emulator::network::Link;
 use imafarm_proto::host_record::HostIndex;
 use imafarm_proto::message::{Kind, MagicNumber};
@@ -25,6 +25,7 @@ pub struct Sketch<'a, 'py> {
     pub between: Option<&'a Bound<'py, PyAny>>,
     pub wire: bool,
     pub trace: Vec<String>,
+    pub threads: Whole,
 }
 
 impl Sketch<'_, '_> {
@@ -53,6 +54,7 @@ impl Sketch<'_, '_> {
             inside: link("inside", Link::INSIDE, self.inside)?,
             between: link("between", Link::BETWEEN, self.between)?,
             wire: self.wire,
+            threads: self.threads.within("threads", 1, THREADS_MAX.into())? as u32,
             traced: self.trace.iter().map(|name| kind(name)).collect::<PyResult<_>>()?,
             directory,
         })
