@@ -118,6 +118,7 @@ class EmulatedFarm:
     inside, between: the links inside a zone and between zones; latency_ns, jitter_ns, bandwidth_bps, loss_ppm
     wire: whether every message is encoded and decoded on its way
     trace: the kinds of messages whose deliveries are kept
+    threads: how many work, 1 to 64: the largest power of two among as many; it changes nothing of what happens
 
     Raises ValueError, naming the key, for what no farm can have.
     """
@@ -134,6 +135,7 @@ class EmulatedFarm:
         between: Mapping[str, int] | None = None,
         wire: bool = False,
         trace: Sequence[str] = ...,
+        threads: SupportsIndex = ...,
     ) -> EmulatedFarm: ...
     def advance(
         self, /, until_ns: SupportsIndex, *, wake_on: SupportsIndex = 0, max_events: SupportsIndex = 500000

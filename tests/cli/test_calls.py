@@ -59,7 +59,7 @@ WRONG_CALLS = {
     ),
     "a cache of no entries": (
         ["run", "cache-thrash", "--set", "MaxHostAddressCacheEntries=0"],
-        "MaxHostAddressCacheEntries: 0 is out of range, 1 to ",
+        "MaxHostAddressCacheEntries: 0 is out of range, 2 to ",
     ),
     "a setting that is no number": (["run", "cold-boot", "--set", "BindTimeout=soon"], "'soon' is no whole number"),
     "a setting without value": (["run", "cold-boot", "--set", "BindTimeout"], "write it as NAME=VALUE"),

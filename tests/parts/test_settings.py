@@ -31,16 +31,16 @@ def test_an_unknown_name_is_refused_with_the_nearest() -> None:
     assert str(refused.value) == wanted
 
 
-@pytest.mark.parametrize("value", [0, -1, 2**17 + 1, 2**70, -(2**70)])
+@pytest.mark.parametrize("value", [1, 0, -1, 2**17 + 1, 2**70, -(2**70)])
 def test_a_value_out_of_range_is_refused(value: int) -> None:
     with pytest.raises(ValueError) as refused:
         check_setting("MaxHostAddressCacheEntries", value)
-    assert str(refused.value) == f"MaxHostAddressCacheEntries: {value} is out of range, 1 to 131072 entries"
+    assert str(refused.value) == f"MaxHostAddressCacheEntries: {value} is out of range, 2 to 131072 entries"
 
 
 def test_a_number_of_any_size_is_refused_as_a_value() -> None:
     for value in (2**200, -(2**200)):
-        with pytest.raises(ValueError, match="is out of range, 1 to 131072 entries"):
+        with pytest.raises(ValueError, match="is out of range, 2 to 131072 entries"):
             check_setting("MaxHostAddressCacheEntries", value)
 
 

@@ -154,10 +154,11 @@ fn every_ending_frees_the_entry() {
 /// What arrives on a binding is answered on it before it can be evicted, even by a caller who waits.
 #[test]
 fn an_answer_goes_out_before_its_binding_is_torn_down() {
-    let mut host = ByHand::master(2, &equals(3), settings(&[("MaxHostAddressCacheEntries", 1)]));
+    let mut host = ByHand::master(2, &equals(3), settings(&[("MaxHostAddressCacheEntries", 2)]));
     let (entry, _) = host.called_by(0);
     let answer = host.receive(entry, Message::Heartbeat);
     assert_eq!(answer, [Verb::Send(entry, Message::HeartbeatAck { collector: true })]);
+    host.called_by(1);
     let verbs = host.try_call();
     assert_eq!(verbs[0], Verb::Close(entry));
     let late = host.receive(entry, Message::Heartbeat);
