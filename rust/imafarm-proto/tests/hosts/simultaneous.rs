@@ -12,7 +12,7 @@ use imafarm_proto::host_resolver::{Directory, EntryIndex};
 use imafarm_proto::input::{Call, Ending, Input};
 use imafarm_proto::message::{Kind, Message};
 use imafarm_proto::outbox::Verb;
-use imafarm_proto::time::Time;
+use imafarm_proto::time::{Span, Time};
 
 use crate::by_hand::{ByHand, equals, settings};
 
@@ -84,8 +84,9 @@ impl Pair {
     }
 
     fn hand(&mut self, me: usize, input: Input) {
-        // Each host has a clock of its own, which goes on with what it receives.
-        self.hosts[me].now = Time(self.histories[me].len() as u64);
+        // Each host has a clock of its own, which goes on with what it receives; so fast that there is time for one
+        // more try before a binding would be given up, for else there were no end of tries.
+        self.hosts[me].now = Time::ZERO + Span::from_millis(1_000 * self.histories[me].len() as u64);
         for verb in self.hosts[me].input(input) {
             self.carry_out(me, verb);
         }
