@@ -54,6 +54,31 @@ fn a_fixed_farm_has_a_fixed_digest() {
     insta::assert_snapshot!(digests.join("\n"));
 }
 
+/// A storm in two zones that share a narrow link: enough events in a window for threads to be started.
+fn storm(threads: u32) -> Farm {
+    let mut plan = plan(500, 2, &[("MaxHostAddressCacheEntries", 100)]);
+    plan.between.bandwidth_bps = 64_000;
+    plan.traced.clear();
+    plan.threads = threads;
+    let mut farm = Farm::new(plan);
+    farm.start(&all(&farm), Span::ZERO);
+    run(&mut farm, Span::from_secs(20));
+    farm.crash(&[0, 250]);
+    farm.cut(&[5, 6, 7], &[50, 60, 70], true);
+    run(&mut farm, Span::from_secs(60));
+    farm
+}
+
+/// Design, determinism contract: so many threads as one likes change nothing.
+#[test]
+fn threads_change_nothing() {
+    let alone = outcome(&storm(1));
+    assert!(alone.1 > 100_000, "{} events are no storm", alone.1);
+    for threads in [2, 9] {
+        assert_eq!(outcome(&storm(threads)), alone, "{threads} threads");
+    }
+}
+
 /// Design, determinism contract: encoding every message for real changes nothing.
 #[test]
 fn the_wire_changes_nothing() {
