@@ -13,7 +13,7 @@ use crate::turn::Turn;
 use super::{Role, Zone};
 
 /// How many hosts are asked at once, at most. Our guess: one at first, doubled while nobody is up.
-const BATCH_MAX: u32 = 64;
+const BATCH_MAX: u32 = 8;
 
 /// How far the search is.
 #[derive(Debug)]
