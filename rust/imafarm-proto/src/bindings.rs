@@ -376,9 +376,8 @@ impl Bindings {
                 Heard::Nothing
             }
             Act::Abort => {
-                turn.out.push(Verb::Abort(entry));
                 let (peer, state) = (self.peer(entry), self.cache.value(entry).state);
-                drop(self.forget(entry));
+                drop(self.abort(turn, entry));
                 match (state, peer) {
                     (State::Active, Some(peer)) => {
                         self.counts.closed += 1;
@@ -415,20 +414,17 @@ impl Bindings {
             let theirs_stays = turn.who.directory.id(caller) > turn.who.directory.id(turn.who.me);
             match self.cache.value(other).state {
                 State::WaitBindRequest | State::WaitBindCommit if !theirs_stays => {
-                    turn.out.push(Verb::Abort(entry));
-                    drop(self.forget(entry));
+                    drop(self.abort(turn, entry));
                     return Heard::Nothing;
                 }
                 State::Connecting | State::WaitBindRequest | State::WaitBindCommit => {
-                    turn.out.push(Verb::Abort(other));
                     let heir = self.cache.value(entry).attempt;
-                    for message in self.forget(other) {
+                    for message in self.abort(turn, other) {
                         self.attempts.wait(heir, message, self.limits.messages);
                     }
                 }
                 State::Active if self.cache.value(entry).since <= self.cache.value(other).since => {
-                    turn.out.push(Verb::Abort(entry));
-                    drop(self.forget(entry));
+                    drop(self.abort(turn, entry));
                     return Heard::Nothing;
                 }
                 // The caller would have used the active one, had it not closed it: its farewell is still on the way.
@@ -549,6 +545,12 @@ impl Bindings {
                 true
             }
         }
+    }
+
+    /// Drops a connection at once, and its binding; what waited for it.
+    fn abort(&mut self, turn: &mut Turn<'_>, entry: EntryIndex) -> impl Iterator<Item = Message> + use<> {
+        turn.out.push(Verb::Abort(entry));
+        self.forget(entry)
     }
 
     /// Takes a binding out of the cache, whatever its state; what waited for it.

@@ -75,12 +75,6 @@ impl Outbox {
         self.verbs.drain(..)
     }
 
-    /// Whether nothing is to be done.
-    #[inline]
-    pub const fn is_empty(&self) -> bool {
-        self.verbs.is_empty()
-    }
-
     /// Sends a message on a connection.
     #[inline]
     pub fn send(&mut self, entry: EntryIndex, message: Message) {
