@@ -15,6 +15,9 @@ PURE := --workspace --exclude imafarm-py
 export PYO3_PYTHON := $(CURDIR)/$(BIN)/python
 unexport VIRTUAL_ENV
 
+# The gate judges a change by the same random cases each time. PROPTEST_RNG_SEED=N tries others, PROPTEST_CASES=N more.
+export PROPTEST_RNG_SEED ?= 2512
+
 # uv takes the registry that pip is set to.
 ifdef PIP_INDEX_URL
 export UV_DEFAULT_INDEX ?= $(PIP_INDEX_URL)

@@ -53,6 +53,11 @@ impl Zone {
             Role::Candidate { .. } | Role::Acknowledged { .. } => {
                 bindings.reply(turn, on, from, Message::ElectMasterAck { round });
             }
+            // Departure: the election that this host has just come out of is answered for, not begun again. Where some
+            // hear the collector and cannot reach it, each would else set off all others as fast as messages go.
+            Role::Member(member) if turn.now < member.accepted_at + turn.who.settings.elect_master_timeout => {
+                bindings.reply(turn, on, from, Message::ElectMasterAck { round });
+            }
             Role::Joining(_) | Role::Member(_) => {
                 bindings.reply(turn, on, from, Message::ElectMasterAck { round });
                 self.become_candidate(turn, bindings);

@@ -15,7 +15,8 @@ use super::{Role, Zone, election};
 pub(super) struct Member {
     /// The zone's data collector.
     pub(super) collector: HostIndex,
-    accepted_at: Time,
+    /// Since when it is ours.
+    pub(super) accepted_at: Time,
     next_heartbeat: Time,
     /// When the collector must have answered, while a heartbeat is out.
     answer_by: Option<Time>,

@@ -75,6 +75,7 @@ fn a_member_whose_heartbeat_is_not_answered_elects() {
 #[test]
 fn whoever_is_asked_answers_and_goes_on_with_the_election() {
     let (mut host, _) = ByHand::member_of(3, 1, &equals(4), settings(&[]));
+    host.wait(SECOND);
     let (asker, _) = host.called_by(0);
     let verbs = host.receive(asker, Message::ElectMaster { round: 7 });
     assert_eq!(verbs[0], Verb::Send(asker, Message::ElectMasterAck { round: 7 }));
@@ -82,6 +83,20 @@ fn whoever_is_asked_answers_and_goes_on_with_the_election() {
     assert_eq!(host.host.standing(), Standing::Candidate);
     assert_eq!(called(&verbs), [2], "and the collector over the binding that stands");
     assert_eq!(messages(&verbs)[1], Message::ElectMaster { round: 1 });
+}
+
+/// Step 2, departure: for `ElectMasterTimeout` after an election's end a host only answers; so does it end.
+#[test]
+fn an_election_that_has_just_ended_is_not_begun_again() {
+    let (mut host, _) = ByHand::member_of(3, 1, &equals(4), settings(&[]));
+    let (asker, _) = host.called_by(0);
+    host.wait(Span(SECOND.0 - 1));
+    let verbs = host.receive(asker, Message::ElectMaster { round: 7 });
+    assert_eq!(verbs, [Verb::Send(asker, Message::ElectMasterAck { round: 7 })]);
+    assert_eq!(host.host.standing(), Standing::Member);
+    host.wait(Span(1));
+    host.receive(asker, Message::ElectMaster { round: 8 });
+    assert_eq!(host.host.standing(), Standing::Candidate);
 }
 
 /// Step 2: a host that is in an election already answers all the same, but does not start another.
