@@ -22,6 +22,7 @@ pub mod host_resolver;
 pub mod input;
 pub mod message;
 pub mod outbox;
+pub mod profile;
 pub mod settings;
 pub mod time;
 pub mod transport;
