@@ -113,6 +113,7 @@ class EmulatedFarm:
     hosts: who is in the farm; hosts that move later in the resolver do not move here
     seed: everything random follows from it, 0 to 2**64 - 1
     magic: the farm's magic number, 0 to 2**32 - 1
+    product: whose figures the hosts go by: XP, MF30, PS40 or PS45
     settings: by the registry's value names, for all hosts
     host_settings: the same by host, over `settings`
     inside, between: the links inside a zone and between zones; latency_ns, jitter_ns, bandwidth_bps, loss_ppm
@@ -129,6 +130,7 @@ class EmulatedFarm:
         *,
         seed: SupportsIndex,
         magic: SupportsIndex = ...,
+        product: str = "PS45",
         settings: Mapping[str, int] | None = None,
         host_settings: Mapping[int, Mapping[str, int]] | None = None,
         inside: Mapping[str, int] | None = None,

@@ -9,11 +9,14 @@ import pytest
 
 ROOMS = [
     "host",
+    "dynamic",
     "zone",
     "bindings",
     "turn",
     "outbox",
     "input",
+    "dynamic_store",
+    "sessions",
     "transport",
     "host_resolver",
     "binding",
@@ -21,6 +24,7 @@ ROOMS = [
     "host_record",
     "settings",
     "profile",
+    "load",
     "dice",
     "time",
     "error",

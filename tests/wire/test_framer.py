@@ -21,6 +21,7 @@ KINDS = Framer.kinds()
 
 U32 = st.integers(0, 2**32 - 1) | st.sampled_from([0, 0x7F, 0x80, 0xFF, 0x100, 0xFFFF, 0x1_0000, 2**32 - 1])
 HOST_ID = st.integers(1, 2**48 - 1) | st.sampled_from([1, 2**32 - 1, 2**32, 2**48 - 1])
+FILLER = st.sampled_from([0, 1, 2, 0xFF, 0x100, 0x1234]).map(bytes)
 BODIES: dict[str, st.SearchStrategy[Message]] = {
     "BIND_REQUEST": st.tuples(U32, HOST_ID),
     "BIND_RESPONSE": st.tuples(U32, HOST_ID),
@@ -30,10 +31,27 @@ BODIES: dict[str, st.SearchStrategy[Message]] = {
     "DECLARE_MASTER": st.tuples(HOST_ID, U32),
     "QUERY_MASTER": st.tuples(),
     "MASTER_IS": st.tuples(st.none() | HOST_ID),
-    "HEARTBEAT": st.tuples(),
+    "HEARTBEAT": st.tuples(U32),
     "HEARTBEAT_ACK": st.tuples(st.booleans()),
     "IMA_PING": st.tuples(),
     "IMA_PING_ACK": st.tuples(st.booleans()),
+    "SERVER_UPDATE": st.tuples(HOST_ID, U32, st.booleans(), st.none() | U32, U32, U32, U32, FILLER),
+    "SERVER_UPDATE_ACK": st.tuples(U32, FILLER),
+    "SESSION_UPDATE": st.tuples(HOST_ID, U32, st.integers(0, 5), U32, U32, U32, st.none() | U32, FILLER),
+    "SESSION_UPDATE_ACK": st.tuples(U32, FILLER),
+    "LOAD_UPDATE": st.tuples(HOST_ID, U32, U32),
+    "LOAD_REQUEST": st.tuples(),
+    "FULL_UPDATE_REQUEST": st.tuples(),
+    "GATEWAY_UPDATE": st.tuples(FILLER),
+    "GATEWAY_UPDATE_ACK": st.tuples(FILLER),
+    "PEER_PING": st.tuples(U32),
+    "PEER_PING_ACK": st.tuples(),
+    "SUBSCRIBE": st.tuples(st.integers(0, 2), st.booleans()),
+    "TABLE_CHANGED": st.tuples(st.integers(0, 2)),
+    "RESOLVE": st.tuples(U32, U32, st.booleans()),
+    "RESOLVED": st.tuples(U32, st.none() | HOST_ID, U32),
+    "CONFIG_CHANGE": st.tuples(U32, U32, FILLER),
+    "CONFIG_CHANGE_ACK": st.tuples(U32, FILLER),
 }
 MESSAGE = st.sampled_from(sorted(BODIES)).flatmap(lambda kind: BODIES[kind].map(lambda fields: (kind, *fields)))
 # A busy machine may be slow; that is no fault of the wire.

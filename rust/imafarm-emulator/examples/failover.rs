@@ -10,6 +10,7 @@ use imafarm_emulator::network::Link;
 use imafarm_proto::host_record::{HostId, HostRecord, Preference};
 use imafarm_proto::host_resolver::Directory;
 use imafarm_proto::message::{Kind, MagicNumber};
+use imafarm_proto::profile::Product;
 use imafarm_proto::settings::Settings;
 use imafarm_proto::time::{Span, Time};
 
@@ -32,6 +33,7 @@ fn main() {
         directory: Arc::new(Directory::new(records.collect()).expect("distinct hosts")),
         seed: 7,
         magic: MagicNumber(1),
+        product: Product::Ps45,
         settings: Arc::new(settings),
         host_settings: Vec::new(),
         inside: Link::INSIDE,

@@ -32,6 +32,12 @@ pub mod class {
     pub const ELECTION_ACKNOWLEDGED: u32 = 512;
     /// A data collector takes a member for lost.
     pub const MEMBER_LOST: u32 = 1024;
+    /// A data collector takes another zone's collector for lost.
+    pub const PEER_LOST: u32 = 2048;
+    /// Something has happened to a session of a host.
+    pub const SESSION_CHANGED: u32 = 4096;
+    /// A table to which a host subscribed has changed.
+    pub const TABLE_CHANGED: u32 = 8192;
 }
 
 /// Something that observers may want to know.
@@ -77,6 +83,9 @@ impl What {
             What::Notice(Notice::MasterAccepted(_)) => class::MASTER_ACCEPTED,
             What::Notice(Notice::ElectionAcknowledged) => class::ELECTION_ACKNOWLEDGED,
             What::Notice(Notice::MemberLost(_)) => class::MEMBER_LOST,
+            What::Notice(Notice::PeerLost(_)) => class::PEER_LOST,
+            What::Notice(Notice::SessionChanged(..)) => class::SESSION_CHANGED,
+            What::Notice(Notice::TableChanged(_)) => class::TABLE_CHANGED,
         }
     }
 
@@ -87,7 +96,8 @@ impl What {
                 Notice::MasterUnreachable(host)
                 | Notice::MasterResigned(host)
                 | Notice::MasterAccepted(host)
-                | Notice::MemberLost(host),
+                | Notice::MemberLost(host)
+                | Notice::PeerLost(host),
             ) => Some(host),
             What::Up | What::Down | What::Paused | What::Resumed | What::ZoneAgreed => None,
             What::Notice(
@@ -95,7 +105,9 @@ impl What {
                 | Notice::ElectionAcknowledged
                 | Notice::MasterDeclared
                 | Notice::StrangerRefused
-                | Notice::Stopped,
+                | Notice::Stopped
+                | Notice::SessionChanged(..)
+                | Notice::TableChanged(_),
             ) => None,
         }
     }
@@ -239,7 +251,14 @@ impl Chronicle {
                 self.election(host).declared = Some((time, host));
             }
             What::Notice(Notice::MasterAccepted(master)) => self.set_opinion(host, master.0),
-            What::Notice(Notice::MasterResigned(_) | Notice::StrangerRefused | Notice::MemberLost(_))
+            What::Notice(
+                Notice::MasterResigned(_)
+                | Notice::StrangerRefused
+                | Notice::MemberLost(_)
+                | Notice::PeerLost(_)
+                | Notice::SessionChanged(..)
+                | Notice::TableChanged(_),
+            )
             | What::ZoneAgreed => {}
         }
     }

@@ -6,7 +6,7 @@
 
 use core::fmt;
 
-use imafarm_proto::message::Message;
+use imafarm_proto::message::{Message, ServerUpdate, SessionUpdate};
 use imafarm_proto::time::Time;
 
 /// The history of one host.
@@ -48,12 +48,47 @@ fn word(message: &Message) -> u64 {
         Message::BindRequest { magic, host } | Message::BindResponse { magic, host } => {
             u64::from(magic.0) << 32 ^ host.get()
         }
-        Message::BindCommit | Message::QueryMaster | Message::Heartbeat | Message::ImaPing => 0,
-        Message::ElectMaster { round } | Message::ElectMasterAck { round } => u64::from(*round),
+        Message::BindCommit
+        | Message::QueryMaster
+        | Message::ImaPing
+        | Message::LoadRequest
+        | Message::FullUpdateRequest
+        | Message::PeerPingAck => 0,
+        Message::ElectMaster { round: number }
+        | Message::ElectMasterAck { round: number }
+        | Message::Heartbeat { seq: number }
+        | Message::PeerPing { relayed: number } => u64::from(*number),
         Message::DeclareMaster { master, reign_ms } => u64::from(*reign_ms) << 32 ^ master.get(),
         Message::MasterIs { master } => master.map_or(0, |id| id.get()),
         Message::HeartbeatAck { collector: flag } | Message::ImaPingAck { member: flag } => u64::from(*flag),
+        Message::ServerUpdateAck { seq: number, filler }
+        | Message::SessionUpdateAck { seq: number, filler }
+        | Message::ConfigChangeAck { change: number, filler } => two(*number, filler.0.into()),
+        Message::GatewayUpdate { filler } | Message::GatewayUpdateAck { filler } => filler.0.into(),
+        Message::Subscribe { table, on } => two(*table as u32, (*on).into()),
+        Message::TableChanged { table } => *table as u64,
+        Message::Resolve { request, app, relayed } => two(*request, *app) ^ u64::from(*relayed) << 63,
+        Message::ConfigChange { change, bytes, filler } => two(*change, *bytes) ^ u64::from(filler.0) << 48,
+        Message::ServerUpdate(update) => {
+            let ServerUpdate { server, seq, up, load, sessions, disconnected, applications, filler } = &**update;
+            let counts = mix(two(*sessions, *disconnected) ^ LEFT, two(*applications, filler.0.into()) ^ RIGHT);
+            mix(server.get() ^ counts, two(*seq, load.unwrap_or(u32::MAX)) ^ u64::from(*up) << 31 ^ LEFT)
+        }
+        Message::SessionUpdate(update) => {
+            let SessionUpdate { server, seq, event, session, user, app, load, filler } = &**update;
+            let whose = mix(two(*session, *user) ^ LEFT, two(*app, filler.0.into()) ^ RIGHT);
+            mix(server.get() ^ whose, two(*seq, load.unwrap_or(u32::MAX)) ^ (*event as u64) << 56 ^ LEFT)
+        }
+        Message::LoadUpdate(update) => mix(update.server.get() ^ LEFT, two(update.seq, update.load) ^ RIGHT),
+        Message::Resolved(resolved) => {
+            let server = resolved.server.map_or(0, |id| id.get());
+            mix(server ^ LEFT, two(resolved.request, resolved.load) ^ RIGHT)
+        }
     }
+}
+
+const fn two(high: u32, low: u32) -> u64 {
+    (high as u64) << 32 | low as u64
 }
 
 /// The history of a farm.

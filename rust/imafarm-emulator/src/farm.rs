@@ -6,11 +6,13 @@ use std::sync::Arc;
 
 use imafarm_proto::bindings::BindingCounts;
 use imafarm_proto::dice::{Dice, Purpose};
+use imafarm_proto::dynamic::{Dynamic, DynamicCounts};
 use imafarm_proto::host::Host;
 use imafarm_proto::host_record::HostIndex;
 use imafarm_proto::host_resolver::Directory;
-use imafarm_proto::input::Input;
-use imafarm_proto::message::{Kind, MagicNumber};
+use imafarm_proto::input::{Input, SessionAct};
+use imafarm_proto::message::{Kind, MagicNumber, Table};
+use imafarm_proto::profile::Product;
 use imafarm_proto::settings::{SettingError, Settings};
 use imafarm_proto::time::{Span, Time};
 use imafarm_proto::zone::{ElectionCounts, Standing};
@@ -70,6 +72,8 @@ pub struct Totals {
     pub active: u64,
     /// Elections.
     pub elections: ElectionCounts,
+    /// Dynamic data.
+    pub dynamic: DynamicCounts,
 }
 
 impl Totals {
@@ -77,6 +81,7 @@ impl Totals {
         bindings: BindingCounts { opened: 0, hit: 0, evicted: 0, closed: 0, refused: 0, overflowed: 0 },
         active: 0,
         elections: ElectionCounts { started: 0, won: 0 },
+        dynamic: DynamicCounts::ZERO,
     };
 
     pub(crate) fn merge(&mut self, other: &Totals) {
@@ -90,6 +95,7 @@ impl Totals {
         self.active += other.active;
         self.elections.started += other.elections.started;
         self.elections.won += other.elections.won;
+        self.dynamic.merge(&other.dynamic);
     }
 }
 
@@ -102,6 +108,8 @@ pub struct Plan {
     pub seed: u64,
     /// The farm's number.
     pub magic: MagicNumber,
+    /// Whose figures its hosts go by.
+    pub product: Product,
     /// The settings of most hosts.
     pub settings: Arc<Settings>,
     /// The settings of others.
@@ -139,7 +147,8 @@ pub struct Farm {
 impl Farm {
     /// A farm at time zero, with every host off.
     pub fn new(plan: Plan) -> Farm {
-        let Plan { directory, seed, magic, settings, host_settings, inside, between, wire, traced, threads } = plan;
+        let Plan { directory, seed, magic, product, settings, host_settings, inside, between, wire, traced, threads } =
+            plan;
         let dice = Dice::new(seed);
         let zones = directory.zone_count();
         let zone_of: Vec<u32> = directory.hosts().map(|host| directory.zone(host).0).collect();
@@ -152,7 +161,10 @@ impl Farm {
         let shards = Share::among(threads.min(THREADS_MAX)).map(|share| {
             let seats = share.hosts(hosts).map(|me| {
                 let settings = Arc::clone(&settings[me as usize]);
-                Seat::new(me, Host::new(HostIndex(me), magic, dice, Arc::clone(&directory), settings))
+                Seat::new(
+                    me,
+                    Host::new(HostIndex(me), magic, dice, Arc::clone(&directory), settings, product.profile()),
+                )
             });
             let seats = seats.collect();
             let world = World {
@@ -297,6 +309,47 @@ impl Farm {
         }
     }
 
+    /// A user logs on to a running host; the host's number of the session, or `None` if it does not run.
+    pub fn logon(&mut self, host: u32, user: u32, app: u32) -> Option<u32> {
+        if self.standing(host) == Standing::Down || self.seat(host).power != Power::Up {
+            return None;
+        }
+        self.act(host, Input::Logon { user, app });
+        self.host(host).0.dynamic().sessions().all().last().map(|session| session.number)
+    }
+
+    /// Something happens to a session of a running host; whether there was such a session to which it could happen.
+    pub fn session(&mut self, host: u32, number: u32, act: SessionAct) -> bool {
+        let before = self.dynamic_of(host).sessions().find(number);
+        let possible = match act {
+            SessionAct::Disconnect => before.is_some_and(|session| session.active),
+            SessionAct::Reconnect => before.is_some_and(|session| !session.active),
+            SessionAct::Logoff => before.is_some(),
+        };
+        let runs = self.seat(host).power == Power::Up;
+        if possible && runs {
+            self.act(host, Input::Session(number, act));
+        }
+        possible && runs
+    }
+
+    /// Sets the load of running hosts, or leaves it to their evaluators again.
+    pub fn set_load(&mut self, hosts: &[u32], load: Option<u32>) {
+        for &host in hosts {
+            if self.seat(host).power == Power::Up {
+                self.act(host, Input::SetLoad(load));
+            }
+        }
+        self.tell();
+    }
+
+    /// A running host wants to hear of changes of a table of its collector's, or no more.
+    pub fn subscribe(&mut self, host: u32, table: Table, on: bool) {
+        if self.seat(host).power == Power::Up {
+            self.act(host, Input::Subscribe(table, on));
+        }
+    }
+
     /// Cuts hosts off from hosts, one way or both; the cut's number.
     pub fn cut(&mut self, from: &[u32], to: &[u32], both: bool) -> u32 {
         self.relink(|network| network.cut(from, to, both))
@@ -358,6 +411,11 @@ impl Farm {
     pub fn host(&self, host: u32) -> (&Host, Power) {
         let seat = self.seat(host);
         (&seat.host, seat.power)
+    }
+
+    /// A host's sessions and load, and what it holds as a collector.
+    pub fn dynamic_of(&self, host: u32) -> &Dynamic {
+        self.seat(host).host.dynamic()
     }
 
     /// What became of all messages.
@@ -472,5 +530,10 @@ impl Farm {
 }
 
 pub(crate) fn totals_of(host: &Host) -> Totals {
-    Totals { bindings: host.binding_counts(), active: host.active_bindings().into(), elections: host.election_counts() }
+    Totals {
+        bindings: host.binding_counts(),
+        active: host.active_bindings().into(),
+        elections: host.election_counts(),
+        dynamic: host.dynamic().counts(),
+    }
 }

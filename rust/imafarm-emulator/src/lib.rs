@@ -9,11 +9,13 @@
 //! world         one host acts: its verbs become connections, messages in flight and notices
 //! chronicle     what observers are told: events, elections, agreement
 //! network       the links: latency, jitter, bandwidth, loss, cuts; both ends of every connection
+//! checkers      what must hold of a farm that has come to rest
 //! ledger        messages and bytes, by kind and link
 //! schedule      what happens when
 //! digest        a farm's history in 128 bits
 //! ```
 
+mod checkers;
 pub mod chronicle;
 pub mod digest;
 mod engine;

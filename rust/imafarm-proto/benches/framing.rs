@@ -19,7 +19,7 @@ fn talk() -> Vec<Message> {
             4 => Message::DeclareMaster { master: host(n), reign_ms: n as u32 * 60 },
             5 => Message::BindRequest { magic: MagicNumber(0x1A2B_3C4D), host: host(n) },
             6 => Message::BindResponse { magic: MagicNumber(0x1A2B_3C4D), host: host(n) },
-            _ => Message::Heartbeat,
+            _ => Message::Heartbeat { seq: 0 },
         })
         .collect()
 }

@@ -237,6 +237,7 @@ impl Bindings {
 
     /// A message arrived on a binding.
     #[inline]
+    #[expect(clippy::wildcard_enum_match_arm, reason = "whatever is no bind packet is for others")]
     pub fn received(&mut self, turn: &mut Turn<'_>, entry: EntryIndex, message: Message) -> Heard {
         match message {
             Message::BindRequest { magic, host } => {
@@ -255,15 +256,7 @@ impl Bindings {
                 Some(_) | None => self.refuse_stranger(turn, entry),
             },
             Message::BindCommit => self.step(turn, entry, Event::BindCommit),
-            Message::ElectMaster { .. }
-            | Message::ElectMasterAck { .. }
-            | Message::DeclareMaster { .. }
-            | Message::QueryMaster
-            | Message::MasterIs { .. }
-            | Message::Heartbeat
-            | Message::HeartbeatAck { .. }
-            | Message::ImaPing
-            | Message::ImaPingAck { .. } => match self.cache.value(entry).state {
+            _ => match self.cache.value(entry).state {
                 State::Active | State::Closing => {
                     self.cache.touch(entry);
                     match self.peer(entry) {

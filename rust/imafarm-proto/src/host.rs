@@ -12,11 +12,13 @@ use std::sync::Arc;
 
 use crate::bindings::{BindingCounts, Bindings, Heard};
 use crate::dice::Dice;
-use crate::host_record::{HostId, HostIndex};
+use crate::dynamic::Dynamic;
+use crate::host_record::{HostId, HostIndex, ZoneIndex};
 use crate::host_resolver::{Directory, EntryIndex};
 use crate::input::Input;
-use crate::message::MagicNumber;
+use crate::message::{Concern, MagicNumber, Message};
 use crate::outbox::{Outbox, Verb};
+use crate::profile::Profile;
 use crate::settings::Settings;
 use crate::time::Time;
 use crate::turn::{Identity, Turn};
@@ -30,8 +32,10 @@ pub struct Host {
     dice: Dice,
     directory: Arc<Directory>,
     settings: Arc<Settings>,
+    profile: &'static Profile,
     bindings: Bindings,
     zone: Zone,
+    dynamic: Dynamic,
 }
 
 impl Host {
@@ -42,64 +46,74 @@ impl Host {
         dice: Dice,
         directory: Arc<Directory>,
         settings: Arc<Settings>,
+        profile: &'static Profile,
     ) -> Host {
         let bindings = Bindings::new(&settings);
-        Host { me, magic, dice, directory, settings, bindings, zone: Zone::default() }
+        let (zone, dynamic) = (Zone::default(), Dynamic::default());
+        Host { me, magic, dice, directory, settings, profile, bindings, zone, dynamic }
     }
 
     /// The same host before its first start, with these settings.
     pub fn anew(&self, settings: Arc<Settings>) -> Host {
-        Host::new(self.me, self.magic, self.dice, Arc::clone(&self.directory), settings)
+        Host::new(self.me, self.magic, self.dice, Arc::clone(&self.directory), settings, self.profile)
     }
 
     /// Handles one input; what the host wants done is added to the outbox.
     #[inline]
     pub fn handle(&mut self, input: Input, now: Time, out: &mut Outbox) {
-        let Host { me, magic, dice, directory, settings, bindings, zone } = self;
-        let who = Identity { me: *me, magic: *magic, directory, settings, dice: *dice };
+        let Host { me, magic, dice, directory, settings, profile, bindings, zone, dynamic } = self;
+        let who = Identity { me: *me, magic: *magic, directory, settings, dice: *dice, profile };
         let turn = &mut Turn { who, now, out };
+        let rooms = &mut Rooms { zone, dynamic, bindings };
         match input {
-            Input::Start => zone.start(turn, bindings),
-            Input::Stop => zone.stop(turn, bindings),
-            Input::Elect => zone.force_election(turn, bindings),
+            Input::Start => rooms.zone.start(turn, rooms.bindings),
+            Input::Stop => {
+                rooms.dynamic.sign_off(turn, rooms.bindings);
+                rooms.zone.stop(turn, rooms.bindings);
+            }
+            Input::Elect => rooms.zone.force_election(turn, rooms.bindings),
             Input::Deadline => {
                 loop {
-                    let heard = bindings.give_up(turn);
-                    if !hear(zone, bindings, turn, None, heard) {
+                    let heard = rooms.bindings.give_up(turn);
+                    if !rooms.hear(turn, None, heard) {
                         break;
                     }
                 }
-                zone.on_deadline(turn, bindings);
+                rooms.zone.on_deadline(turn, rooms.bindings);
+                rooms.dynamic.on_deadline(turn, rooms.bindings);
             }
-            Input::Incoming(call) if zone.standing() == Standing::Down => turn.out.push(Verb::Refuse(call)),
-            Input::Incoming(call) => bindings.called(turn, call),
+            Input::Logon { .. } | Input::Session(..) | Input::SetLoad(_) | Input::Subscribe(..)
+                if rooms.zone.standing() == Standing::Down => {}
+            Input::Logon { user, app } => rooms.dynamic.logon(turn, rooms.bindings, user, app),
+            Input::Session(number, act) => rooms.dynamic.act(turn, rooms.bindings, number, act),
+            Input::SetLoad(load) => rooms.dynamic.set_load(turn, rooms.bindings, load),
+            Input::Subscribe(table, on) => rooms.dynamic.subscribe(turn, rooms.bindings, table, on),
+            Input::Incoming(call) if rooms.zone.standing() == Standing::Down => turn.out.push(Verb::Refuse(call)),
+            Input::Incoming(call) => rooms.bindings.called(turn, call),
             Input::Connected(entry) => {
                 // It leaves nothing to settle: no entry is free that was not.
-                let heard = bindings.connected(turn, entry);
-                hear(zone, bindings, turn, Some(entry), heard);
+                let heard = rooms.bindings.connected(turn, entry);
+                rooms.hear(turn, Some(entry), heard);
                 return;
             }
             Input::Received(entry, message) => {
-                let heard = bindings.received(turn, entry, message);
-                hear(zone, bindings, turn, Some(entry), heard);
+                let heard = rooms.bindings.received(turn, entry, message);
+                rooms.hear(turn, Some(entry), heard);
             }
             Input::Closed(entry, ending) => {
-                let heard = bindings.closed(turn, entry, ending);
-                hear(zone, bindings, turn, None, heard);
+                let heard = rooms.bindings.closed(turn, entry, ending);
+                rooms.hear(turn, None, heard);
             }
         }
-        bindings.settle(turn);
+        rooms.follow(turn);
+        rooms.bindings.settle(turn);
     }
 
     /// When the host next wants an [`Input::Deadline`], and why.
     #[inline]
     pub fn next_deadline(&self) -> Option<(Time, &'static str)> {
         let binding = self.bindings.next_deadline().map(|when| (when, "a binding is in progress"));
-        match (binding, self.zone.next_deadline()) {
-            (Some(binding), Some(zone)) => Some(if binding.0 <= zone.0 { binding } else { zone }),
-            (Some(one), None) | (None, Some(one)) => Some(one),
-            (None, None) => None,
-        }
+        sooner(sooner(binding, self.zone.next_deadline()), self.dynamic.next_deadline())
     }
 
     /// Which host this is.
@@ -111,6 +125,11 @@ impl Host {
     #[inline]
     pub fn id_of(&self, host: HostIndex) -> HostId {
         self.directory.id(host)
+    }
+
+    /// The zone of a host of its farm.
+    pub fn zone_of(&self, host: HostIndex) -> ZoneIndex {
+        self.directory.zone(host)
     }
 
     /// What it is to its zone.
@@ -143,6 +162,11 @@ impl Host {
         self.zone.counts()
     }
 
+    /// Its sessions, its load, and what it holds as a collector.
+    pub const fn dynamic(&self) -> &Dynamic {
+        &self.dynamic
+    }
+
     /// Shows where in memory a binding is, for drivers that know what is about to arrive.
     #[inline]
     pub fn warm(&self, entry: EntryIndex, show: impl Fn(*const u8)) {
@@ -151,7 +175,7 @@ impl Host {
 
     /// The bytes it holds besides itself.
     pub fn memory(&self) -> usize {
-        self.bindings.memory() + self.zone.memory()
+        self.bindings.memory() + self.zone.memory() + self.dynamic.memory()
     }
 
     /// Its settings.
@@ -160,21 +184,70 @@ impl Host {
     }
 }
 
-/// Tells the zone what the bindings heard; whether there was anything.
+/// The sooner of two deadlines.
 #[inline]
-fn hear(
-    zone: &mut Zone,
-    bindings: &mut Bindings,
-    turn: &mut Turn<'_>,
-    entry: Option<EntryIndex>,
-    heard: Heard,
-) -> bool {
-    match (heard, entry) {
-        (Heard::Nothing, _) => return false,
-        (Heard::Message(from, message), Some(entry)) => zone.on_message(turn, bindings, entry, from, message),
-        (Heard::Message(..), None) => unreachable!("a message comes on a binding"),
-        (Heard::Unreachable(host), _) => zone.on_unreachable(turn, bindings, host),
-        (Heard::Broken(host), _) => zone.on_broken(turn, bindings, host),
+fn sooner(one: Option<(Time, &'static str)>, other: Option<(Time, &'static str)>) -> Option<(Time, &'static str)> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(if one.0 <= other.0 { one } else { other }),
+        (Some(one), None) | (None, Some(one)) => Some(one),
+        (None, None) => None,
     }
-    true
+}
+
+/// A host's rooms, for one turn.
+struct Rooms<'a> {
+    zone: &'a mut Zone,
+    dynamic: &'a mut Dynamic,
+    bindings: &'a mut Bindings,
+}
+
+impl Rooms<'_> {
+    /// Tells the rooms what the bindings heard; whether there was anything.
+    #[inline]
+    fn hear(&mut self, turn: &mut Turn<'_>, entry: Option<EntryIndex>, heard: Heard) -> bool {
+        match (heard, entry) {
+            (Heard::Nothing, _) => return false,
+            (Heard::Message(from, message), Some(entry)) => self.hear_message(turn, entry, from, message),
+            (Heard::Message(..), None) => unreachable!("a message comes on a binding"),
+            (Heard::Unreachable(host), _) => {
+                self.zone.on_unreachable(turn, self.bindings, host);
+                self.dynamic.on_unreachable(turn, self.bindings, host);
+            }
+            (Heard::Broken(host), _) => self.zone.on_broken(turn, self.bindings, host),
+        }
+        true
+    }
+
+    #[inline]
+    fn hear_message(&mut self, turn: &mut Turn<'_>, on: EntryIndex, from: HostIndex, message: Message) {
+        match message.kind().concern() {
+            Concern::Binding => unreachable!("bind packets end in the bindings"),
+            Concern::Zone => {
+                if let Message::Heartbeat { seq } = message {
+                    self.zone.on_message(turn, self.bindings, on, from, message);
+                    self.dynamic.on_heartbeat(turn, self.bindings, on, from, seq);
+                } else if matches!(message, Message::MasterIs { .. }) && !turn.who.is_in_zone(from) {
+                    self.dynamic.on_message(turn, self.bindings, on, from, message);
+                } else {
+                    self.zone.on_message(turn, self.bindings, on, from, message);
+                }
+            }
+            Concern::Dynamic if self.zone.standing() == Standing::Down => {}
+            Concern::Dynamic => {
+                self.zone.on_other_message(turn, from);
+                self.dynamic.on_message(turn, self.bindings, on, from, message);
+            }
+            Concern::Configuration => {}
+        }
+    }
+
+    /// What follows for dynamic data from what the zone has come to.
+    #[inline]
+    fn follow(&mut self, turn: &mut Turn<'_>) {
+        while let Some(host) = self.zone.take_lost() {
+            self.dynamic.on_member_lost(turn, self.bindings, host);
+        }
+        self.dynamic.follow(turn, self.bindings, self.zone.allegiance());
+        self.zone.set_reported(self.dynamic.reported());
+    }
 }

@@ -1,11 +1,22 @@
 //! Everything that can happen to a host.
 
 use crate::host_resolver::EntryIndex;
-use crate::message::Message;
+use crate::message::{Message, Table};
 
 /// A caller that has reached our port and waits to be answered. The driver's number; it means nothing to the host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Call(pub u64);
+
+/// What happens to a session that runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SessionAct {
+    /// Its user is gone.
+    Disconnect,
+    /// Its user is back.
+    Reconnect,
+    /// It ends.
+    Logoff,
+}
 
 /// How a connection ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +40,19 @@ pub enum Input {
     Deadline,
     /// An election is forced from outside (`querydc -e`).
     Elect,
+    /// A user logs on.
+    Logon {
+        /// Whose session it is.
+        user: u32,
+        /// Which application it runs.
+        app: u32,
+    },
+    /// Something happens to a session of this number.
+    Session(u32, SessionAct),
+    /// The load is set from outside; `None` leaves it to the evaluator again.
+    SetLoad(Option<u32>),
+    /// Changes of a table of the collector's are of interest from now on, or no more.
+    Subscribe(Table, bool),
     /// Somebody calls.
     Incoming(Call),
     /// A connection that this host opened stands.

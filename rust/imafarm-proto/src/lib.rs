@@ -5,24 +5,30 @@
 //!
 //! ```text
 //! host          one door in, a few verbs out
+//! dynamic       what a server reports of itself, and what a collector does with it
+//! dynamic_store what a collector holds; sessions: what a server has
 //! zone          who the data collector is: election, heartbeat
 //! bindings      every open binding of a host: the cache, the queue, the fan-outs
 //! host_resolver the shared directory and the connection cache
 //! binding       the state machine of one binding
 //! transport     bytes: framing and codec
-//! message, host_record, settings, profile, dice, time
+//! message, host_record, settings, profile, load, dice, time
 //! ```
 
 pub mod binding;
 pub mod bindings;
 pub mod dice;
+pub mod dynamic;
+pub mod dynamic_store;
 pub mod host;
 pub mod host_record;
 pub mod host_resolver;
 pub mod input;
+pub mod load;
 pub mod message;
 pub mod outbox;
 pub mod profile;
+pub mod sessions;
 pub mod settings;
 pub mod time;
 pub mod transport;

@@ -2,7 +2,11 @@
 //!
 //! Each message's documentation draws its conversation: `A ->[KIND] B`. Their bytes are in [`crate::transport`].
 
+mod updates;
+
 use crate::host_record::HostId;
+
+pub use updates::{Filler, LoadUpdate, Resolved, ServerUpdate, SessionEvent, SessionUpdate, Table};
 
 /// The number that says which farm a host belongs to (IMA Information, "magic number check").
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -53,8 +57,12 @@ pub enum Message {
         master: Option<HostId>,
     },
 
-    /// `member ->[HEARTBEAT] collector`; answered by HEARTBEAT_ACK.
-    Heartbeat,
+    /// `member ->[HEARTBEAT] collector`; answered by HEARTBEAT_ACK, and by FULL_UPDATE_REQUEST if the collector does not
+    /// hold what the member last reported.
+    Heartbeat {
+        /// The number of the member's last report to this collector; 0 before the first.
+        seq: u32,
+    },
     /// `host ->[HEARTBEAT_ACK] member`
     HeartbeatAck {
         /// Whether the sender is the member's collector. If not, the member has to look for another.
@@ -66,6 +74,92 @@ pub enum Message {
     ImaPingAck {
         /// Whether the pinged host holds the sender for its collector.
         member: bool,
+    },
+
+    /// `member ->[SERVER_UPDATE] collector ->[SERVER_UPDATE] other zones' collectors`; answered by SERVER_UPDATE_ACK.
+    /// A server is up, and its sessions follow, or it is down. What the receiver had of it is void.
+    ServerUpdate(Box<ServerUpdate>),
+    /// `collector ->[SERVER_UPDATE_ACK] sender`: the rows may come.
+    ServerUpdateAck {
+        /// The number of the report it answers.
+        seq: u32,
+        /// What the product sent besides.
+        filler: Filler,
+    },
+    /// `member ->[SESSION_UPDATE] collector ->[SESSION_UPDATE] other zones' collectors`; answered by SESSION_UPDATE_ACK.
+    SessionUpdate(Box<SessionUpdate>),
+    /// `collector ->[SESSION_UPDATE_ACK] sender`
+    SessionUpdateAck {
+        /// The number of the report it answers.
+        seq: u32,
+        /// What the product sent besides.
+        filler: Filler,
+    },
+    /// `member ->[LOAD_UPDATE] collector`, and on to other zones' collectors if load is shared.
+    LoadUpdate(Box<LoadUpdate>),
+    /// `collector ->[LOAD_REQUEST] member that was silent about its load`; answered by LOAD_UPDATE.
+    LoadRequest,
+    /// `collector ->[FULL_UPDATE_REQUEST] member, or another zone's collector`: send me all you have.
+    FullUpdateRequest,
+    /// `new collector ->[GATEWAY_UPDATE] other zones' collectors`: I speak for my zone. What they have of it is void.
+    GatewayUpdate {
+        /// What the product sent besides.
+        filler: Filler,
+    },
+    /// `collector ->[GATEWAY_UPDATE_ACK] new collector`: so do I, and all I have follows.
+    GatewayUpdateAck {
+        /// What the product sent besides.
+        filler: Filler,
+    },
+    /// `collector ->[PEER_PING] another zone's collector`; answered by PEER_PING_ACK.
+    PeerPing {
+        /// How many updates the sender has relayed to the receiver since it last sent all.
+        relayed: u32,
+    },
+    /// `collector ->[PEER_PING_ACK] another zone's collector`
+    PeerPingAck,
+    /// `host ->[SUBSCRIBE] collector`: tell me of each change of this table, or do not any more.
+    Subscribe {
+        /// Which table.
+        table: Table,
+        /// Whether from now on, or no more.
+        on: bool,
+    },
+    /// `collector ->[TABLE_CHANGED] subscriber`
+    TableChanged {
+        /// Which table.
+        table: Table,
+    },
+
+    /// `host ->[RESOLVE] collector`, and `collector ->[RESOLVE] other zones' collectors` if load is not shared: which
+    /// server should run this application? Answered by RESOLVED.
+    Resolve {
+        /// The asker's number of the question.
+        request: u32,
+        /// The application.
+        app: u32,
+        /// Whether a collector asks, for a member of its own.
+        relayed: bool,
+    },
+    /// `collector ->[RESOLVED] asker`
+    Resolved(Box<Resolved>),
+
+    /// `host ->[CONFIG_CHANGE] collector ->[CONFIG_CHANGE] its members and the other zones' collectors, they to theirs`:
+    /// a directory change notification.
+    ConfigChange {
+        /// The change's number.
+        change: u32,
+        /// How long the change is, in bytes.
+        bytes: u32,
+        /// The change itself, and what the product sent besides.
+        filler: Filler,
+    },
+    /// `collector ->[CONFIG_CHANGE_ACK] collector`
+    ConfigChangeAck {
+        /// The change's number.
+        change: u32,
+        /// What the product sent besides.
+        filler: Filler,
     },
 }
 
@@ -97,11 +191,69 @@ pub enum Kind {
     ImaPing = 34,
     /// IMA_PING_ACK (our guess)
     ImaPingAck = 35,
+    /// SERVER_UPDATE (our guess)
+    ServerUpdate = 48,
+    /// SERVER_UPDATE_ACK (our guess)
+    ServerUpdateAck = 49,
+    /// SESSION_UPDATE (our guess)
+    SessionUpdate = 50,
+    /// SESSION_UPDATE_ACK (our guess)
+    SessionUpdateAck = 51,
+    /// LOAD_UPDATE (our guess)
+    LoadUpdate = 52,
+    /// LOAD_REQUEST (our guess)
+    LoadRequest = 53,
+    /// FULL_UPDATE_REQUEST (our guess)
+    FullUpdateRequest = 54,
+    /// GATEWAY_UPDATE (our guess)
+    GatewayUpdate = 55,
+    /// GATEWAY_UPDATE_ACK (our guess)
+    GatewayUpdateAck = 56,
+    /// PEER_PING (our guess)
+    PeerPing = 57,
+    /// PEER_PING_ACK (our guess)
+    PeerPingAck = 58,
+    /// SUBSCRIBE (our guess)
+    Subscribe = 59,
+    /// TABLE_CHANGED (our guess)
+    TableChanged = 60,
+    /// RESOLVE (our guess)
+    Resolve = 64,
+    /// RESOLVED (our guess)
+    Resolved = 65,
+    /// CONFIG_CHANGE (our guess)
+    ConfigChange = 72,
+    /// CONFIG_CHANGE_ACK (our guess)
+    ConfigChangeAck = 73,
+}
+
+/// Which room of a host a message is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Concern {
+    /// Setting up a binding.
+    Binding,
+    /// Who the data collector is, and who is there.
+    Zone,
+    /// Servers, sessions and loads.
+    Dynamic,
+    /// Changes of the farm's configuration.
+    Configuration,
 }
 
 impl Kind {
+    /// Which room it is for: the numbers go by it.
+    #[inline]
+    pub const fn concern(self) -> Concern {
+        match self as u8 {
+            0..16 => Concern::Binding,
+            16..48 => Concern::Zone,
+            48..72 => Concern::Dynamic,
+            72.. => Concern::Configuration,
+        }
+    }
+
     /// Every kind, in the order of their numbers.
-    pub const ALL: [Kind; 12] = [
+    pub const ALL: [Kind; 29] = [
         Kind::BindRequest,
         Kind::BindResponse,
         Kind::BindCommit,
@@ -114,6 +266,23 @@ impl Kind {
         Kind::HeartbeatAck,
         Kind::ImaPing,
         Kind::ImaPingAck,
+        Kind::ServerUpdate,
+        Kind::ServerUpdateAck,
+        Kind::SessionUpdate,
+        Kind::SessionUpdateAck,
+        Kind::LoadUpdate,
+        Kind::LoadRequest,
+        Kind::FullUpdateRequest,
+        Kind::GatewayUpdate,
+        Kind::GatewayUpdateAck,
+        Kind::PeerPing,
+        Kind::PeerPingAck,
+        Kind::Subscribe,
+        Kind::TableChanged,
+        Kind::Resolve,
+        Kind::Resolved,
+        Kind::ConfigChange,
+        Kind::ConfigChangeAck,
     ];
 
     /// How many kinds there are.
@@ -145,6 +314,23 @@ impl Kind {
             Kind::HeartbeatAck => 9,
             Kind::ImaPing => 10,
             Kind::ImaPingAck => 11,
+            Kind::ServerUpdate => 12,
+            Kind::ServerUpdateAck => 13,
+            Kind::SessionUpdate => 14,
+            Kind::SessionUpdateAck => 15,
+            Kind::LoadUpdate => 16,
+            Kind::LoadRequest => 17,
+            Kind::FullUpdateRequest => 18,
+            Kind::GatewayUpdate => 19,
+            Kind::GatewayUpdateAck => 20,
+            Kind::PeerPing => 21,
+            Kind::PeerPingAck => 22,
+            Kind::Subscribe => 23,
+            Kind::TableChanged => 24,
+            Kind::Resolve => 25,
+            Kind::Resolved => 26,
+            Kind::ConfigChange => 27,
+            Kind::ConfigChangeAck => 28,
         }
     }
 
@@ -163,6 +349,23 @@ impl Kind {
             Kind::HeartbeatAck => "HEARTBEAT_ACK",
             Kind::ImaPing => "IMA_PING",
             Kind::ImaPingAck => "IMA_PING_ACK",
+            Kind::ServerUpdate => "SERVER_UPDATE",
+            Kind::ServerUpdateAck => "SERVER_UPDATE_ACK",
+            Kind::SessionUpdate => "SESSION_UPDATE",
+            Kind::SessionUpdateAck => "SESSION_UPDATE_ACK",
+            Kind::LoadUpdate => "LOAD_UPDATE",
+            Kind::LoadRequest => "LOAD_REQUEST",
+            Kind::FullUpdateRequest => "FULL_UPDATE_REQUEST",
+            Kind::GatewayUpdate => "GATEWAY_UPDATE",
+            Kind::GatewayUpdateAck => "GATEWAY_UPDATE_ACK",
+            Kind::PeerPing => "PEER_PING",
+            Kind::PeerPingAck => "PEER_PING_ACK",
+            Kind::Subscribe => "SUBSCRIBE",
+            Kind::TableChanged => "TABLE_CHANGED",
+            Kind::Resolve => "RESOLVE",
+            Kind::Resolved => "RESOLVED",
+            Kind::ConfigChange => "CONFIG_CHANGE",
+            Kind::ConfigChangeAck => "CONFIG_CHANGE_ACK",
         }
     }
 
@@ -185,10 +388,27 @@ impl Message {
             Message::DeclareMaster { .. } => Kind::DeclareMaster,
             Message::QueryMaster => Kind::QueryMaster,
             Message::MasterIs { .. } => Kind::MasterIs,
-            Message::Heartbeat => Kind::Heartbeat,
+            Message::Heartbeat { .. } => Kind::Heartbeat,
             Message::HeartbeatAck { .. } => Kind::HeartbeatAck,
             Message::ImaPing => Kind::ImaPing,
             Message::ImaPingAck { .. } => Kind::ImaPingAck,
+            Message::ServerUpdate(_) => Kind::ServerUpdate,
+            Message::ServerUpdateAck { .. } => Kind::ServerUpdateAck,
+            Message::SessionUpdate(_) => Kind::SessionUpdate,
+            Message::SessionUpdateAck { .. } => Kind::SessionUpdateAck,
+            Message::LoadUpdate(_) => Kind::LoadUpdate,
+            Message::LoadRequest => Kind::LoadRequest,
+            Message::FullUpdateRequest => Kind::FullUpdateRequest,
+            Message::GatewayUpdate { .. } => Kind::GatewayUpdate,
+            Message::GatewayUpdateAck { .. } => Kind::GatewayUpdateAck,
+            Message::PeerPing { .. } => Kind::PeerPing,
+            Message::PeerPingAck => Kind::PeerPingAck,
+            Message::Subscribe { .. } => Kind::Subscribe,
+            Message::TableChanged { .. } => Kind::TableChanged,
+            Message::Resolve { .. } => Kind::Resolve,
+            Message::Resolved(_) => Kind::Resolved,
+            Message::ConfigChange { .. } => Kind::ConfigChange,
+            Message::ConfigChangeAck { .. } => Kind::ConfigChangeAck,
         }
     }
 }

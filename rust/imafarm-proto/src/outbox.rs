@@ -3,7 +3,7 @@
 use crate::host_record::HostIndex;
 use crate::host_resolver::EntryIndex;
 use crate::input::Call;
-use crate::message::Message;
+use crate::message::{Message, SessionEvent, Table};
 
 /// One act. The driver carries them out in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,6 +55,12 @@ pub enum Notice {
     MemberLost(HostIndex),
     /// It has stopped in good order and may be switched off.
     Stopped,
+    /// The collector takes another zone's collector for lost: it was silent, and a ping went unanswered.
+    PeerLost(HostIndex),
+    /// Something has happened to one of its sessions, of this number.
+    SessionChanged(u32, SessionEvent),
+    /// It subscribed to a table of its collector, and that has changed.
+    TableChanged(Table),
 }
 
 /// What a host wants done, in order.

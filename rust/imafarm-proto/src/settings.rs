@@ -4,6 +4,7 @@
 
 use thiserror::Error;
 
+use crate::profile::Profile;
 use crate::time::Span;
 
 /// The settings of one host. Hosts may differ; most share one.
@@ -33,6 +34,12 @@ pub struct Settings {
     pub max_waiting_messages: u32,
     /// `MaxWaitingCalls`
     pub max_waiting_calls: u32,
+    /// `ShareLoadInformation`
+    pub share_load_information: bool,
+    /// `LoadRequestInterval`
+    pub load_request_interval: Span,
+    /// `PeerPingInterval`
+    pub peer_ping_interval: Span,
 }
 
 impl Default for Settings {
@@ -50,6 +57,9 @@ impl Default for Settings {
             max_bindings_in_progress: 0,
             max_waiting_messages: 0,
             max_waiting_calls: 0,
+            share_load_information: false,
+            load_request_interval: Span::ZERO,
+            peer_ping_interval: Span::ZERO,
         };
         for spec in SETTINGS {
             (spec.put)(&mut settings, spec.default);
@@ -222,6 +232,39 @@ pub const SETTINGS: &[SettingSpec] = &[
         get: |s| s.max_waiting_calls as u64,
         put: |s, v| s.max_waiting_calls = v as u32,
     },
+    SettingSpec {
+        name: "ShareLoadInformation",
+        unit: "0 or 1",
+        default: 0,
+        min: 0,
+        max: 1,
+        source: "CTX114843, \"Farm Communication\" (\"Load Share information across zones\"); the name is our guess",
+        meaning: "1: collectors tell the loads of their zones' servers to all other zones' collectors",
+        get: |s| s.share_load_information as u64,
+        put: |s, v| s.share_load_information = v != 0,
+    },
+    SettingSpec {
+        name: "LoadRequestInterval",
+        unit: "ms",
+        default: 300_000,
+        min: 10,
+        max: 24 * HOUR_MS,
+        source: "known of the product; the name is our guess",
+        meaning: "how long a member may be silent about its load before its collector asks for it",
+        get: |s| millis(s.load_request_interval),
+        put: |s, v| s.load_request_interval = Span::from_millis(v),
+    },
+    SettingSpec {
+        name: "PeerPingInterval",
+        unit: "ms",
+        default: 60_000,
+        min: 10,
+        max: 24 * HOUR_MS,
+        source: "known of the product; the name is our guess",
+        meaning: "how often a collector pings each other zone's collector while that one answers",
+        get: |s| millis(s.peer_ping_interval),
+        put: |s, v| s.peer_ping_interval = Span::from_millis(v),
+    },
 ];
 
 /// A setting nobody can have. The caller's; the settings are as they were.
@@ -267,6 +310,15 @@ impl SettingSpec {
 }
 
 impl Settings {
+    /// The settings that hosts of a product have when nobody says otherwise.
+    pub fn of(profile: &Profile) -> Settings {
+        let mut settings = Settings::default();
+        for &(name, value) in profile.setting_defaults {
+            settings.set(name, value.into()).expect("the tables name settings that are, in range");
+        }
+        settings
+    }
+
     /// Turns one setting.
     ///
     /// Errors: [`SettingError`], for an unknown name or a value out of range; nothing has changed then.

@@ -5,6 +5,7 @@ use crate::host_record::{HostIndex, Rank};
 use crate::host_resolver::Directory;
 use crate::message::MagicNumber;
 use crate::outbox::Outbox;
+use crate::profile::Profile;
 use crate::settings::Settings;
 use crate::time::{Span, Time};
 
@@ -21,6 +22,8 @@ pub struct Identity<'a> {
     pub settings: &'a Settings,
     /// The farm's dice.
     pub dice: Dice,
+    /// What its product is known to have sent and read.
+    pub profile: &'static Profile,
 }
 
 impl Identity<'_> {

@@ -40,6 +40,22 @@ pub struct Zone {
     /// How often in a row an election ended without a collector.
     retries: u32,
     counts: ElectionCounts,
+    /// The number of this host's last report, and to whom it went: what its heartbeats tell.
+    reported: (Option<HostIndex>, u32),
+    /// Members that the collector has given up, until somebody asks.
+    lost: Vec<HostIndex>,
+}
+
+/// Whose a host is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Allegiance {
+    /// It has no collector.
+    #[default]
+    Nobody,
+    /// It is a member of this collector's.
+    Member(HostIndex),
+    /// It is the collector, for the so many-th time.
+    Master(u64),
 }
 
 /// What a host is to its zone.
@@ -143,6 +159,32 @@ impl Zone {
         }
     }
 
+    /// Whose the host is.
+    #[inline]
+    pub const fn allegiance(&self) -> Allegiance {
+        match &self.role {
+            Role::Member(member) => Allegiance::Member(member.collector),
+            Role::Master(_) => Allegiance::Master(self.counts.won),
+            Role::Down
+            | Role::Joining(_)
+            | Role::Candidate { .. }
+            | Role::Acknowledged { .. }
+            | Role::HandingOver(_) => Allegiance::Nobody,
+        }
+    }
+
+    /// Notes the number of this host's last report, and to whom it went.
+    #[inline]
+    pub const fn set_reported(&mut self, reported: (Option<HostIndex>, u32)) {
+        self.reported = reported;
+    }
+
+    /// A member that the collector has given up; each is told of once.
+    #[inline]
+    pub fn take_lost(&mut self) -> Option<HostIndex> {
+        self.lost.pop()
+    }
+
     /// The bytes held besides this itself.
     pub fn memory(&self) -> usize {
         match &self.role {
@@ -181,7 +223,7 @@ impl Zone {
                 self.become_candidate(turn, bindings);
             }
             Role::Member(_) => self.mind_collector(turn, bindings),
-            Role::Master(collector) => collector.mind_members(turn, bindings),
+            Role::Master(collector) => collector.mind_members(turn, bindings, &mut self.lost),
             Role::HandingOver(hand_over) if hand_over.until <= turn.now => self.hand_over_next(turn, bindings),
             Role::Joining(_) | Role::Candidate { .. } | Role::Acknowledged { .. } | Role::HandingOver(_) => {}
         }
@@ -190,6 +232,7 @@ impl Zone {
     /// A message from `from`, on the binding `on`. A host that is down is deaf to it; elections are heard from hosts of
     /// the own zone alone, and a declaration only from the collector itself.
     #[inline]
+    #[expect(clippy::wildcard_enum_match_arm, reason = "the host brings each room only the messages that concern it")]
     pub fn on_message(
         &mut self,
         turn: &mut Turn<'_>,
@@ -220,7 +263,7 @@ impl Zone {
                 let master = known.filter(|&host| turn.who.is_in_zone(host));
                 self.on_master_is(turn, bindings, from, master);
             }
-            Message::Heartbeat => {
+            Message::Heartbeat { .. } => {
                 let collector = self.on_heartbeat(turn, from);
                 bindings.reply(turn, on, from, Message::HeartbeatAck { collector });
             }
@@ -230,9 +273,7 @@ impl Zone {
                 bindings.reply(turn, on, from, Message::ImaPingAck { member });
             }
             Message::ImaPingAck { member } => self.on_ping_ack(turn, bindings, from, member),
-            Message::BindRequest { .. } | Message::BindResponse { .. } | Message::BindCommit => {
-                unreachable!("bind packets end in the bindings")
-            }
+            _ => unreachable!("{message:?} does not concern the zone"),
         }
     }
 
@@ -245,7 +286,7 @@ impl Zone {
                 }
             }
             Role::Member(member) if member.collector == host => self.collector_unreachable(turn, bindings),
-            Role::Master(collector) => collector.unreachable(turn, host),
+            Role::Master(collector) => collector.unreachable(turn, host, &mut self.lost),
             Role::HandingOver(hand_over) if hand_over.asked == host => self.hand_over_next(turn, bindings),
             Role::Down
             | Role::Candidate { .. }
@@ -260,7 +301,13 @@ impl Zone {
         if let Role::Member(member) = &mut self.role
             && member.collector == host
         {
-            member.send_heartbeat(turn, bindings);
+            member.send_heartbeat(turn, bindings, self.reported);
         }
+    }
+
+    /// A message that is no heartbeat shows as well that a member is there: it gave the collector an update.
+    #[inline]
+    pub fn on_other_message(&mut self, turn: &Turn<'_>, from: HostIndex) {
+        self.on_heartbeat(turn, from);
     }
 }

@@ -23,6 +23,7 @@ const LATEST: u64 = i64::MAX as u64;
 /// hosts: who is in the farm; hosts that move later in the resolver do not move here
 /// seed: everything random follows from it, 0 to 2**64 - 1
 /// magic: the farm's magic number, 0 to 2**32 - 1
+/// product: whose figures the hosts go by: XP, MF30, PS40 or PS45
 /// settings: by the registry's value names, for all hosts
 /// host_settings: the same by host, over `settings`
 /// inside, between: the links inside a zone and between zones; latency_ns, jitter_ns, bandwidth_bps, loss_ppm
@@ -56,7 +57,7 @@ impl EmulatedFarm {
 impl EmulatedFarm {
     #[new]
     #[pyo3(signature = (
-        hosts, *, seed, magic = Whole(0x1A4A), settings: "Mapping[str, int] | None" = None,
+        hosts, *, seed, magic = Whole(0x1A4A), product = "PS45", settings: "Mapping[str, int] | None" = None,
         host_settings: "Mapping[int, Mapping[str, int]] | None" = None, inside: "Mapping[str, int] | None" = None,
         between: "Mapping[str, int] | None" = None, wire = false, trace: "Sequence[str]" = Vec::new(),
         threads = Whole(1)
@@ -66,6 +67,7 @@ impl EmulatedFarm {
         hosts: &HostResolver,
         seed: Whole,
         magic: Whole,
+        product: &str,
         settings: Option<&Bound<'_, PyAny>>,
         host_settings: Option<&Bound<'_, PyAny>>,
         inside: Option<&Bound<'_, PyAny>>,
@@ -74,7 +76,19 @@ impl EmulatedFarm {
         trace: Vec<String>,
         threads: Whole,
     ) -> PyResult<EmulatedFarm> {
-        let plan = plan::Sketch { hosts, seed, magic, settings, host_settings, inside, between, wire, trace, threads };
+        let plan = plan::Sketch {
+            hosts,
+            seed,
+            magic,
+            product,
+            settings,
+            host_settings,
+            inside,
+            between,
+            wire,
+            trace,
+            threads,
+        };
         Ok(EmulatedFarm { farm: Farm::new(plan.plan()?) })
     }
 

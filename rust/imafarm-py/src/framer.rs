@@ -263,6 +263,10 @@ impl FieldSink for Items<'_> {
     fn nothing(&mut self) {
         self.items.push(self.py.None().into_bound(self.py));
     }
+
+    fn filler(&mut self, length: u16) {
+        self.items.push(PyBytes::new(self.py, &vec![0; length.into()]).into_any());
+    }
 }
 
 /// Fields on their way out of a Python tuple.
@@ -357,5 +361,19 @@ impl FieldSource for Fields<'_, '_> {
         let nothing = self.peek()?.is_none();
         self.next += usize::from(nothing);
         Ok(nothing)
+    }
+
+    fn filler(&mut self, field: &'static str) -> PyResult<u16> {
+        let found = self.peek()?;
+        self.next += 1;
+        let bytes = found.cast::<PyBytes>().map_err(|_| self.mistaken(field, "zero bytes", &found))?;
+        let bytes = bytes.as_bytes();
+        match u16::try_from(bytes.len()) {
+            Ok(length) if bytes.iter().all(|&byte| byte == 0) => Ok(length),
+            Ok(_) | Err(_) => {
+                let said = format!("{}: {field}: at most {} bytes, all zero, are due", self.place(), u16::MAX);
+                Err(PyValueError::new_err(said))
+            }
+        }
     }
 }

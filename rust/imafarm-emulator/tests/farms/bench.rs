@@ -6,6 +6,7 @@ use imafarm_emulator::farm::{Farm, Plan};
 use imafarm_emulator::network::Link;
 use imafarm_proto::host_resolver::Directory;
 use imafarm_proto::message::{Kind, MagicNumber};
+use imafarm_proto::profile::Product;
 use imafarm_proto::settings::Settings;
 use imafarm_proto::time::{Span, Time};
 
@@ -24,6 +25,7 @@ pub fn plan(hosts: u32, zones: u32, turned: &[(&str, u64)]) -> Plan {
         directory: Arc::new(Directory::generate(hosts, zones)),
         seed: 7,
         magic: MagicNumber(0xFA12),
+        product: Product::Ps45,
         settings: settings(turned),
         host_settings: Vec::new(),
         inside: Link::INSIDE,

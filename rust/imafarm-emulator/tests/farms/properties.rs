@@ -5,6 +5,7 @@ use std::sync::Arc;
 use imafarm_emulator::farm::{Farm, Pace, Plan, Power};
 use imafarm_proto::host_record::{HostId, HostRecord, Preference};
 use imafarm_proto::host_resolver::Directory;
+use imafarm_proto::input::SessionAct;
 use imafarm_proto::time::Span;
 use proptest::prelude::*;
 
@@ -24,6 +25,8 @@ enum Fault {
     Cut(u64, u64, bool),
     Heal,
     Wait(u64),
+    Logon(u32),
+    Session(u32, SessionAct),
 }
 
 /// A farm, and what is done to it.
@@ -35,11 +38,13 @@ struct Trial {
     seed: u64,
     latency_us: u64,
     start_election: bool,
+    share_load: bool,
     faults: Vec<Fault>,
 }
 
 fn fault() -> impl Strategy<Value = Fault> {
     let host = || 0..64u32;
+    let acts = prop_oneof![Just(SessionAct::Disconnect), Just(SessionAct::Reconnect), Just(SessionAct::Logoff)];
     prop_oneof![
         2 => host().prop_map(Fault::Start),
         3 => host().prop_map(Fault::Crash),
@@ -50,6 +55,8 @@ fn fault() -> impl Strategy<Value = Fault> {
         1 => host().prop_map(Fault::Elect),
         2 => (any::<u64>(), any::<u64>(), any::<bool>()).prop_map(|(from, to, both)| Fault::Cut(from, to, both)),
         2 => Just(Fault::Heal),
+        4 => host().prop_map(Fault::Logon),
+        3 => (host(), acts).prop_map(|(host, act)| Fault::Session(host, act)),
         8 => (0..20_000u64).prop_map(Fault::Wait),
     ]
 }
@@ -58,13 +65,14 @@ fn trial(hosts: u32, entries: impl Strategy<Value = u64>) -> impl Strategy<Value
     let host = (0..4usize, 0..3u32);
     let farm = (proptest::collection::vec(host, 2..=hosts as usize), entries, any::<u64>());
     let latency_us = prop_oneof![3 => Just(200u64), 1 => Just(20_000)];
-    (farm, latency_us, any::<bool>(), proptest::collection::vec(fault(), 0..25)).prop_map(
-        |((hosts, entries, seed), latency_us, start_election, faults)| Trial {
+    (farm, latency_us, any::<[bool; 2]>(), proptest::collection::vec(fault(), 0..25)).prop_map(
+        |((hosts, entries, seed), latency_us, [start_election, share_load], faults)| Trial {
             hosts,
             entries,
             seed,
             latency_us,
             start_election,
+            share_load,
             faults,
         },
     )
@@ -72,6 +80,7 @@ fn trial(hosts: u32, entries: impl Strategy<Value = u64>) -> impl Strategy<Value
 
 const KEEP_ALIVE: Span = Span::from_secs(2);
 const KEEP_ALIVE_TIMEOUT: Span = Span::from_secs(1);
+const PEER_PING: Span = Span::from_secs(3);
 const VALIDATION: Span = Span::from_secs(10);
 const ELECTION_CEILING: Span = Span::from_secs(8);
 /// After which a connection on which nothing got through is given up, by the emulator.
@@ -94,6 +103,8 @@ impl Trial {
             ("ElectionTimeoutCeiling", seconds(ELECTION_CEILING)),
             ("BindTimeout", 1_000),
             ("StartElection", self.start_election.into()),
+            ("PeerPingInterval", seconds(PEER_PING)),
+            ("ShareLoadInformation", self.share_load.into()),
         ];
         let mut plan = plan(2, 1, &[]);
         plan.directory = Arc::new(Directory::new(records.collect()).expect("distinct names and ids"));
@@ -121,6 +132,15 @@ impl Trial {
             }
             Fault::Heal => assert!(farm.heal(None)),
             Fault::Wait(_) => {}
+            Fault::Logon(host) => {
+                farm.logon(host % hosts, host, 0);
+            }
+            Fault::Session(host, act) => {
+                let host = host % hosts;
+                if let Some(session) = farm.dynamic_of(host).sessions().all().first().copied() {
+                    farm.session(host, session.number, act);
+                }
+            }
         }
     }
 
@@ -177,6 +197,10 @@ fn heals(trial: &Trial) -> Result<(), TestCaseError> {
         prop_assert!(running.iter().all(|&host| farm.host(host).0.master() == master), "zone {zone}: {:?}", view());
         prop_assert_eq!(farm.chronicle().agreed(zone), master.map(|master| master.0));
     }
+    // Collectors that lost sight of one another find each other, and what was lost on the way is told again.
+    run(&mut farm, Span(2 * VALIDATION.0 + 2 * PEER_PING.0 + 2 * KEEP_ALIVE.0));
+    check(&farm, trial.entries)?;
+    prop_assert_eq!(farm.check_stores(), [""; 0]);
     Ok(())
 }
 

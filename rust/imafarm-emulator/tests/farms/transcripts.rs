@@ -127,6 +127,11 @@ impl Stage {
             What::Notice(Notice::MasterAccepted(master)) => format!("{host} accepts {}", self.name(master.0)),
             What::Notice(Notice::StrangerRefused) => format!("{host} refuses a stranger"),
             What::Notice(Notice::MemberLost(member)) => format!("{host} has lost {}", self.name(member.0)),
+            What::Notice(Notice::PeerLost(peer)) => format!("{host} has lost its peer {}", self.name(peer.0)),
+            What::Notice(Notice::SessionChanged(session, event)) => {
+                format!("{host} session {session}: {}", event.name())
+            }
+            What::Notice(Notice::TableChanged(table)) => format!("{host} hears that {} has changed", table.name()),
             What::Notice(Notice::Stopped) => format!("{host} has stopped"),
         }
     }

@@ -152,6 +152,14 @@ impl FieldSink for Writer<'_> {
     fn nothing(&mut self) {
         self.marker(Marker::Null);
     }
+
+    fn filler(&mut self, length: u16) {
+        match u8::try_from(length) {
+            Ok(length) => self.marked(Marker::Bin8, [length]),
+            Err(_) => self.marked(Marker::Bin16, length.to_be_bytes()),
+        }
+        self.0.resize(self.0.len() + usize::from(length), 0);
+    }
 }
 
 /// The bytes that [`Writer`] would write.
@@ -182,6 +190,11 @@ impl FieldSink for Length {
     #[inline]
     fn nothing(&mut self) {
         self.0 += 1;
+    }
+
+    #[inline]
+    fn filler(&mut self, length: u16) {
+        self.0 += u32::from(length) + if length <= 0xff { 2 } else { 3 };
     }
 }
 
@@ -283,6 +296,28 @@ impl FieldSource for Reader<'_> {
             Marker::False => Ok(false),
             _ => Err(self.mistaken(at, field, "true or false")),
         }
+    }
+
+    fn filler(&mut self, field: &'static str) -> Result<u16, BodyError> {
+        let at = self.at;
+        let (length, smallest) = match self.marker(field)? {
+            Marker::Bin8 => (u16::from(u8::from_be_bytes(self.bytes(field)?)), 0),
+            Marker::Bin16 => (u16::from_be_bytes(self.bytes(field)?), 0x100),
+            _ => return Err(self.mistaken(at, field, "filler")),
+        };
+        if length < smallest {
+            return Err(BodyError { at, fault: BodyFault::NotSmallest { field, value: length.into() } });
+        }
+        let Some(filler) = self.body[self.at..].get(..usize::from(length)) else {
+            return Err(BodyError { at: self.body.len(), fault: BodyFault::TooShort { field } });
+        };
+        if let Some(place) = filler.iter().position(|&byte| byte != 0) {
+            let value = filler[place].into();
+            let fault = BodyFault::OutOfRange { field, value, least: 0, most: 0 };
+            return Err(BodyError { at: self.at + place, fault });
+        }
+        self.at += usize::from(length);
+        Ok(length)
     }
 
     #[inline]

@@ -2,18 +2,21 @@
 //!
 //! A new kind is one line in the table below. Its encoder, decoder, length, and its form in Python follow from it.
 
-use crate::message::{Kind, Message};
+use crate::message::{Filler, Kind, LoadUpdate, Message, Resolved, ServerUpdate, SessionUpdate};
+use crate::profile;
 use crate::transport::body;
 use crate::transport::field::{Field, FieldSink, FieldSource};
 use crate::transport::framing::HEADER_LEN;
 
-/// Writes, for each kind, the names of its fields, how they are put and how they are taken.
+/// Writes, for each kind, the names of its fields, how they are put and how they are taken; for a boxed one, those of
+/// what is in the box.
 macro_rules! bodies {
-    ($($kind:ident { $($field:ident),* })*) => {
+    (plain { $($kind:ident { $($field:ident),* })* } boxed { $($big:ident { $($part:ident),* })* }) => {
         /// The names of a kind's fields, in the order of the wire.
         pub const fn field_names(kind: Kind) -> &'static [&'static str] {
             match kind {
                 $(Kind::$kind => &[$(stringify!($field)),*],)*
+                $(Kind::$big => &[$(stringify!($part)),*],)*
             }
         }
 
@@ -24,6 +27,10 @@ macro_rules! bodies {
                 sink.begin(field_names(self.kind()).len() as u8);
                 match self {
                     $(Message::$kind { $($field),* } => { $($field.put(sink);)* })*
+                    $(Message::$big(boxed) => {
+                        let $big { $($part),* } = &**boxed;
+                        $($part.put(sink);)*
+                    })*
                 }
             }
 
@@ -35,6 +42,9 @@ macro_rules! bodies {
                 source.begin(field_names(kind).len() as u8)?;
                 Ok(match kind {
                     $(Kind::$kind => Message::$kind { $($field: Field::take(source, stringify!($field))?),* },)*
+                    $(Kind::$big => {
+                        Message::$big(Box::new($big { $($part: Field::take(source, stringify!($part))?),* }))
+                    })*
                 })
             }
         }
@@ -42,18 +52,39 @@ macro_rules! bodies {
 }
 
 bodies! {
-    BindRequest { magic, host }
-    BindResponse { magic, host }
-    BindCommit {}
-    ElectMaster { round }
-    ElectMasterAck { round }
-    DeclareMaster { master, reign_ms }
-    QueryMaster {}
-    MasterIs { master }
-    Heartbeat {}
-    HeartbeatAck { collector }
-    ImaPing {}
-    ImaPingAck { member }
+    plain {
+        BindRequest { magic, host }
+        BindResponse { magic, host }
+        BindCommit {}
+        ElectMaster { round }
+        ElectMasterAck { round }
+        DeclareMaster { master, reign_ms }
+        QueryMaster {}
+        MasterIs { master }
+        Heartbeat { seq }
+        HeartbeatAck { collector }
+        ImaPing {}
+        ImaPingAck { member }
+        ServerUpdateAck { seq, filler }
+        SessionUpdateAck { seq, filler }
+        LoadRequest {}
+        FullUpdateRequest {}
+        GatewayUpdate { filler }
+        GatewayUpdateAck { filler }
+        PeerPing { relayed }
+        PeerPingAck {}
+        Subscribe { table, on }
+        TableChanged { table }
+        Resolve { request, app, relayed }
+        ConfigChange { change, bytes, filler }
+        ConfigChangeAck { change, filler }
+    }
+    boxed {
+        ServerUpdate { server, seq, up, load, sessions, disconnected, applications, filler }
+        SessionUpdate { server, seq, event, session, user, app, load, filler }
+        LoadUpdate { server, seq, load }
+        Resolved { request, server, load }
+    }
 }
 
 /// The first byte of a body holds the number of its fields, and has four bits for it.
@@ -72,5 +103,53 @@ impl Message {
     #[inline]
     pub fn encoded_len(&self) -> u32 {
         HEADER_LEN as u32 + body::encoded_len(self)
+    }
+
+    /// The message with so much filler that its frame has `bytes`, or as near to that as filler comes. Without filler it
+    /// may be longer already, and then stays so, as one of a kind without filler does.
+    #[must_use]
+    pub fn lengthened_to(mut self, bytes: u32) -> Message {
+        if let Some(filler) = self.filler_mut() {
+            *filler = Filler(0);
+            let length = profile::filler(self.encoded_len(), bytes);
+            if let Some(filler) = self.filler_mut() {
+                *filler = Filler(length);
+            }
+        }
+        self
+    }
+
+    const fn filler_mut(&mut self) -> Option<&mut Filler> {
+        match self {
+            Message::ServerUpdate(update) => Some(&mut update.filler),
+            Message::SessionUpdate(update) => Some(&mut update.filler),
+            Message::ServerUpdateAck { filler, .. }
+            | Message::SessionUpdateAck { filler, .. }
+            | Message::GatewayUpdate { filler }
+            | Message::GatewayUpdateAck { filler }
+            | Message::ConfigChange { filler, .. }
+            | Message::ConfigChangeAck { filler, .. } => Some(filler),
+            Message::BindRequest { .. }
+            | Message::BindResponse { .. }
+            | Message::BindCommit
+            | Message::ElectMaster { .. }
+            | Message::ElectMasterAck { .. }
+            | Message::DeclareMaster { .. }
+            | Message::QueryMaster
+            | Message::MasterIs { .. }
+            | Message::Heartbeat { .. }
+            | Message::HeartbeatAck { .. }
+            | Message::ImaPing
+            | Message::ImaPingAck { .. }
+            | Message::LoadUpdate(_)
+            | Message::LoadRequest
+            | Message::FullUpdateRequest
+            | Message::PeerPing { .. }
+            | Message::PeerPingAck
+            | Message::Subscribe { .. }
+            | Message::TableChanged { .. }
+            | Message::Resolve { .. }
+            | Message::Resolved(_) => None,
+        }
     }
 }

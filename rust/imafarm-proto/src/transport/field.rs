@@ -1,10 +1,10 @@
 //! What a field of a message may be, and where fields go to and come from.
 //!
-//! Every field is a number within a range, a truth or nothing at all. Whatever can take or give these can take or give
+//! Every field is a number within a range, a truth, filler, or nothing at all. Whatever can take or give these can take or give
 //! every message: a MessagePack body, a count of bytes, a Python tuple, a test's random numbers.
 
 use crate::host_record::HostId;
-use crate::message::MagicNumber;
+use crate::message::{Filler, MagicNumber, SessionEvent, Table};
 
 /// Takes the fields of one message, in order.
 pub trait FieldSink {
@@ -16,6 +16,8 @@ pub trait FieldSink {
     fn truth(&mut self, value: bool);
     /// An absent value.
     fn nothing(&mut self);
+    /// So many zero bytes.
+    fn filler(&mut self, length: u16);
 }
 
 /// Gives the fields of one message, in order. Fields are named for the sake of errors.
@@ -31,6 +33,8 @@ pub trait FieldSource {
     fn truth(&mut self, field: &'static str) -> Result<bool, Self::Error>;
     /// Whether the next value is absent; steps over it if it is.
     fn nothing(&mut self, field: &'static str) -> Result<bool, Self::Error>;
+    /// How many zero bytes there are.
+    fn filler(&mut self, field: &'static str) -> Result<u16, Self::Error>;
 }
 
 /// A value that a message can carry.
@@ -92,6 +96,38 @@ impl Field for HostId {
         Ok(HostId::new(id).expect("a source keeps to the range it is asked for"))
     }
 }
+
+impl Field for Filler {
+    #[inline]
+    fn put(&self, sink: &mut impl FieldSink) {
+        sink.filler(self.0);
+    }
+
+    #[inline]
+    fn take<S: FieldSource>(source: &mut S, field: &'static str) -> Result<Filler, S::Error> {
+        source.filler(field).map(Filler)
+    }
+}
+
+/// A field that is one of a few, told by its number.
+macro_rules! numbered {
+    ($($name:ident),*) => {
+        $(impl Field for $name {
+            #[inline]
+            fn put(&self, sink: &mut impl FieldSink) {
+                sink.number(*self as u64);
+            }
+
+            #[inline]
+            fn take<S: FieldSource>(source: &mut S, field: &'static str) -> Result<$name, S::Error> {
+                let number = source.number(field, 0, $name::ALL.len() as u64 - 1)?;
+                Ok($name::ALL[number as usize])
+            }
+        })*
+    };
+}
+
+numbered! { SessionEvent, Table }
 
 impl<T: Field> Field for Option<T> {
     #[inline]

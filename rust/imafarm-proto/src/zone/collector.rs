@@ -103,7 +103,7 @@ impl Collector {
 
     /// Looks at every member whose time has come: pings the silent, gives up those that a ping did not wake, and pings
     /// them again after a long while. Two halves of a zone that was cut find each other so.
-    pub(super) fn mind_members(&mut self, turn: &mut Turn<'_>, bindings: &mut Bindings) {
+    pub(super) fn mind_members(&mut self, turn: &mut Turn<'_>, bindings: &mut Bindings, lost: &mut Vec<HostIndex>) {
         let directory = turn.who.directory;
         let order = directory.zone_hosts(directory.zone(turn.who.me));
         let settings = turn.who.settings;
@@ -125,6 +125,7 @@ impl Collector {
                 }
                 Presence::Pinged => {
                     member.standing = Presence::Lost;
+                    lost.push(host);
                     turn.out.notify(Notice::MemberLost(host));
                     turn.now + settings.gateway_validation_interval
                 }
@@ -138,7 +139,7 @@ impl Collector {
     }
 
     /// A member cannot be contacted. If it was pinged, that is the answer.
-    pub(super) fn unreachable(&mut self, turn: &mut Turn<'_>, host: HostIndex) {
+    pub(super) fn unreachable(&mut self, turn: &mut Turn<'_>, host: HostIndex, lost: &mut Vec<HostIndex>) {
         if !turn.who.is_in_zone(host) {
             return;
         }
@@ -146,6 +147,7 @@ impl Collector {
         let member = &mut self.members[position];
         if member.standing == Presence::Pinged {
             member.standing = Presence::Lost;
+            lost.push(host);
             turn.out.notify(Notice::MemberLost(host));
             self.look_at(position as u32, turn.now + turn.who.settings.gateway_validation_interval);
         }

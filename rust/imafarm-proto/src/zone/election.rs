@@ -129,7 +129,9 @@ impl Zone {
             Role::Joining(_) | Role::Candidate { .. } | Role::Acknowledged { .. } => {
                 self.accept_or_challenge(turn, bindings, master);
             }
-            Role::Member(member) if member.collector == master => member.reassured(turn, bindings, reign_ms),
+            Role::Member(member) if member.collector == master => {
+                member.reassured(turn, bindings, reign_ms, self.reported);
+            }
             Role::Member(_) => self.accept_or_challenge(turn, bindings, master),
             Role::Master(collector) => {
                 if collector.yields_to(turn, master, Span::from_millis(reign_ms.into())) {
@@ -167,7 +169,7 @@ impl Zone {
         self.retries = 0;
         turn.out.notify(Notice::MasterAccepted(collector));
         let mut member = Member::of(turn, collector);
-        member.send_heartbeat(turn, bindings);
+        member.send_heartbeat(turn, bindings, self.reported);
         self.role = Role::Member(member);
     }
 }

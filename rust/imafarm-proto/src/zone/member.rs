@@ -37,18 +37,30 @@ impl Member {
     }
 
     /// A heartbeat outside or inside its rhythm; the rhythm stays.
-    pub(super) fn send_heartbeat(&mut self, turn: &mut Turn<'_>, bindings: &mut Bindings) {
+    pub(super) fn send_heartbeat(
+        &mut self,
+        turn: &mut Turn<'_>,
+        bindings: &mut Bindings,
+        (to, seq): (Option<HostIndex>, u32),
+    ) {
         if self.answer_by.is_none() {
             self.answer_by = Some(turn.now + turn.who.settings.keep_alive_timeout);
-            bindings.send(turn, self.collector, Message::Heartbeat);
+            let seq = if to == Some(self.collector) { seq } else { 0 };
+            bindings.send(turn, self.collector, Message::Heartbeat { seq });
         }
     }
 
     /// The collector has declared itself again. If its reign began after we accepted it, it has forgotten us.
-    pub(super) fn reassured(&mut self, turn: &mut Turn<'_>, bindings: &mut Bindings, reign_ms: u32) {
+    pub(super) fn reassured(
+        &mut self,
+        turn: &mut Turn<'_>,
+        bindings: &mut Bindings,
+        reign_ms: u32,
+        reported: (Option<HostIndex>, u32),
+    ) {
         if reign_ms < election::reign_ms(self.accepted_at, turn.now) {
             self.accepted_at = turn.now;
-            self.send_heartbeat(turn, bindings);
+            self.send_heartbeat(turn, bindings, reported);
         }
     }
 }
@@ -61,7 +73,7 @@ impl Zone {
             self.collector_unreachable(turn, bindings);
         } else if member.next_heartbeat <= turn.now {
             member.next_heartbeat += turn.who.settings.keep_alive_interval;
-            member.send_heartbeat(turn, bindings);
+            member.send_heartbeat(turn, bindings, self.reported);
         }
     }
 

@@ -22,7 +22,7 @@ const IDS: [u64; 5] = [PEER as u64 + 1, ME as u64 + 1, 1, ELSEWHERE as u64 + 1, 
 
 /// Every kind of message with every odd content.
 fn odd_messages() -> Vec<Message> {
-    let mut all = vec![Message::BindCommit, Message::QueryMaster, Message::Heartbeat, Message::ImaPing];
+    let mut all = vec![Message::BindCommit, Message::QueryMaster, Message::Heartbeat { seq: 0 }, Message::ImaPing];
     for number in IDS {
         for magic in [MAGIC, OTHER_MAGIC] {
             all.push(Message::BindRequest { magic, host: id(number) });

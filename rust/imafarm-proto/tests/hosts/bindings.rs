@@ -46,7 +46,7 @@ fn a_binding_serves_both_directions() {
     let (mut host, entry) = ByHand::member_of(3, 1, &equals(4), settings(&[]));
     let opened_before = host.host.binding_counts().opened;
     let verbs = host.next_deadline();
-    assert_eq!(verbs, [Verb::Send(entry, Message::Heartbeat)], "over the one the collector opened");
+    assert_eq!(verbs, [Verb::Send(entry, Message::Heartbeat { seq: 1 })], "over the one the collector opened");
     assert_eq!(host.host.binding_counts().opened, opened_before);
 }
 
@@ -70,7 +70,10 @@ fn a_host_keeps_512_open_bindings_under_the_registrys_name() {
 fn the_least_recently_used_binding_is_torn_down_and_can_be_set_up_again() {
     let mut host = ByHand::master(4, &equals(5), settings(&[("MaxHostAddressCacheEntries", 3)]));
     let [first, second, third] = [0, 1, 2].map(|peer| host.called_by(peer).0);
-    assert_eq!(messages(&host.receive(first, Message::Heartbeat)), [Message::HeartbeatAck { collector: true }]);
+    assert_eq!(
+        messages(&host.receive(first, Message::Heartbeat { seq: 0 })),
+        [Message::HeartbeatAck { collector: true }]
+    );
     let verbs = host.try_call();
     assert_eq!(verbs[0], Verb::Close(second), "the first was used since");
     assert!(matches!(verbs[1], Verb::Accept { .. }));
@@ -156,11 +159,11 @@ fn every_ending_frees_the_entry() {
 fn an_answer_goes_out_before_its_binding_is_torn_down() {
     let mut host = ByHand::master(2, &equals(3), settings(&[("MaxHostAddressCacheEntries", 2)]));
     let (entry, _) = host.called_by(0);
-    let answer = host.receive(entry, Message::Heartbeat);
+    let answer = host.receive(entry, Message::Heartbeat { seq: 0 });
     assert_eq!(answer, [Verb::Send(entry, Message::HeartbeatAck { collector: true })]);
     host.called_by(1);
     let verbs = host.try_call();
     assert_eq!(verbs[0], Verb::Close(entry));
-    let late = host.receive(entry, Message::Heartbeat);
+    let late = host.receive(entry, Message::Heartbeat { seq: 0 });
     assert!(!late.iter().any(|verb| matches!(verb, Verb::Send(EntryIndex(at), _) if *at == entry.0)), "{late:?}");
 }

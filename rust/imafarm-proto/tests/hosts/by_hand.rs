@@ -7,8 +7,9 @@ use imafarm_proto::host::Host;
 use imafarm_proto::host_record::{HostId, HostIndex, HostRecord, Preference};
 use imafarm_proto::host_resolver::{Directory, EntryIndex};
 use imafarm_proto::input::{Call, Ending, Input};
-use imafarm_proto::message::{Kind, MagicNumber, Message};
+use imafarm_proto::message::{Concern, Kind, MagicNumber, Message};
 use imafarm_proto::outbox::{Notice, Outbox, Verb};
+use imafarm_proto::profile::Product;
 use imafarm_proto::settings::Settings;
 use imafarm_proto::time::{Span, Time};
 
@@ -62,12 +63,35 @@ pub struct ByHand {
     /// The calls of the host that nobody has answered yet.
     calls: Vec<(EntryIndex, u32)>,
     next_call: u64,
+    /// Whether what concerns dynamic data is shown, and calls to other zones, which do so too.
+    shows_dynamic: bool,
 }
 
 impl ByHand {
     pub fn new(me: u32, directory: &Arc<Directory>, settings: Arc<Settings>) -> ByHand {
-        let host = Host::new(HostIndex(me), MAGIC, Dice::new(7), Arc::clone(directory), settings);
-        ByHand { host, now: Time::ZERO, calls: Vec::new(), next_call: 0 }
+        let host =
+            Host::new(HostIndex(me), MAGIC, Dice::new(7), Arc::clone(directory), settings, Product::Ps45.profile());
+        ByHand { host, now: Time::ZERO, calls: Vec::new(), next_call: 0, shows_dynamic: false }
+    }
+
+    /// The same, with all that concerns dynamic data.
+    pub fn with_dynamic(me: u32, directory: &Arc<Directory>, settings: Arc<Settings>) -> ByHand {
+        ByHand { shows_dynamic: true, ..ByHand::new(me, directory, settings) }
+    }
+
+    /// Takes away what a test of something else does not want to see. Nobody answers in other zones.
+    fn hide_dynamic(&mut self, verbs: Vec<Verb>) -> Vec<Verb> {
+        let mut shown = Vec::new();
+        for verb in verbs {
+            match verb {
+                Verb::Send(_, message) if message.kind().concern() == Concern::Dynamic => {}
+                Verb::Open { entry, to } if self.host.zone_of(to) != self.host.zone_of(self.host.me()) => {
+                    shown.extend(self.input(Input::Closed(entry, Ending::Refused)));
+                }
+                verb => shown.push(verb),
+            }
+        }
+        shown
     }
 
     /// Hands an input over; what the host wants done.
@@ -78,6 +102,7 @@ impl ByHand {
         let mut out = Outbox::default();
         self.host.handle(input, self.now, &mut out);
         let verbs: Vec<Verb> = out.drain().collect();
+        let verbs = if self.shows_dynamic { verbs } else { self.hide_dynamic(verbs) };
         for verb in &verbs {
             if let Verb::Open { entry, to } = verb {
                 self.calls.push((*entry, to.0));

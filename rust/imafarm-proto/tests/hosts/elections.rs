@@ -67,7 +67,7 @@ fn a_member_that_cannot_reach_its_collector_elects() {
 fn a_member_whose_heartbeat_is_not_answered_elects() {
     let (mut host, _) = ByHand::member_of(3, 1, &equals(4), settings(&[]));
     let verbs = host.wait(Span::from_secs(65));
-    assert_eq!(messages(&verbs)[0], Message::Heartbeat);
+    assert_eq!(messages(&verbs)[0], Message::Heartbeat { seq: 1 });
     assert_eq!(notices(&verbs)[..2], [Notice::MasterUnreachable(HostIndex(3)), Notice::ElectionStarted]);
 }
 
@@ -235,7 +235,9 @@ fn a_member_that_stops_just_goes() {
 fn a_host_that_is_down_says_nothing() {
     let (mut host, entry) = ByHand::member_of(3, 1, &equals(4), settings(&[]));
     host.input(Input::Stop);
-    for message in [Message::QueryMaster, Message::Heartbeat, Message::ImaPing, Message::ElectMaster { round: 1 }] {
+    for message in
+        [Message::QueryMaster, Message::Heartbeat { seq: 0 }, Message::ImaPing, Message::ElectMaster { round: 1 }]
+    {
         assert_eq!(host.receive(entry, message), []);
     }
     assert_eq!(host.input(Input::Incoming(Call(9))), [Verb::Refuse(Call(9))]);
@@ -286,7 +288,7 @@ fn a_member_that_is_told_of_another_collector_follows_it() {
     let (other, _) = host.called_by(3);
     let verbs = host.receive(other, declare(3, 500));
     assert_eq!(notices(&verbs), [Notice::MasterAccepted(HostIndex(3))]);
-    assert_eq!(messages(&verbs), [Message::Heartbeat], "and reports to it at once");
+    assert_eq!(messages(&verbs), [Message::Heartbeat { seq: 0 }], "and reports to it at once");
 }
 
 /// Two collectors that declared themselves within a message's time of each other must not both stay: neither can know

@@ -28,7 +28,7 @@ fn a_member_checks_its_collector_once_a_minute() {
     let mut sent_at = Vec::new();
     while sent_at.len() < 4 {
         let verbs = host.next_deadline();
-        assert_eq!(verbs, [Verb::Send(entry, Message::Heartbeat)]);
+        assert_eq!(verbs, [Verb::Send(entry, Message::Heartbeat { seq: 1 })]);
         sent_at.push(host.now);
         host.receive(entry, Message::HeartbeatAck { collector: true });
     }
@@ -52,11 +52,11 @@ fn the_interval_can_be_turned() {
 fn a_heartbeat_is_answered_with_the_truth() {
     let mut collector = ByHand::master(3, &equals(4), settings(&[]));
     let (member, _) = collector.called_by(0);
-    let answer = collector.receive(member, Message::Heartbeat);
+    let answer = collector.receive(member, Message::Heartbeat { seq: 0 });
     assert_eq!(answer, [Verb::Send(member, Message::HeartbeatAck { collector: true })]);
     let (mut other, _) = ByHand::member_of(3, 1, &equals(4), settings(&[]));
     let (member, _) = other.called_by(0);
-    let answer = other.receive(member, Message::Heartbeat);
+    let answer = other.receive(member, Message::Heartbeat { seq: 0 });
     assert_eq!(answer, [Verb::Send(member, Message::HeartbeatAck { collector: false })]);
 }
 
@@ -76,7 +76,7 @@ fn a_silent_member_is_pinged_and_one_that_was_heard_is_not() {
     let [silent, heard] = [0, 1].map(|peer| host.called_by(peer).0);
     let begun = host.now;
     host.now = begun + Span::from_secs(30);
-    host.receive(heard, Message::Heartbeat);
+    host.receive(heard, Message::Heartbeat { seq: 0 });
     host.receive(silent, Message::QueryMaster);
     let verbs = host.next_deadline();
     assert_eq!(verbs, [Verb::Send(silent, Message::ImaPing)], "a question is no update");
@@ -99,7 +99,7 @@ fn a_member_that_a_ping_does_not_wake_is_lost() {
     assert_eq!((messages(&pings), called(&pings)), (vec![Message::ImaPing], vec![1]));
     assert_eq!(notices(&host.refuse_all()), [Notice::MemberLost(HostIndex(1))]);
     assert_eq!(notices(&host.wait(TIMEOUT)), [Notice::MemberLost(HostIndex(0))]);
-    host.receive(silent, Message::Heartbeat);
+    host.receive(silent, Message::Heartbeat { seq: 0 });
     let again = host.wait(MINUTE + TIMEOUT);
     assert_eq!(messages(&again), [Message::ImaPing], "a lost member that reports is watched as before");
 }
@@ -156,7 +156,7 @@ fn a_newcomer_asks_from_the_top_and_joins_whom_it_is_told_of() {
     let (from, _) = host.called_by(3);
     let verbs = host.receive(from, Message::MasterIs { master: Some(id(2)) });
     assert_eq!(notices(&verbs), [Notice::MasterAccepted(HostIndex(1))]);
-    assert_eq!(messages(&verbs), [Message::Heartbeat]);
+    assert_eq!(messages(&verbs), [Message::Heartbeat { seq: 0 }]);
 }
 
 /// Departure from step 1: a newcomer that outranks the collector by preference challenges it; by its id alone it does

@@ -8,10 +8,10 @@ use crate::{all_of, edge_cases, encoded, frame};
 
 /// The error of a stream of one good frame and then `bytes`, placed as if `bytes` came first.
 fn error_of(bytes: &[u8]) -> FrameError {
-    let good = encoded(&[Message::Heartbeat]);
+    let good = encoded(&[Message::Heartbeat { seq: 0 }]);
     let stream = [&good, bytes].concat();
     let (messages, end) = all_of(&mut Framer::default(), [&stream[..]]);
-    assert_eq!(messages, [Message::Heartbeat]);
+    assert_eq!(messages, [Message::Heartbeat { seq: 0 }]);
     let error = end.expect_err("a fault");
     FrameError { offset: error.offset - good.len() as u64, fault: error.fault }
 }
@@ -122,7 +122,7 @@ fn a_framer_that_failed_reads_no_more_and_keeps_nothing() {
     assert_eq!(framer.pull(&mut &bad[..7]), Ok(None));
     let mut rest = &bad[7..];
     let error = framer.pull(&mut rest).expect_err("version 9");
-    let good = encoded(&[Message::Heartbeat]);
+    let good = encoded(&[Message::Heartbeat { seq: 0 }]);
     let mut more = &good[..];
     assert_eq!(framer.pull(&mut more), Err(error));
     assert_eq!(framer.finish(), Err(error));

@@ -58,6 +58,10 @@ impl FieldSource for Choices {
     fn nothing(&mut self, _field: &'static str) -> Result<bool, Infallible> {
         Ok(self.among(2) == 0)
     }
+
+    fn filler(&mut self, _field: &'static str) -> Result<u16, Infallible> {
+        Ok([0, 1, 0xff, 0x100, 0x1234][self.among(5)])
+    }
 }
 
 /// The message of this kind that `number` stands for, and what of the number was not needed.
@@ -67,9 +71,14 @@ fn chosen(kind: Kind, number: u64) -> (Message, u64) {
     (message, choices.0)
 }
 
-/// Every message of this kind whose fields all stand at an edge.
+/// Messages of this kind whose fields all stand at an edge: every one, or some thousands if there are too many.
 fn edge_cases(kind: Kind) -> impl Iterator<Item = Message> {
-    (0..).map(move |number| chosen(kind, number)).take_while(|(_, rest)| *rest == 0).map(|(message, _)| message)
+    const MANY: u64 = 5_000;
+    let first = (0..MANY).map(move |number| chosen(kind, number)).take_while(|(_, rest)| *rest == 0);
+    let others = (0..MANY).map(|number| number.wrapping_mul(0x9E37_79B9_7F4A_7C15));
+    let too_many = chosen(kind, MANY).1 == 0;
+    let others = others.filter(move |_| too_many).map(move |number| chosen(kind, number));
+    first.chain(others).map(|(message, _)| message)
 }
 
 /// A message of each kind.

@@ -6,6 +6,7 @@ use imafarm_emulator::farm::{Plan, THREADS_MAX};
 use imafarm_emulator::network::Link;
 use imafarm_proto::host_record::HostIndex;
 use imafarm_proto::message::{Kind, MagicNumber};
+use imafarm_proto::profile::Product;
 use imafarm_proto::settings::Settings;
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
@@ -19,6 +20,7 @@ pub struct Sketch<'a, 'py> {
     pub hosts: &'a HostResolver,
     pub seed: Whole,
     pub magic: Whole,
+    pub product: &'a str,
     pub settings: Option<&'a Bound<'py, PyAny>>,
     pub host_settings: Option<&'a Bound<'py, PyAny>>,
     pub inside: Option<&'a Bound<'py, PyAny>>,
@@ -35,7 +37,7 @@ impl Sketch<'_, '_> {
         if directory.is_empty() {
             return Err(PyValueError::new_err("hosts: a farm has at least one host"));
         }
-        let mut settings = Settings::default();
+        let mut settings = Settings::of(product(self.product)?.profile());
         if let Some(given) = self.settings {
             turn(&mut settings, "settings", given)?;
         }
@@ -49,6 +51,7 @@ impl Sketch<'_, '_> {
         Ok(Plan {
             seed: self.seed.within("seed", 0, u64::MAX)?,
             magic: MagicNumber(self.magic.within("magic", 0, u32::MAX.into())? as u32),
+            product: product(self.product)?,
             settings: Arc::new(settings),
             host_settings,
             inside: link("inside", Link::INSIDE, self.inside)?,
@@ -90,6 +93,13 @@ fn whole(key: &str, name: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>) -> PyResu
         Ok(whole) => Ok(whole.0),
         Err(_) => Err(PyTypeError::new_err(format!("{key}: {name}: {value} is not a whole number"))),
     }
+}
+
+fn product(name: &str) -> PyResult<Product> {
+    Product::from_name(name).ok_or_else(|| {
+        let known = Product::ALL.map(Product::name).join(", ");
+        PyValueError::new_err(format!("product: there is no {name:?}; there are {known}"))
+    })
 }
 
 fn kind(name: &str) -> PyResult<Kind> {

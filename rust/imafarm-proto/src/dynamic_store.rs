@@ -1,0 +1,175 @@
+//! The dynamic store of a data collector: every server's state, load and sessions (IMA Information, "What is a Zone Data
+//! Collector"). It is in memory only, and ends with the reign.
+
+use crate::host_record::{HostIndex, ZoneIndex};
+use crate::host_resolver::Directory;
+use crate::message::{LoadUpdate, ServerUpdate, SessionEvent, SessionUpdate, Table};
+use crate::sessions::Session;
+
+/// What a collector holds, by zone and by server.
+#[derive(Debug)]
+pub struct DynamicStore {
+    zones: Vec<ZoneTables>,
+}
+
+/// What is known of one zone's servers, by position in the zone's order; nothing until one of them is heard of.
+#[derive(Debug, Default)]
+struct ZoneTables {
+    servers: Vec<Server>,
+    /// Beside the rest, so that the least loaded server is found by walking through nothing else.
+    loads: Vec<u32>,
+}
+
+/// What is known of one server.
+#[derive(Clone, Debug, Default)]
+struct Server {
+    /// The number of its last report; 0 while there is none.
+    seq: u32,
+    up: bool,
+    applications: u32,
+    /// In the order of their numbers.
+    sessions: Vec<Session>,
+}
+
+/// The load of a server of which none is known: it is down, has not reported, or does not share it.
+pub const NO_LOAD: u32 = u32::MAX;
+
+/// What an update meant to whoever holds the store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Applied {
+    /// It is in, and this table has changed.
+    Changed(Table),
+    /// It was known already.
+    Stale,
+    /// One before it was lost: only a full update can help.
+    Gap,
+}
+
+/// What is known of one server, for those who ask.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ServerView<'a> {
+    /// The number of its last report.
+    pub seq: u32,
+    /// Whether it runs.
+    pub up: bool,
+    /// Its load, if one is known.
+    pub load: Option<u32>,
+    /// How many applications it publishes.
+    pub applications: u32,
+    /// Its sessions, in the order of their numbers.
+    pub sessions: &'a [Session],
+}
+
+impl DynamicStore {
+    /// An empty store for the zones of this directory.
+    pub fn new(directory: &Directory) -> DynamicStore {
+        DynamicStore { zones: (0..directory.zone_count()).map(|_| ZoneTables::default()).collect() }
+    }
+
+    /// A server registers, or goes: what was known of it is void.
+    pub fn register(&mut self, directory: &Directory, server: HostIndex, update: &ServerUpdate) -> Applied {
+        let (entry, load) = self.entry(directory, server);
+        *entry = Server { seq: update.seq, up: update.up, applications: update.applications, sessions: Vec::new() };
+        *load = if update.up { update.load.unwrap_or(NO_LOAD) } else { NO_LOAD };
+        Applied::Changed(Table::Servers)
+    }
+
+    /// A server was lost without a word.
+    pub fn lose(&mut self, directory: &Directory, server: HostIndex) -> Applied {
+        let (entry, load) = self.entry(directory, server);
+        if !entry.up {
+            return Applied::Stale;
+        }
+        // Its next report cannot follow on this one, whatever its number.
+        *entry = Server::default();
+        *load = NO_LOAD;
+        Applied::Changed(Table::Servers)
+    }
+
+    /// A session of a server has changed.
+    pub fn apply(&mut self, directory: &Directory, server: HostIndex, update: &SessionUpdate) -> Applied {
+        let (entry, load) = self.entry(directory, server);
+        if !entry.up || update.seq > entry.seq + 1 {
+            return Applied::Gap;
+        }
+        if update.seq <= entry.seq {
+            return Applied::Stale;
+        }
+        entry.seq = update.seq;
+        if let Some(told) = update.load {
+            *load = told;
+        }
+        let active = !matches!(update.event, SessionEvent::Disconnect | SessionEvent::PresentDisconnected);
+        let row = Session { number: update.session, user: update.user, app: update.app, active };
+        let place = entry.sessions.binary_search_by_key(&row.number, |session| session.number);
+        match (update.event, place) {
+            (SessionEvent::Logoff, Ok(place)) => drop(entry.sessions.remove(place)),
+            (SessionEvent::Logoff, Err(_)) => {}
+            (_, Ok(place)) => entry.sessions[place] = row,
+            (_, Err(place)) => entry.sessions.insert(place, row),
+        }
+        Applied::Changed(Table::Sessions)
+    }
+
+    /// A server's load has changed.
+    pub fn apply_load(&mut self, directory: &Directory, server: HostIndex, update: &LoadUpdate) -> Applied {
+        let (entry, load) = self.entry(directory, server);
+        match (entry.up, update.seq.cmp(&entry.seq)) {
+            (false, _) | (true, core::cmp::Ordering::Greater) => Applied::Gap,
+            (true, core::cmp::Ordering::Less) => Applied::Stale,
+            (true, core::cmp::Ordering::Equal) => {
+                *load = update.load;
+                Applied::Changed(Table::Load)
+            }
+        }
+    }
+
+    /// Forgets all that is known of a zone: its collector is about to tell it anew.
+    pub fn forget_zone(&mut self, zone: ZoneIndex) {
+        self.zones[zone.at()] = ZoneTables::default();
+    }
+
+    /// What is known of a server; `None` if it was never heard of.
+    pub fn server(&self, directory: &Directory, server: HostIndex) -> Option<ServerView<'_>> {
+        let tables = &self.zones[directory.zone(server).at()];
+        let position = directory.position(server);
+        let entry = tables.servers.get(position).filter(|entry| entry.seq > 0)?;
+        let load = Some(tables.loads[position]).filter(|&load| load != NO_LOAD);
+        let Server { seq, up, applications, sessions } = entry;
+        Some(ServerView { seq: *seq, up: *up, load, applications: *applications, sessions })
+    }
+
+    /// The loads of a zone's servers by position in its order, [`NO_LOAD`] where none is known; empty if nothing is known
+    /// of the zone.
+    pub fn loads(&self, zone: ZoneIndex) -> &[u32] {
+        &self.zones[zone.at()].loads
+    }
+
+    /// The same, to put a bias on one until its next report.
+    pub fn loads_mut(&mut self, zone: ZoneIndex) -> &mut [u32] {
+        &mut self.zones[zone.at()].loads
+    }
+
+    /// The bytes held.
+    pub fn memory(&self) -> usize {
+        let zones = self.zones.iter().map(|tables| {
+            let sessions: usize = tables.servers.iter().map(|server| server.sessions.capacity()).sum();
+            tables.servers.capacity() * size_of::<Server>()
+                + tables.loads.capacity() * size_of::<u32>()
+                + sessions * size_of::<Session>()
+        });
+        zones.sum::<usize>() + self.zones.capacity() * size_of::<ZoneTables>()
+    }
+
+    fn entry(&mut self, directory: &Directory, server: HostIndex) -> (&mut Server, &mut u32) {
+        let zone = directory.zone(server);
+        let tables = &mut self.zones[zone.at()];
+        if tables.servers.is_empty() {
+            let hosts = directory.zone_hosts(zone).len();
+            tables.servers = vec![Server::default(); hosts];
+            tables.loads = vec![NO_LOAD; hosts];
+        }
+        let position = directory.position(server);
+        (&mut tables.servers[position], &mut tables.loads[position])
+    }
+}
