@@ -128,9 +128,11 @@ impl Dynamic {
         self.counts
     }
 
-    /// To whom it last reported, and the number of that report: what heartbeats tell.
-    pub const fn reported(&self) -> (Option<HostIndex>, u32) {
-        (self.registered, self.seq)
+    /// To whom it last reported, and the number of that report: what heartbeats tell. Rows that nobody has asked for yet
+    /// count as reported, so that a collector whose answer was lost asks anew.
+    pub fn reported(&self) -> (Option<HostIndex>, u32) {
+        let rows = if self.rows_due == 0 { 0 } else { self.sessions.all().len() as u32 };
+        (self.registered, self.seq + rows)
     }
 
     /// When this room next has something to do by itself, and why.

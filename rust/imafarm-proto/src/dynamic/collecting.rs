@@ -104,20 +104,16 @@ impl Collecting {
                 self.on_update(turn, bindings, counts, (on, from), Update::Session(update))
             }
             Message::LoadUpdate(update) => self.on_update(turn, bindings, counts, (on, from), Update::Load(update)),
-            Message::FullUpdateRequest => self.gateways.send_all(turn, bindings, counts, &self.store, on, from),
+            Message::FullUpdateRequest => self.gateways.announce(turn, bindings, from),
             Message::GatewayUpdate { .. } if !turn.who.is_in_zone(from) => {
                 self.meet(turn, from);
                 let answer = Message::GatewayUpdateAck { filler: Filler(0) };
                 bindings.reply(turn, on, from, answer.lengthened_to(gateway_figures(turn).received.unwrap_or(0)));
-                self.gateways.send_rows(turn, bindings, counts, &self.store, on, from);
+                self.gateways.send_all(turn, bindings, counts, &self.store, on, from);
             }
             Message::GatewayUpdateAck { .. } if !turn.who.is_in_zone(from) => {
-                if self.gateways.is_announced_to(turn, from) {
-                    self.meet(turn, from);
-                    self.gateways.send_rows(turn, bindings, counts, &self.store, on, from);
-                } else {
-                    self.meet(turn, from);
-                }
+                self.meet(turn, from);
+                self.gateways.send_all(turn, bindings, counts, &self.store, on, from);
             }
             Message::PeerPing { relayed } => {
                 bindings.reply(turn, on, from, Message::PeerPingAck);

@@ -85,11 +85,6 @@ impl Gateways {
         self.peers.iter().any(|peer| peer.zone == zone && peer.collector() == Some(host))
     }
 
-    pub(super) fn is_announced_to(&self, turn: &Turn<'_>, host: HostIndex) -> bool {
-        let zone = turn.who.directory.zone(host);
-        self.peers.iter().any(|peer| peer.zone == zone && peer.reach == Reach::Announced { collector: host })
-    }
-
     /// A peer has spoken for its zone.
     pub(super) fn meet(&mut self, turn: &Turn<'_>, host: HostIndex) {
         let Some(peer) = self.peer_of(turn, host) else { return };
@@ -192,7 +187,9 @@ impl Gateways {
         self.find_next_look();
     }
 
-    fn announce(&mut self, turn: &mut Turn<'_>, bindings: &mut Bindings, collector: HostIndex) {
+    /// This collector tells another zone's that it speaks for its zone. Each then tells the other all, so this is also how
+    /// a peer that lacks something is told again.
+    pub(super) fn announce(&mut self, turn: &mut Turn<'_>, bindings: &mut Bindings, collector: HostIndex) {
         let message = Message::GatewayUpdate { filler: Filler(0) };
         bindings.send(turn, collector, message.lengthened_to(gateway_figures(turn).transmitted));
         if let Some(peer) = self.peer_of(turn, collector) {
@@ -220,25 +217,8 @@ impl Gateways {
         }
     }
 
-    /// A peer has asked for all: this collector speaks for its zone anew, and tells it.
-    pub(super) fn send_all(
-        &mut self,
-        turn: &mut Turn<'_>,
-        bindings: &mut Bindings,
-        counts: &mut DynamicCounts,
-        store: &DynamicStore,
-        on: EntryIndex,
-        to: HostIndex,
-    ) {
-        if self.peer_of(turn, to).is_some_and(|peer| peer.collector() == Some(to)) {
-            let answer = Message::GatewayUpdateAck { filler: Filler(0) };
-            bindings.reply(turn, on, to, answer.lengthened_to(gateway_figures(turn).received.unwrap_or(0)));
-            self.send_rows(turn, bindings, counts, store, on, to);
-        }
-    }
-
     /// All that is known of this zone, to one peer, on the binding on which it has just been heard.
-    pub(super) fn send_rows(
+    pub(super) fn send_all(
         &mut self,
         turn: &mut Turn<'_>,
         bindings: &mut Bindings,
