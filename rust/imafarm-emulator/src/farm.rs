@@ -110,6 +110,8 @@ pub struct Plan {
     pub magic: MagicNumber,
     /// Whose figures its hosts go by.
     pub product: Product,
+    /// The numbers of hosts that have another.
+    pub host_magic: Vec<(HostIndex, MagicNumber)>,
     /// The settings of most hosts.
     pub settings: Arc<Settings>,
     /// The settings of others.
@@ -118,6 +120,8 @@ pub struct Plan {
     pub inside: Link,
     /// Links between zones.
     pub between: Link,
+    /// Links between two zones that differ from `between`, alike in both directions; the last of a pair counts.
+    pub links: Vec<(u32, u32, Link)>,
     /// Whether every message is encoded and decoded on its way.
     pub wire: bool,
     /// Which kinds are traced.
@@ -147,20 +151,24 @@ pub struct Farm {
 impl Farm {
     /// A farm at time zero, with every host off.
     pub fn new(plan: Plan) -> Farm {
-        let Plan { directory, seed, magic, product, settings, host_settings, inside, between, wire, traced, threads } =
-            plan;
+        let Plan { directory, seed, magic, host_magic, product, settings, host_settings, .. } = plan;
+        let Plan { inside, between, links, wire, traced, threads, .. } = plan;
         let dice = Dice::new(seed);
         let zones = directory.zone_count();
         let zone_of: Vec<u32> = directory.hosts().map(|host| directory.zone(host).0).collect();
-        let network = Arc::new(Network::new(dice, zone_of.clone(), inside, between));
+        let network = Arc::new(Network::new(dice, zone_of.clone(), inside, between).with_links(&links));
         let mut settings = vec![settings; directory.len()];
         for (host, own) in host_settings {
             settings[host.at()] = own;
         }
+        let mut magic = vec![magic; directory.len()];
+        for (host, own) in host_magic {
+            magic[host.at()] = own;
+        }
         let hosts = directory.len() as u32;
         let shards = Share::among(threads.min(THREADS_MAX)).map(|share| {
             let seats = share.hosts(hosts).map(|me| {
-                let settings = Arc::clone(&settings[me as usize]);
+                let (magic, settings) = (magic[me as usize], Arc::clone(&settings[me as usize]));
                 Seat::new(
                     me,
                     Host::new(HostIndex(me), magic, dice, Arc::clone(&directory), settings, product.profile()),
@@ -184,7 +192,7 @@ impl Farm {
         Farm {
             now: Time::ZERO,
             shards: shards.collect(),
-            pipes: Pipes::new(zones as u32, between),
+            pipes: Pipes::new(zones as u32),
             network,
             chronicle: Chronicle::new(zone_of, zones),
             notices: Vec::new(),
@@ -385,7 +393,23 @@ impl Farm {
         Ok(())
     }
 
+    /// Gives hosts another magic number. A running host has it from its next start on, as with a registry value.
+    pub fn set_magic(&mut self, hosts: &[u32], magic: MagicNumber) {
+        for &host in hosts {
+            let (seat, _) = self.seat_mut(host);
+            seat.magic = magic;
+            if matches!(seat.power, Power::Off | Power::Crashed) {
+                seat.renew();
+            }
+        }
+    }
+
     // ---- questions ---------------------------------------------------------------------------------------------
+
+    /// The magic number that a host has, or will have from its next start on.
+    pub fn magic(&self, host: u32) -> MagicNumber {
+        self.seat(host).magic
+    }
 
     /// Farm time.
     pub const fn now(&self) -> Time {

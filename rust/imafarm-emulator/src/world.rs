@@ -6,7 +6,7 @@ use imafarm_proto::host::Host;
 use imafarm_proto::host_record::HostIndex;
 use imafarm_proto::host_resolver::EntryIndex;
 use imafarm_proto::input::{Call, Ending, Input};
-use imafarm_proto::message::{Kind, Message};
+use imafarm_proto::message::{Kind, MagicNumber, Message};
 use imafarm_proto::outbox::{Notice, Outbox, Verb};
 use imafarm_proto::settings::Settings;
 use imafarm_proto::time::{Span, Time};
@@ -65,6 +65,7 @@ pub(crate) struct Seat {
     pub(crate) host: Host,
     /// What the host will have from its next start on.
     pub(crate) settings: Arc<Settings>,
+    pub(crate) magic: MagicNumber,
     pub(crate) ends: Ends,
     pub(crate) chain: Chain,
     /// When the host next wants to be asked.
@@ -141,6 +142,7 @@ impl Seat {
             me,
             power: Power::Off,
             settings: Arc::clone(host.settings()),
+            magic: host.magic(),
             host,
             ends: Ends::EMPTY,
             chain: Chain::NEW,
@@ -156,7 +158,7 @@ impl Seat {
         let mut past = totals_of(&self.host);
         past.bindings.closed += core::mem::take(&mut past.active);
         self.past.merge(&past);
-        self.host = self.host.anew(Arc::clone(&self.settings));
+        self.host = self.host.anew(self.magic, Arc::clone(&self.settings));
         self.ends.close_all();
     }
 

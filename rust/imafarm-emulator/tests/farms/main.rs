@@ -6,3 +6,4 @@ mod elections;
 mod power;
 mod properties;
 mod transcripts;
+mod two_masters;
