@@ -25,6 +25,7 @@ use crate::schedule::{Event, Parcel, Schedule};
 use crate::shard::{Shard, Share};
 use crate::world::{Seat, World};
 
+pub use crate::work::WorkTotals;
 pub use crate::world::TraceRecord;
 
 /// Whether a host runs.
@@ -74,6 +75,8 @@ pub struct Totals {
     pub elections: ElectionCounts,
     /// Dynamic data.
     pub dynamic: DynamicCounts,
+    /// Work, where work takes time.
+    pub work: WorkTotals,
 }
 
 impl Totals {
@@ -82,6 +85,7 @@ impl Totals {
         active: 0,
         elections: ElectionCounts { started: 0, won: 0 },
         dynamic: DynamicCounts::ZERO,
+        work: WorkTotals::ZERO,
     };
 
     pub(crate) fn merge(&mut self, other: &Totals) {
@@ -96,6 +100,7 @@ impl Totals {
         self.elections.started += other.elections.started;
         self.elections.won += other.elections.won;
         self.dynamic.merge(&other.dynamic);
+        self.work.merge(&other.work);
     }
 }
 
@@ -263,10 +268,10 @@ impl Farm {
             let now = self.now;
             let (seat, world) = self.seat_mut(host);
             if matches!(seat.power, Power::Up | Power::Paused) {
-                seat.renew();
-                for event in core::mem::take(&mut seat.deferred) {
+                for event in seat.give_up_work(now) {
                     seat.lose(world, &event);
                 }
+                seat.renew(now);
                 world.note(now, host, What::Down);
             }
             seat.power = Power::Crashed;
@@ -287,6 +292,7 @@ impl Farm {
             let (seat, world) = self.seat_mut(host);
             if seat.power == Power::Up {
                 seat.power = Power::Paused;
+                seat.freeze(now, true);
                 world.note(now, host, What::Paused);
             }
         }
@@ -300,6 +306,7 @@ impl Farm {
             let (seat, world) = self.seat_mut(host);
             if seat.power == Power::Paused {
                 seat.power = Power::Up;
+                seat.freeze(now, false);
                 for event in core::mem::take(&mut seat.deferred) {
                     world.schedule.push(now, event);
                 }
@@ -375,6 +382,7 @@ impl Farm {
         Settings::default().set(name, value)?;
         let mut turned: Vec<(Arc<Settings>, Arc<Settings>)> = Vec::new();
         for &host in hosts {
+            let now = self.now;
             let (seat, _) = self.seat_mut(host);
             let old = &seat.settings;
             seat.settings = match turned.iter().find(|(from, _)| Arc::ptr_eq(from, old)) {
@@ -387,7 +395,7 @@ impl Farm {
                 }
             };
             if matches!(seat.power, Power::Off | Power::Crashed) {
-                seat.renew();
+                seat.renew(now);
             }
         }
         Ok(())
@@ -396,10 +404,11 @@ impl Farm {
     /// Gives hosts another magic number. A running host has it from its next start on, as with a registry value.
     pub fn set_magic(&mut self, hosts: &[u32], magic: MagicNumber) {
         for &host in hosts {
+            let now = self.now;
             let (seat, _) = self.seat_mut(host);
             seat.magic = magic;
             if matches!(seat.power, Power::Off | Power::Crashed) {
-                seat.renew();
+                seat.renew(now);
             }
         }
     }
@@ -474,8 +483,7 @@ impl Farm {
         let mut totals = Totals::ZERO;
         for seat in self.seats() {
             if zone.is_none_or(|zone| self.network.zone(seat.me) == zone) {
-                totals.merge(&seat.past);
-                totals.merge(&totals_of(&seat.host));
+                totals.merge(&seat.totals(self.now));
             }
         }
         totals
@@ -483,18 +491,15 @@ impl Farm {
 
     /// What one host has done, in all its lives.
     pub fn host_totals(&self, host: u32) -> Totals {
-        let seat = self.seat(host);
-        let mut totals = seat.past;
-        totals.merge(&totals_of(&seat.host));
-        totals
+        self.seat(host).totals(self.now)
     }
 
     /// The messages under way now, by [`Kind::index`]: counted one by one, not calculated.
     pub fn in_flight(&self) -> [Count; Kind::COUNT] {
         let mut counts = [Count::default(); Kind::COUNT];
-        let deferred = self.seats().flat_map(|seat| &seat.deferred);
+        let waiting = self.seats().flat_map(Seat::waiting);
         let scheduled = self.shards.iter().flat_map(|shard| shard.world.schedule.pending());
-        for event in scheduled.chain(self.pipes.pending()).chain(deferred) {
+        for event in scheduled.chain(self.pipes.pending()).chain(waiting) {
             if let Some(kind) = event.kind() {
                 counts[kind.index()].add(self.seat(event.target).bytes_of(event));
             }
@@ -550,14 +555,5 @@ impl Farm {
             Power::Up | Power::Paused => seat.host.standing(),
             Power::Off | Power::Crashed => Standing::Down,
         }
-    }
-}
-
-pub(crate) fn totals_of(host: &Host) -> Totals {
-    Totals {
-        bindings: host.binding_counts(),
-        active: host.active_bindings().into(),
-        elections: host.election_counts(),
-        dynamic: host.dynamic().counts(),
     }
 }

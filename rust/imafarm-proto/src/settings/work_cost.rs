@@ -46,6 +46,9 @@ work_costs! {
     BindRequest BindResponse BindCommit
     ElectMaster ElectMasterAck DeclareMaster QueryMaster MasterIs
     Heartbeat HeartbeatAck ImaPing ImaPingAck
+    ServerUpdate ServerUpdateAck SessionUpdate SessionUpdateAck LoadUpdate LoadRequest
+    FullUpdateRequest GatewayUpdate GatewayUpdateAck PeerPing PeerPingAck Subscribe
+    TableChanged Resolve Resolved ConfigChange ConfigChangeAck
 }
 
 impl WorkCosts {
