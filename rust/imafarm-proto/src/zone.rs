@@ -231,7 +231,7 @@ impl Zone {
                 self.become_candidate(turn, bindings);
             }
             Role::Member(_) => self.mind_collector(turn, bindings),
-            Role::Master(collector) => collector.mind_members(turn, bindings, &mut self.lost),
+            Role::Master(collector) => collector.on_deadline(turn, bindings, &mut self.lost),
             Role::HandingOver(hand_over) if hand_over.until <= turn.now => self.hand_over_next(turn, bindings),
             Role::Joining(_) | Role::Candidate { .. } | Role::Acknowledged { .. } | Role::HandingOver(_) => {}
         }

@@ -7,3 +7,4 @@ mod power;
 mod properties;
 mod transcripts;
 mod two_masters;
+mod work;

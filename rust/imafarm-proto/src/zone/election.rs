@@ -146,10 +146,7 @@ impl Zone {
                     self.become_member(turn, bindings, master);
                     bindings.send(turn, master, farewell);
                 } else {
-                    // The other has told members otherwise: everyone hears from the collector itself.
-                    let declaration = collector.declaration(turn);
-                    bindings.cancel(Kind::DeclareMaster);
-                    bindings.fan_out(turn, Audience::Zone, declaration);
+                    collector.stay(turn, bindings);
                 }
             }
         }
