@@ -13,6 +13,8 @@ RULE = "-" * 29
 def host_records(resolver: HostResolver, host: str | None = None) -> Iterator[str]:
     """The lines of `queryhr`, zone by zone; with `host`, only that host's record.
 
+    Our guess: of a session-host-only server there is no `Admin Port` and no `Master Ranking` to print.
+
     Errors: `ConfigurationError` for an unknown host.
     """
     records = resolver.records()
@@ -34,10 +36,12 @@ def _lines(by_zone: dict[str, list[HostRecord]]) -> Iterator[str]:
             yield RULE
             yield f"Zone Name: {record.zone}"
             yield f"Host Name: {record.name}"
-            yield f"Admin Port: {record.admin_port}"
+            if not record.session_only:
+                yield f"Admin Port: {record.admin_port}"
             yield f"Ima Port: {record.ima_port}"
             yield f"Host ID: {record.host_id}"
-            yield f"Master Ranking: {record.preference}"
+            if not record.session_only:
+                yield f"Master Ranking: {record.preference}"
             yield f"Master Version: {record.version}"
             yield RULE
         yield "--- Show Host Records Completed ---"

@@ -25,6 +25,7 @@ use crate::schedule::{Event, Parcel, Schedule};
 use crate::shard::{Shard, Share};
 use crate::world::{Seat, World};
 
+pub use crate::work::WorkTotals;
 pub use crate::world::TraceRecord;
 
 /// Whether a host runs.
@@ -74,6 +75,8 @@ pub struct Totals {
     pub elections: ElectionCounts,
     /// Dynamic data.
     pub dynamic: DynamicCounts,
+    /// Work, where work takes time.
+    pub work: WorkTotals,
 }
 
 impl Totals {
@@ -82,6 +85,7 @@ impl Totals {
         active: 0,
         elections: ElectionCounts { started: 0, won: 0 },
         dynamic: DynamicCounts::ZERO,
+        work: WorkTotals::ZERO,
     };
 
     pub(crate) fn merge(&mut self, other: &Totals) {
@@ -96,6 +100,7 @@ impl Totals {
         self.elections.started += other.elections.started;
         self.elections.won += other.elections.won;
         self.dynamic.merge(&other.dynamic);
+        self.work.merge(&other.work);
     }
 }
 
@@ -110,6 +115,8 @@ pub struct Plan {
     pub magic: MagicNumber,
     /// Whose figures its hosts go by.
     pub product: Product,
+    /// The numbers of hosts that have another.
+    pub host_magic: Vec<(HostIndex, MagicNumber)>,
     /// The settings of most hosts.
     pub settings: Arc<Settings>,
     /// The settings of others.
@@ -118,6 +125,8 @@ pub struct Plan {
     pub inside: Link,
     /// Links between zones.
     pub between: Link,
+    /// Links between two zones that differ from `between`, alike in both directions; the last of a pair counts.
+    pub links: Vec<(u32, u32, Link)>,
     /// Whether every message is encoded and decoded on its way.
     pub wire: bool,
     /// Which kinds are traced.
@@ -147,20 +156,24 @@ pub struct Farm {
 impl Farm {
     /// A farm at time zero, with every host off.
     pub fn new(plan: Plan) -> Farm {
-        let Plan { directory, seed, magic, product, settings, host_settings, inside, between, wire, traced, threads } =
-            plan;
+        let Plan { directory, seed, magic, host_magic, product, settings, host_settings, .. } = plan;
+        let Plan { inside, between, links, wire, traced, threads, .. } = plan;
         let dice = Dice::new(seed);
         let zones = directory.zone_count();
         let zone_of: Vec<u32> = directory.hosts().map(|host| directory.zone(host).0).collect();
-        let network = Arc::new(Network::new(dice, zone_of.clone(), inside, between));
+        let network = Arc::new(Network::new(dice, zone_of.clone(), inside, between).with_links(&links));
         let mut settings = vec![settings; directory.len()];
         for (host, own) in host_settings {
             settings[host.at()] = own;
         }
+        let mut magic = vec![magic; directory.len()];
+        for (host, own) in host_magic {
+            magic[host.at()] = own;
+        }
         let hosts = directory.len() as u32;
         let shards = Share::among(threads.min(THREADS_MAX)).map(|share| {
             let seats = share.hosts(hosts).map(|me| {
-                let settings = Arc::clone(&settings[me as usize]);
+                let (magic, settings) = (magic[me as usize], Arc::clone(&settings[me as usize]));
                 Seat::new(
                     me,
                     Host::new(HostIndex(me), magic, dice, Arc::clone(&directory), settings, product.profile()),
@@ -184,7 +197,7 @@ impl Farm {
         Farm {
             now: Time::ZERO,
             shards: shards.collect(),
-            pipes: Pipes::new(zones as u32, between),
+            pipes: Pipes::new(zones as u32),
             network,
             chronicle: Chronicle::new(zone_of, zones),
             notices: Vec::new(),
@@ -255,10 +268,10 @@ impl Farm {
             let now = self.now;
             let (seat, world) = self.seat_mut(host);
             if matches!(seat.power, Power::Up | Power::Paused) {
-                seat.renew();
-                for event in core::mem::take(&mut seat.deferred) {
+                for event in seat.give_up_work(now) {
                     seat.lose(world, &event);
                 }
+                seat.renew(now);
                 world.note(now, host, What::Down);
             }
             seat.power = Power::Crashed;
@@ -279,6 +292,7 @@ impl Farm {
             let (seat, world) = self.seat_mut(host);
             if seat.power == Power::Up {
                 seat.power = Power::Paused;
+                seat.freeze(now, true);
                 world.note(now, host, What::Paused);
             }
         }
@@ -292,6 +306,7 @@ impl Farm {
             let (seat, world) = self.seat_mut(host);
             if seat.power == Power::Paused {
                 seat.power = Power::Up;
+                seat.freeze(now, false);
                 for event in core::mem::take(&mut seat.deferred) {
                     world.schedule.push(now, event);
                 }
@@ -367,6 +382,7 @@ impl Farm {
         Settings::default().set(name, value)?;
         let mut turned: Vec<(Arc<Settings>, Arc<Settings>)> = Vec::new();
         for &host in hosts {
+            let now = self.now;
             let (seat, _) = self.seat_mut(host);
             let old = &seat.settings;
             seat.settings = match turned.iter().find(|(from, _)| Arc::ptr_eq(from, old)) {
@@ -379,13 +395,30 @@ impl Farm {
                 }
             };
             if matches!(seat.power, Power::Off | Power::Crashed) {
-                seat.renew();
+                seat.renew(now);
             }
         }
         Ok(())
     }
 
+    /// Gives hosts another magic number. A running host has it from its next start on, as with a registry value.
+    pub fn set_magic(&mut self, hosts: &[u32], magic: MagicNumber) {
+        for &host in hosts {
+            let now = self.now;
+            let (seat, _) = self.seat_mut(host);
+            seat.magic = magic;
+            if matches!(seat.power, Power::Off | Power::Crashed) {
+                seat.renew(now);
+            }
+        }
+    }
+
     // ---- questions ---------------------------------------------------------------------------------------------
+
+    /// The magic number that a host has, or will have from its next start on.
+    pub fn magic(&self, host: u32) -> MagicNumber {
+        self.seat(host).magic
+    }
 
     /// Farm time.
     pub const fn now(&self) -> Time {
@@ -450,8 +483,7 @@ impl Farm {
         let mut totals = Totals::ZERO;
         for seat in self.seats() {
             if zone.is_none_or(|zone| self.network.zone(seat.me) == zone) {
-                totals.merge(&seat.past);
-                totals.merge(&totals_of(&seat.host));
+                totals.merge(&seat.totals(self.now));
             }
         }
         totals
@@ -459,18 +491,15 @@ impl Farm {
 
     /// What one host has done, in all its lives.
     pub fn host_totals(&self, host: u32) -> Totals {
-        let seat = self.seat(host);
-        let mut totals = seat.past;
-        totals.merge(&totals_of(&seat.host));
-        totals
+        self.seat(host).totals(self.now)
     }
 
     /// The messages under way now, by [`Kind::index`]: counted one by one, not calculated.
     pub fn in_flight(&self) -> [Count; Kind::COUNT] {
         let mut counts = [Count::default(); Kind::COUNT];
-        let deferred = self.seats().flat_map(|seat| &seat.deferred);
+        let waiting = self.seats().flat_map(Seat::waiting);
         let scheduled = self.shards.iter().flat_map(|shard| shard.world.schedule.pending());
-        for event in scheduled.chain(self.pipes.pending()).chain(deferred) {
+        for event in scheduled.chain(self.pipes.pending()).chain(waiting) {
             if let Some(kind) = event.kind() {
                 counts[kind.index()].add(self.seat(event.target).bytes_of(event));
             }
@@ -526,14 +555,5 @@ impl Farm {
             Power::Up | Power::Paused => seat.host.standing(),
             Power::Off | Power::Crashed => Standing::Down,
         }
-    }
-}
-
-pub(crate) fn totals_of(host: &Host) -> Totals {
-    Totals {
-        bindings: host.binding_counts(),
-        active: host.active_bindings().into(),
-        elections: host.election_counts(),
-        dynamic: host.dynamic().counts(),
     }
 }

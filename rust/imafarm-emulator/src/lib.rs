@@ -7,6 +7,7 @@
 //! engine        time goes on, window by window
 //! shard         some of the hosts, worked through by one thread
 //! world         one host acts: its verbs become connections, messages in flight and notices
+//! work          what waits for a host that is at work
 //! chronicle     what observers are told: events, elections, agreement
 //! network       the links: latency, jitter, bandwidth, loss, cuts; both ends of every connection
 //! checkers      what must hold of a farm that has come to rest
@@ -25,4 +26,5 @@ pub mod network;
 mod prefetch;
 pub mod schedule;
 pub mod shard;
+mod work;
 mod world;

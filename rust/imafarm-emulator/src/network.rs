@@ -271,6 +271,14 @@ const RETRANSMIT: Span = Span::from_millis(200);
 /// How long a sender goes on before it gives up a connection on which nothing gets through: all tries together.
 pub const GIVE_UP: Span = Span::from_millis(200 * ((1 << TRIES) - 1));
 
+/// The links between zones, where they are not all alike.
+#[derive(Clone, Debug, Default)]
+struct Pairs {
+    zones: usize,
+    /// By sending and receiving zone; empty while all are alike.
+    links: Vec<Link>,
+}
+
 /// The links of a farm.
 #[derive(Clone, Debug)]
 pub struct Network {
@@ -279,6 +287,7 @@ pub struct Network {
     zones: Vec<u32>,
     inside: Link,
     between: Link,
+    pairs: Pairs,
     cuts: Vec<Cut>,
     next_cut: u32,
 }
@@ -286,14 +295,48 @@ pub struct Network {
 impl Network {
     /// A network in which host `h` is in zone `zones[h]`.
     pub const fn new(dice: Dice, zones: Vec<u32>, inside: Link, between: Link) -> Network {
-        Network { dice, zones, inside, between, cuts: Vec::new(), next_cut: 0 }
+        let pairs = Pairs { zones: 0, links: Vec::new() };
+        Network { dice, zones, inside, between, pairs, cuts: Vec::new(), next_cut: 0 }
+    }
+
+    /// The same network, with other links between these pairs of zones, alike in both directions.
+    pub fn with_links(mut self, links: &[(u32, u32, Link)]) -> Network {
+        if let Some(most) = links.iter().flat_map(|&(one, other, _)| [one, other]).chain(self.zones.clone()).max()
+            && !links.is_empty()
+        {
+            let zones = most as usize + 1;
+            self.pairs = Pairs { zones, links: vec![self.between; zones * zones] };
+            for &(one, other, link) in links {
+                for (from, to) in [(one, other), (other, one)] {
+                    self.pairs.links[from as usize * zones + to as usize] = link;
+                }
+            }
+        }
+        self
+    }
+
+    /// The link from one zone to another, or inside one.
+    #[inline]
+    pub fn link(&self, from: u32, to: u32) -> &Link {
+        if from == to {
+            &self.inside
+        } else if self.pairs.links.is_empty() {
+            &self.between
+        } else {
+            &self.pairs.links[from as usize * self.pairs.zones + to as usize]
+        }
     }
 
     /// The least latency of any link in use.
     pub fn least_latency(&self) -> Span {
-        match self.zones.iter().any(|zone| *zone != self.zones[0]) {
-            true => self.inside.latency.min(self.between.latency),
-            false => self.inside.latency,
+        let mut zones = self.zones.clone();
+        zones.sort_unstable();
+        zones.dedup();
+        let pairs = || zones.iter().flat_map(|&from| zones.iter().map(move |&to| self.link(from, to).latency));
+        match (zones.len(), self.pairs.links.is_empty()) {
+            (0 | 1, _) => self.inside.latency,
+            (_, true) => self.inside.latency.min(self.between.latency),
+            (_, false) => pairs().min().map_or(self.inside.latency, |least| least.min(self.inside.latency)),
         }
     }
 
@@ -310,7 +353,7 @@ impl Network {
             return Way::Lost;
         }
         let (from, to) = (self.zone(source), self.zone(target));
-        let link = if from == to { &self.inside } else { &self.between };
+        let link = self.link(from, to);
         let words = self.dice.words(Purpose::Way, source, target, now.0);
         let mut delay = Span(scale(u64::from(words[0]) << 32 | u64::from(words[1]), link.jitter.0 + 1));
         if link.loss_ppm > 0 {
@@ -368,7 +411,6 @@ impl Network {
 #[derive(Debug)]
 pub struct Pipes {
     zones: u32,
-    link: Link,
     free_at: Vec<Time>,
     /// By when they come to the link, who sent them, and the order in which they did.
     waiting: BTreeMap<(Time, u32, u64), (Event, u32)>,
@@ -377,9 +419,9 @@ pub struct Pipes {
 
 impl Pipes {
     /// Idle pipes.
-    pub fn new(zones: u32, link: Link) -> Pipes {
+    pub fn new(zones: u32) -> Pipes {
         let free_at = vec![Time::ZERO; (zones * zones) as usize];
-        Pipes { zones, link, free_at, waiting: BTreeMap::new(), count: 0 }
+        Pipes { zones, free_at, waiting: BTreeMap::new(), count: 0 }
     }
 
     /// A parcel of `bytes` comes to its link at `time`.
@@ -392,10 +434,10 @@ impl Pipes {
     pub fn pop(&mut self, end: Time, network: &Network) -> Option<(Time, Event)> {
         let first = self.waiting.first_entry().filter(|entry| entry.key().0 < end)?;
         let ((time, ..), (event, bytes)) = first.remove_entry();
-        let pipe = network.zone(event.source) * self.zones + network.zone(event.target);
-        let free_at = &mut self.free_at[pipe as usize];
-        *free_at = (*free_at).max(time) + self.link.transmission(bytes);
-        Some((*free_at + self.link.latency, event))
+        let (from, to) = (network.zone(event.source), network.zone(event.target));
+        let (link, free_at) = (network.link(from, to), &mut self.free_at[(from * self.zones + to) as usize]);
+        *free_at = (*free_at).max(time) + link.transmission(bytes);
+        Some((*free_at + link.latency, event))
     }
 
     /// When the next parcel comes to its link.
@@ -462,7 +504,7 @@ mod tests {
     fn a_pipe_is_shared() {
         let link = Link { latency: Span::from_millis(10), jitter: Span::ZERO, bandwidth_bps: 8_000, loss_ppm: 0 };
         let net = Network::new(Dice::new(7), vec![0, 0, 1], Link::INSIDE, link);
-        let mut pipes = Pipes::new(2, link);
+        let mut pipes = Pipes::new(2);
         for source in [1, 0] {
             assert_eq!(net.way(source, 2, Time(0), 1_000), Way::Queues(Time(0)));
             pipes.push(Time(0), Event { source, ..Event::wake(2) }, 1_000);
@@ -471,6 +513,38 @@ mod tests {
             .map(|(time, event)| (time.0 / 1_000_000, event.source))
             .collect();
         assert_eq!(arrivals, [(1_010, 0), (2_010, 1)]);
+    }
+
+    /// Zones 0 and 2 are near each other, and the way back is as short; zone 1 is as far as zones are. The window is as
+    /// short as the shortest way.
+    #[test]
+    fn a_pair_of_zones_has_a_link_of_its_own() {
+        let near = Link { latency: Span(1_000), jitter: Span::ZERO, ..Link::BETWEEN };
+        let net = Network::new(Dice::new(7), vec![0, 1, 2], Link::INSIDE, Link::BETWEEN);
+        assert_eq!(net.least_latency(), Link::INSIDE.latency);
+        let net = net.with_links(&[(2, 0, near)]);
+        assert_eq!(net.least_latency(), near.latency);
+        for (source, target) in [(0, 2), (2, 0)] {
+            assert_eq!(net.way(source, target, Time(0), 100), Way::Arrives(Time(1_000)));
+        }
+        let Way::Arrives(far) = net.way(0, 1, Time(0), 100) else { panic!("no loss, no pipe") };
+        assert!(far >= Time::ZERO + Link::BETWEEN.latency);
+    }
+
+    /// Only the narrow pair queues, and each direction of it by itself.
+    #[test]
+    fn a_narrow_pair_has_pipes_of_its_own() {
+        let narrow = Link { latency: Span::from_millis(10), jitter: Span::ZERO, bandwidth_bps: 8_000, ..Link::BETWEEN };
+        let wide = Network::new(Dice::new(7), vec![0, 1, 2], Link::INSIDE, Link::BETWEEN);
+        let net = wide.with_links(&[(0, 1, narrow)]);
+        assert!(matches!(net.way(0, 2, Time(0), 1_000), Way::Arrives(_)));
+        let mut pipes = Pipes::new(3);
+        for (source, target) in [(0, 1), (1, 0)] {
+            assert_eq!(net.way(source, target, Time(0), 1_000), Way::Queues(Time(0)));
+            pipes.push(Time(0), Event { source, ..Event::wake(target) }, 1_000);
+        }
+        let arrivals: Vec<u64> = core::iter::from_fn(|| pipes.pop(Time(1), &net)).map(|(time, _)| time.0).collect();
+        assert_eq!(arrivals, [1_010_000_000, 1_010_000_000]);
     }
 
     #[test]

@@ -10,6 +10,7 @@ use imafarm_proto::outbox::Outbox;
 use imafarm_proto::time::Time;
 
 use crate::prefetch::prefetch_all;
+use crate::schedule::Parcel;
 use crate::world::{Seat, World};
 
 /// For how many events of a host at once the memory of their connections is called for.
@@ -63,7 +64,7 @@ impl Share {
 pub(crate) struct Shard {
     pub(crate) world: World,
     pub(crate) seats: Vec<Seat>,
-    /// How many events were handled.
+    /// How many events were handled, but for wakes: how many of those there are depends on where a window was parted.
     pub(crate) events: u64,
     outbox: Outbox,
     /// The order of one host's events in a window; empty between hosts, kept for its room.
@@ -84,7 +85,6 @@ impl Shard {
         let window_start = world.schedule.window_start(now);
         let mut batch = world.schedule.take(now, end, world.share, seats.len());
         let events = batch.events();
-        *handled += events.len() as u64;
         hosts.clear();
         hosts.extend(events.chunk_by(|one, next| one.target == next.target).scan(0, |end, mine| {
             let start = *end;
@@ -111,6 +111,7 @@ impl Shard {
                     seat.warm(later.to);
                 }
                 let event = mine[place as usize].take();
+                *handled += u64::from(!matches!(event.parcel, Parcel::Wake));
                 let time = Time(window_start.0 + u64::from(event.offset));
                 seat.meet_deadlines(world, outbox, now, time);
                 seat.receive(world, outbox, time, event);

@@ -6,7 +6,7 @@ use imafarm_proto::host::Host;
 use imafarm_proto::host_record::HostIndex;
 use imafarm_proto::host_resolver::EntryIndex;
 use imafarm_proto::input::{Call, Ending, Input};
-use imafarm_proto::message::{Kind, Message};
+use imafarm_proto::message::{Kind, MagicNumber, Message};
 use imafarm_proto::outbox::{Notice, Outbox, Verb};
 use imafarm_proto::settings::Settings;
 use imafarm_proto::time::{Span, Time};
@@ -14,12 +14,13 @@ use imafarm_proto::transport::{Framer, Limits};
 
 use crate::chronicle::{FarmEvent, What};
 use crate::digest::Chain;
-use crate::farm::{Power, Totals, totals_of};
+use crate::farm::{Power, Totals, WorkTotals};
 use crate::ledger::Ledger;
 use crate::network::{End, EndRef, EndState, Ends, GIVE_UP, Network, Way};
 use crate::prefetch::prefetch;
 use crate::schedule::{Event, Parcel, Schedule};
 use crate::shard::Share;
+use crate::work::Work;
 
 /// Everything that the hosts of a shard share.
 #[derive(Debug)]
@@ -65,6 +66,7 @@ pub(crate) struct Seat {
     pub(crate) host: Host,
     /// What the host will have from its next start on.
     pub(crate) settings: Arc<Settings>,
+    pub(crate) magic: MagicNumber,
     pub(crate) ends: Ends,
     pub(crate) chain: Chain,
     /// When the host next wants to be asked.
@@ -73,6 +75,8 @@ pub(crate) struct Seat {
     wake: Time,
     /// What has arrived while the host was paused.
     pub(crate) deferred: Vec<Event>,
+    /// What it works on, if work takes time.
+    pub(crate) work: Option<Box<Work>>,
     /// What earlier lives of this host have done.
     pub(crate) past: Totals,
 }
@@ -141,6 +145,8 @@ impl Seat {
             me,
             power: Power::Off,
             settings: Arc::clone(host.settings()),
+            work: Work::of(host.settings()),
+            magic: host.magic(),
             host,
             ends: Ends::EMPTY,
             chain: Chain::NEW,
@@ -151,18 +157,36 @@ impl Seat {
         }
     }
 
-    /// The host's life is over, and its connections with it: what comes next is a new one.
-    pub(crate) fn renew(&mut self) {
-        let mut past = totals_of(&self.host);
+    /// The host's life is over, and its connections with it: what comes next is a new one. What waited for it has been
+    /// given up.
+    pub(crate) fn renew(&mut self, now: Time) {
+        let mut past = self.life(now);
         past.bindings.closed += core::mem::take(&mut past.active);
+        past.work = WorkTotals { busy: past.work.busy, ..WorkTotals::ZERO };
         self.past.merge(&past);
-        self.host = self.host.anew(Arc::clone(&self.settings));
+        self.work = Work::of(&self.settings);
+        self.host = self.host.anew(self.magic, Arc::clone(&self.settings));
         self.ends.close_all();
+    }
+
+    /// What the host has done in this life.
+    fn life(&self, now: Time) -> Totals {
+        let (host, work) = (&self.host, self.work_totals(now));
+        let active = host.active_bindings().into();
+        let (bindings, elections, dynamic) = (host.binding_counts(), host.election_counts(), host.dynamic().counts());
+        Totals { bindings, active, elections, dynamic, work }
+    }
+
+    /// What the host has done in all its lives.
+    pub(crate) fn totals(&self, now: Time) -> Totals {
+        let mut totals = self.past;
+        totals.merge(&self.life(now));
+        totals
     }
 
     /// The bytes held besides the seat itself.
     pub(crate) fn memory(&self) -> usize {
-        self.host.memory() + self.ends.memory() + self.deferred.capacity() * size_of::<Event>()
+        self.host.memory() + self.ends.memory() + self.queue_memory()
     }
 
     /// Hands the host an input and carries out what it wants.
@@ -178,6 +202,9 @@ impl Seat {
     #[inline]
     pub(crate) fn note_deadline(&mut self) {
         self.deadline = self.host.next_deadline().map_or(Time::NEVER, |(when, _)| when);
+        if let Some(work) = &self.work {
+            self.deadline = self.deadline.min(work.next_done());
+        }
     }
 
     #[inline]
@@ -214,7 +241,10 @@ impl Seat {
             Verb::Notify(notice) => {
                 if notice == Notice::Stopped {
                     self.power = Power::Off;
-                    self.renew();
+                    for event in self.give_up_work(now) {
+                        self.turn_away(world, now, &event, Span::ZERO);
+                    }
+                    self.renew(now);
                 }
                 world.note(now, self.me, What::Notice(notice));
             }
@@ -266,6 +296,7 @@ impl Seat {
     #[inline]
     pub(crate) fn receive(&mut self, world: &mut World, out: &mut Outbox, now: Time, event: Event) {
         match self.power {
+            Power::Up if self.work.is_some() => self.queue_up(world, out, now, event),
             Power::Up => self.receive_up(world, out, now, event),
             Power::Paused => match event.parcel {
                 Parcel::Start => {}
@@ -285,7 +316,6 @@ impl Seat {
     /// At a machine whose service does not run. It answers at once that nobody is there; a dead one never does, and the
     /// sender has to `give_up`.
     fn receive_down(&mut self, world: &mut World, out: &mut Outbox, now: Time, event: Event, give_up: Span) {
-        self.lose(world, &event);
         match event.parcel {
             Parcel::Start => {
                 self.power = Power::Up;
@@ -293,13 +323,31 @@ impl Seat {
                 world.note(now, self.me, What::Up);
                 self.act(world, out, now, Input::Start);
             }
+            Parcel::Wake => self.woken(now),
+            Parcel::Connect { .. }
+            | Parcel::Greeting { .. }
+            | Parcel::Message(_)
+            | Parcel::Finish
+            | Parcel::Refused
+            | Parcel::Broken { .. } => self.turn_away(world, now, &event, give_up),
+        }
+    }
+
+    /// Nobody is there to handle this, and its source comes to know so.
+    fn turn_away(&self, world: &mut World, now: Time, event: &Event, give_up: Span) {
+        self.lose(world, event);
+        match event.parcel {
             Parcel::Connect { end } if give_up == Span::ZERO => {
                 world.post(now, self.me, event.source, end, Parcel::Refused);
             }
-            Parcel::Message(_) | Parcel::Finish => self.disown(world, now, &event, give_up),
-            Parcel::Wake => self.woken(now),
+            Parcel::Message(_) | Parcel::Finish => self.disown(world, now, event, give_up),
             // Whoever called, or was answered, gives up by itself.
-            Parcel::Connect { .. } | Parcel::Greeting { .. } | Parcel::Refused | Parcel::Broken { .. } => {}
+            Parcel::Connect { .. }
+            | Parcel::Greeting { .. }
+            | Parcel::Refused
+            | Parcel::Broken { .. }
+            | Parcel::Start
+            | Parcel::Wake => {}
         }
     }
 
@@ -322,7 +370,7 @@ impl Seat {
     }
 
     #[inline]
-    fn receive_up(&mut self, world: &mut World, out: &mut Outbox, now: Time, event: Event) {
+    pub(crate) fn receive_up(&mut self, world: &mut World, out: &mut Outbox, now: Time, event: Event) {
         let Event { to, source, .. } = event;
         let entry = EntryIndex(to.entry());
         match event.parcel {
@@ -418,11 +466,15 @@ impl Seat {
         self.act(world, out, now, Input::Closed(entry, ending));
     }
 
-    /// Lets every deadline before `end` come. One that passed while the host was frozen comes now.
+    /// Lets every deadline before `end` come, and whatever work is done by then. What passed while the host was frozen
+    /// comes now. At one instant, what is done comes before a deadline, as what arrives does.
     #[inline]
     pub(crate) fn meet_deadlines(&mut self, world: &mut World, out: &mut Outbox, now: Time, end: Time) {
         while self.deadline.max(now) < end && self.power == Power::Up {
-            self.act(world, out, self.deadline.max(now), Input::Deadline);
+            let at = self.deadline.max(now);
+            if !self.work_on(world, out, at) {
+                self.act(world, out, at, Input::Deadline);
+            }
             self.note_deadline();
         }
     }

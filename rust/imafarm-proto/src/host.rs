@@ -53,9 +53,9 @@ impl Host {
         Host { me, magic, dice, directory, settings, profile, bindings, zone, dynamic }
     }
 
-    /// The same host before its first start, with these settings.
-    pub fn anew(&self, settings: Arc<Settings>) -> Host {
-        Host::new(self.me, self.magic, self.dice, Arc::clone(&self.directory), settings, self.profile)
+    /// The same host before its first start, with this farm's number and these settings.
+    pub fn anew(&self, magic: MagicNumber, settings: Arc<Settings>) -> Host {
+        Host::new(self.me, magic, self.dice, Arc::clone(&self.directory), settings, self.profile)
     }
 
     /// Handles one input; what the host wants done is added to the outbox.
@@ -130,6 +130,11 @@ impl Host {
     /// The zone of a host of its farm.
     pub fn zone_of(&self, host: HostIndex) -> ZoneIndex {
         self.directory.zone(host)
+    }
+
+    /// The number of the farm that it takes for its own.
+    pub const fn magic(&self) -> MagicNumber {
+        self.magic
     }
 
     /// What it is to its zone.

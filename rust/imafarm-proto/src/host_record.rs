@@ -116,6 +116,19 @@ impl Rank {
         Rank((version as u64) << 56 | ((u8::MAX - preference as u8) as u64) << 48 | host_id.get())
     }
 
+    /// The rank of a session-host-only server: below every other server's, whatever their versions, and among its like
+    /// by host id. It serves only to keep a zone's hosts in one order, because it never stands in an election.
+    #[inline]
+    pub const fn session_only(host_id: HostId) -> Rank {
+        Rank(host_id.get())
+    }
+
+    /// Whether a host of this rank stands in elections. No version and preference leave this part of the word empty.
+    #[inline]
+    pub const fn stands(self) -> bool {
+        self.0 >> 48 != 0
+    }
+
     /// The rank as one word that compares as ranks do.
     #[inline]
     pub const fn key(self) -> u64 {
@@ -127,9 +140,9 @@ impl Rank {
         (self.0 >> 56) as u8
     }
 
-    /// The preference's number, compared second.
+    /// The preference's number, compared second. A session-host-only server has none, and is read as Not Preferred.
     pub const fn preference_number(self) -> u8 {
-        u8::MAX - (self.0 >> 48) as u8
+        if self.stands() { u8::MAX - (self.0 >> 48) as u8 } else { Preference::NotPreferred.number() }
     }
 
     /// The host id, which breaks ties.
@@ -170,6 +183,9 @@ pub struct HostRecord {
     pub version: u8,
     /// The administrator's ranking.
     pub preference: Preference,
+    /// Whether it serves sessions and nothing else: it listens for servers but not for the Management Console, and never
+    /// stands in an election. Its `admin_port`, `version` and `preference` count for nothing then.
+    pub session_only: bool,
 }
 
 /// The default port between servers (IMA Information, "Host Names").
@@ -190,12 +206,17 @@ impl HostRecord {
             host_id,
             version: 1,
             preference: Preference::default(),
+            session_only: false,
         }
     }
 
     /// The host's rank.
     pub const fn rank(&self) -> Rank {
-        Rank::new(self.version, self.preference, self.host_id)
+        if self.session_only {
+            Rank::session_only(self.host_id)
+        } else {
+            Rank::new(self.version, self.preference, self.host_id)
+        }
     }
 
     /// Checks what types alone cannot hold: names that are neither empty, nor too long, nor hold control characters.
@@ -265,6 +286,20 @@ mod tests {
         assert!(!rank(1, Default, 9).unseats(rank(1, Default, 8)));
         assert!(rank(1, Preferred, 1).unseats(rank(1, Default, 8)));
         assert!(!rank(1, Default, 9).unseats(rank(1, Preferred, 8)));
+    }
+
+    /// Our guess: a session-host-only server has a place in its zone's order, below whoever can be elected.
+    #[test]
+    fn a_session_host_only_server_ranks_below_every_other_and_never_stands() {
+        let id = |number| HostId::new(number).expect("a valid id");
+        let mut record = HostRecord::new("H", "Z".into(), id(HostId::MAX));
+        (record.version, record.preference, record.session_only) = (255, Preference::MostPreferred, true);
+        let session_only = record.rank();
+        let least = rank(0, Preference::NotPreferred, 1);
+        assert!(session_only < least && session_only > Rank::session_only(id(5)));
+        assert!(!session_only.stands() && least.stands());
+        assert!(least.unseats(session_only) && !session_only.unseats(least));
+        assert_eq!((session_only.version(), session_only.preference_number()), (0, 4));
     }
 
     #[test]

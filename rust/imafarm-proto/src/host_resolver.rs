@@ -256,6 +256,17 @@ impl Directory {
         &self.zones[zone.at()].order
     }
 
+    /// Whether a host stands in elections; a session-host-only server does not.
+    #[inline]
+    pub fn stands(&self, host: HostIndex) -> bool {
+        self.rank(host).stands()
+    }
+
+    /// How many hosts of a zone never stand in an election. They are the first of [`Directory::zone_hosts`].
+    pub fn session_only_count(&self, zone: ZoneIndex) -> usize {
+        self.zone_hosts(zone).partition_point(|&host| !self.stands(host))
+    }
+
     /// Where a host stands among [`Directory::zone_hosts`] of its zone.
     #[inline]
     pub fn position(&self, host: HostIndex) -> usize {

@@ -5,6 +5,7 @@
 mod updates;
 
 use crate::host_record::HostId;
+use crate::settings::WorkCosts;
 
 pub use updates::{Filler, LoadUpdate, Resolved, ServerUpdate, SessionEvent, SessionUpdate, Table};
 
@@ -413,9 +414,28 @@ impl Message {
     }
 }
 
+const _: () = assert!(Kind::COUNT == WorkCosts::COUNT, "each kind has a work cost: say so in settings/work_cost.rs");
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::settings::{SettingSpec, Settings};
+    use crate::time::Span;
+
+    /// The list of kinds that have a cost is the list of kinds, in its order.
+    #[test]
+    fn every_kind_has_a_work_cost_under_its_own_name() {
+        for kind in Kind::ALL {
+            let mut settings = Settings::default();
+            let name = format!("WorkCost{kind:?}");
+            settings.set(&name, 7).expect("a setting of this kind");
+            assert_eq!(SettingSpec::find(&name).expect("a setting of this kind").name, name);
+            for other in Kind::ALL {
+                let cost = if other == kind { Span::from_micros(7) } else { Span::ZERO };
+                assert_eq!(settings.work_costs().of(other.index()), cost, "{name} on {other:?}");
+            }
+        }
+    }
 
     #[test]
     fn kinds_are_dense_distinct_and_known_by_number_and_name() {

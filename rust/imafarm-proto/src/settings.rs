@@ -2,10 +2,13 @@
 //!
 //! Names that the registry does not have are ours; their source reads "our guess", as their defaults are.
 
+mod work_cost;
+
 use thiserror::Error;
 
 use crate::profile::Profile;
 use crate::time::Span;
+pub use work_cost::WorkCosts;
 
 /// The settings of one host. Hosts may differ; most share one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,6 +43,7 @@ pub struct Settings {
     pub load_request_interval: Span,
     /// `PeerPingInterval`
     pub peer_ping_interval: Span,
+    work_costs: WorkCosts,
 }
 
 impl Default for Settings {
@@ -60,6 +64,7 @@ impl Default for Settings {
             share_load_information: false,
             load_request_interval: Span::ZERO,
             peer_ping_interval: Span::ZERO,
+            work_costs: WorkCosts::default(),
         };
         for spec in SETTINGS {
             (spec.put)(&mut settings, spec.default);
@@ -73,7 +78,7 @@ impl Default for Settings {
 pub struct SettingSpec {
     /// The registry's value name.
     pub name: &'static str,
-    /// What the number counts: `entries`, `ms`, `messages`, `0 or 1`.
+    /// What the number counts: `entries`, `ms`, `us`, `messages`, `0 or 1`.
     pub unit: &'static str,
     /// The value a host has when nobody says otherwise.
     pub default: u64,
@@ -97,7 +102,20 @@ const fn millis(span: Span) -> u64 {
 }
 
 /// Every setting, in the order in which they are listed to people.
-pub const SETTINGS: &[SettingSpec] = &[
+pub const SETTINGS: &[SettingSpec] = &joined::<{ SINGLE.len() + WorkCosts::COUNT }>();
+
+/// The settings that each have a field of their own, then one for each kind of message.
+const fn joined<const COUNT: usize>() -> [SettingSpec; COUNT] {
+    let mut all = [SINGLE[0]; COUNT];
+    let mut place = 0;
+    while place < COUNT {
+        all[place] = if place < SINGLE.len() { SINGLE[place] } else { work_cost::WORK_COSTS[place - SINGLE.len()] };
+        place += 1;
+    }
+    all
+}
+
+const SINGLE: &[SettingSpec] = &[
     SettingSpec {
         name: "MaxHostAddressCacheEntries",
         unit: "entries",

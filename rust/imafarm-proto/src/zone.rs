@@ -12,6 +12,10 @@
 //! Master -> Member                     another collector has the better claim
 //! Master -> HandingOver -> Down        a graceful stop
 //! ```
+//!
+//! A session-host-only server never becomes Master: it asks those that can be, and asks again. Nobody asks it, and
+//! nobody believes it if it declares itself. The product's later versions have such servers, the texts do not know them:
+//! that they take part in elections in this way only is our guess.
 
 mod collector;
 mod election;
@@ -217,13 +221,17 @@ impl Zone {
         match &mut self.role {
             Role::Down => {}
             Role::Joining(joining) if joining.until <= turn.now => self.ask_next(turn, bindings),
-            Role::Candidate { until } if *until <= turn.now => self.become_master(turn, bindings),
-            Role::Acknowledged { until } if *until <= turn.now => {
+            Role::Candidate { until } if *until <= turn.now && turn.who.directory.stands(turn.who.me) => {
+                self.become_master(turn, bindings);
+            }
+            // A session-host-only server that nobody answers asks again, with more patience; so does whoever waits for a
+            // declaration in vain.
+            Role::Candidate { until } | Role::Acknowledged { until } if *until <= turn.now => {
                 self.retries += 1;
                 self.become_candidate(turn, bindings);
             }
             Role::Member(_) => self.mind_collector(turn, bindings),
-            Role::Master(collector) => collector.mind_members(turn, bindings, &mut self.lost),
+            Role::Master(collector) => collector.on_deadline(turn, bindings, &mut self.lost),
             Role::HandingOver(hand_over) if hand_over.until <= turn.now => self.hand_over_next(turn, bindings),
             Role::Joining(_) | Role::Candidate { .. } | Role::Acknowledged { .. } | Role::HandingOver(_) => {}
         }
@@ -247,6 +255,9 @@ impl Zone {
         match message {
             Message::ElectMaster { .. } | Message::ElectMasterAck { .. } | Message::DeclareMaster { .. }
                 if !turn.who.is_in_zone(from) => {}
+            // Whoever never stands cannot take an election over, nor be its outcome.
+            Message::ElectMaster { .. } if !turn.who.directory.stands(turn.who.me) => {}
+            Message::DeclareMaster { .. } if !turn.who.directory.stands(from) => {}
             Message::ElectMaster { round } => self.on_elect_master(turn, bindings, on, from, round),
             Message::ElectMasterAck { round } => self.on_elect_master_ack(turn, bindings, from, round),
             Message::DeclareMaster { master, reign_ms } => {
@@ -260,7 +271,8 @@ impl Zone {
             }
             Message::MasterIs { master } => {
                 let known = master.and_then(|id| turn.who.directory.by_id(id));
-                let master = known.filter(|&host| turn.who.is_in_zone(host));
+                let can_be = |&host: &HostIndex| turn.who.is_in_zone(host) && turn.who.directory.stands(host);
+                let master = known.filter(can_be);
                 self.on_master_is(turn, bindings, from, master);
             }
             Message::Heartbeat { .. } => {

@@ -4,6 +4,7 @@ mod plan;
 mod report;
 
 use imafarm_emulator::farm::{Farm, Pace};
+use imafarm_proto::message::MagicNumber;
 use imafarm_proto::time::{Span, Time};
 use pyo3::exceptions::{PyIndexError, PyValueError};
 use pyo3::prelude::*;
@@ -24,9 +25,11 @@ const LATEST: u64 = i64::MAX as u64;
 /// seed: everything random follows from it, 0 to 2**64 - 1
 /// magic: the farm's magic number, 0 to 2**32 - 1
 /// product: whose figures the hosts go by: XP, MF30, PS40 or PS45
+/// host_magic: the numbers of hosts that have another, by host
 /// settings: by the registry's value names, for all hosts
 /// host_settings: the same by host, over `settings`
 /// inside, between: the links inside a zone and between zones; latency_ns, jitter_ns, bandwidth_bps, loss_ppm
+/// links: the same for the link between two zones, by a pair of zones in either order, over `between`
 /// wire: whether every message is encoded and decoded on its way
 /// trace: the kinds of messages whose deliveries are kept
 /// threads: how many work, 1 to 64: the largest power of two among as many; it changes nothing of what happens
@@ -57,9 +60,11 @@ impl EmulatedFarm {
 impl EmulatedFarm {
     #[new]
     #[pyo3(signature = (
-        hosts, *, seed, magic = Whole(0x1A4A), product = "PS45", settings: "Mapping[str, int] | None" = None,
+        hosts, *, seed, magic = Whole(0x1A4A), host_magic: "Mapping[int, int] | None" = None, product = "PS45",
+        settings: "Mapping[str, int] | None" = None,
         host_settings: "Mapping[int, Mapping[str, int]] | None" = None, inside: "Mapping[str, int] | None" = None,
-        between: "Mapping[str, int] | None" = None, wire = false, trace: "Sequence[str]" = Vec::new(),
+        between: "Mapping[str, int] | None" = None,
+        links: "Mapping[tuple[int, int], Mapping[str, int]] | None" = None, wire = false, trace: "Sequence[str]" = Vec::new(),
         threads = Whole(1)
     ))]
     #[expect(clippy::too_many_arguments, reason = "keywords, each with its own default")]
@@ -67,11 +72,13 @@ impl EmulatedFarm {
         hosts: &HostResolver,
         seed: Whole,
         magic: Whole,
+        host_magic: Option<&Bound<'_, PyAny>>,
         product: &str,
         settings: Option<&Bound<'_, PyAny>>,
         host_settings: Option<&Bound<'_, PyAny>>,
         inside: Option<&Bound<'_, PyAny>>,
         between: Option<&Bound<'_, PyAny>>,
+        links: Option<&Bound<'_, PyAny>>,
         wire: bool,
         trace: Vec<String>,
         threads: Whole,
@@ -81,10 +88,12 @@ impl EmulatedFarm {
             seed,
             magic,
             product,
+            host_magic,
             settings,
             host_settings,
             inside,
             between,
+            links,
             wire,
             trace,
             threads,
@@ -214,6 +223,20 @@ impl EmulatedFarm {
     fn set_setting(&mut self, hosts: Column<'_>, name: &str, value: Whole) -> PyResult<()> {
         let hosts = self.hosts(&hosts)?;
         self.farm.set_setting(&hosts, name, value.0).map_err(|error| PyValueError::new_err(error.to_string()))
+    }
+
+    /// Gives hosts another magic number, 0 to 2**32 - 1. A running host has it from its next start on.
+    #[pyo3(signature = (hosts: "Iterable[int]", magic))]
+    fn set_magic(&mut self, hosts: Column<'_>, magic: Whole) -> PyResult<()> {
+        let hosts = self.hosts(&hosts)?;
+        let magic = MagicNumber(magic.within("magic", 0, u32::MAX.into())? as u32);
+        self.farm.set_magic(&hosts, magic);
+        Ok(())
+    }
+
+    /// The magic number that a host has, or will have from its next start on.
+    fn magic(&self, host: Whole) -> PyResult<u32> {
+        Ok(self.farm.magic(self.host(host)?).0)
     }
 
     /// Which classes of events `take_events` gives; all at first.

@@ -15,6 +15,7 @@ use crate::host_resolver::HostResolver;
 /// version: 0 to 255, the higher the better
 /// preference: 1 (Most Preferred) to 4 (Not Preferred), the lower the better
 /// host_id: 1 to 2**48 - 1, the higher the better
+/// session_only: the rank of a session-host-only server, below every other, whose version and preference do not count
 ///
 /// Raises ValueError or TypeError, naming the field.
 #[pyclass(frozen, eq, ord, hash, module = "imafarm")]
@@ -24,18 +25,23 @@ pub struct Rank(pub proto::Rank);
 #[pymethods]
 impl Rank {
     #[new]
-    fn new(version: Whole, preference: Whole, host_id: Whole) -> PyResult<Rank> {
+    #[pyo3(signature = (version, preference, host_id, session_only = false))]
+    fn new(version: Whole, preference: Whole, host_id: Whole, session_only: bool) -> PyResult<Rank> {
         let (version, preference) = (self::version(version)?, self::preference(preference)?);
-        Ok(Rank(proto::Rank::new(version, preference, self::host_id(host_id)?)))
+        let host_id = self::host_id(host_id)?;
+        Ok(Rank(match session_only {
+            true => proto::Rank::session_only(host_id),
+            false => proto::Rank::new(version, preference, host_id),
+        }))
     }
 
-    /// The version, compared first.
+    /// The version, compared first; 0 for a session-host-only server.
     #[getter]
     fn version(&self) -> u8 {
         self.0.version()
     }
 
-    /// The preference, compared second.
+    /// The preference, compared second; 4 for a session-host-only server, which has none.
     #[getter]
     fn preference(&self) -> u8 {
         self.0.preference_number()
@@ -45,6 +51,12 @@ impl Rank {
     #[getter]
     fn host_id(&self) -> u64 {
         self.0.host_id()
+    }
+
+    /// Whether a host of this rank never stands in an election.
+    #[getter]
+    fn session_only(&self) -> bool {
+        !self.0.stands()
     }
 
     /// The rank as one number of 64 bits, for a sort key: it compares as ranks do.
@@ -62,12 +74,14 @@ impl Rank {
     }
 
     fn __repr__(&self) -> String {
-        format!("Rank(version={}, preference={}, host_id={})", self.version(), self.preference(), self.host_id())
+        let mode = if self.session_only() { ", session_only=True" } else { "" };
+        let (version, preference, host_id) = (self.version(), self.preference(), self.host_id());
+        format!("Rank(version={version}, preference={preference}, host_id={host_id}{mode})")
     }
 
     /// What the constructor takes, so that ranks can be copied and pickled.
-    fn __getnewargs__(&self) -> (u8, u8, u64) {
-        (self.version(), self.preference(), self.host_id())
+    fn __getnewargs__(&self) -> (u8, u8, u64, bool) {
+        (self.version(), self.preference(), self.host_id(), self.session_only())
     }
 }
 

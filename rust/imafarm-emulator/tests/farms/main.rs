@@ -6,3 +6,5 @@ mod elections;
 mod power;
 mod properties;
 mod transcripts;
+mod two_masters;
+mod work;

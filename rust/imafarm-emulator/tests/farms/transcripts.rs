@@ -4,6 +4,8 @@
 //! farm hosts=4 NAME=VALUE ..     a farm of one zone: H1, which is Most Preferred, to H4, the highest id
 //! run SECONDS                    goes on for so long
 //! until agreed|declared SECONDS  goes on until that happens, but no longer than that
+//! farm hosts=4 session_hosts=2 ..     the last two of them serve sessions only
+//! magic NUMBER H1 ..             from the next start on
 //! start|stop|crash|restart|pause|resume|elect H1 ..
 //! cut H1 .. | H2 ..              both ways
 //! heal
@@ -14,11 +16,13 @@
 
 use std::fmt::Write;
 use std::path::Path;
+use std::sync::Arc;
 
 use imafarm_emulator::chronicle::{What, class};
 use imafarm_emulator::farm::Farm;
-use imafarm_proto::host_record::HostIndex;
-use imafarm_proto::message::Kind;
+use imafarm_proto::host_record::{HostIndex, HostRecord};
+use imafarm_proto::host_resolver::Directory;
+use imafarm_proto::message::{Kind, MagicNumber};
 use imafarm_proto::outbox::Notice;
 use imafarm_proto::time::{Span, Time};
 
@@ -39,7 +43,16 @@ impl Stage {
         let numbers: Vec<(&str, u64)> = pairs.map(|(name, value)| (name, value.parse().expect("a number"))).collect();
         let (hosts, turned) = numbers.split_first().expect("hosts=N");
         assert_eq!(hosts.0, "hosts");
-        Stage { farm: Farm::new(plan(hosts.1 as u32, 1, turned)), shown: SHOWN.to_vec(), told: 0 }
+        let (session_hosts, turned) = match turned {
+            [("session_hosts", count), turned @ ..] => (*count, turned),
+            turned => (0, turned),
+        };
+        let mut plan = plan(hosts.1 as u32, 1, turned);
+        let mut records: Vec<HostRecord> =
+            plan.directory.hosts().map(|host| plan.directory.record(host).clone()).collect();
+        records.iter_mut().rev().take(session_hosts as usize).for_each(|record| record.session_only = true);
+        plan.directory = Arc::new(Directory::new(records).expect("as generated"));
+        Stage { farm: Farm::new(plan), shown: SHOWN.to_vec(), told: 0 }
     }
 
     fn host(&self, name: &str) -> u32 {
@@ -71,6 +84,10 @@ impl Stage {
             "restart" => self.farm.restart(&hosts()),
             "pause" => self.farm.pause(&hosts()),
             "resume" => self.farm.resume(&hosts()),
+            "magic" => {
+                let hosts: Vec<u32> = rest[1..].iter().map(|name| self.host(name)).collect();
+                self.farm.set_magic(&hosts, MagicNumber(rest[0].parse().expect("a number")));
+            }
             "elect" => self.farm.elect(self.host(rest[0])),
             "cut" => {
                 let bar = rest.iter().position(|&word| word == "|").expect("cut A .. | B ..");

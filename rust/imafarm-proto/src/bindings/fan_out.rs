@@ -7,7 +7,7 @@ use crate::turn::Identity;
 /// Whom a fan-out is for. The sender itself is never among them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Audience {
-    /// Every host of the zone that is ranked higher than the sender.
+    /// Every host of the zone that is ranked higher than the sender and stands in elections.
     RankedAbove,
     /// Every host of the zone.
     Zone,
@@ -29,10 +29,11 @@ pub struct FanOut {
 impl FanOut {
     /// A fan-out that has not begun.
     pub fn new(who: &Identity<'_>, audience: Audience, message: Message) -> FanOut {
+        let zone = who.directory.zone(who.me);
         let mine = who.directory.position(who.me) as u32;
-        let end = who.directory.zone_hosts(who.directory.zone(who.me)).len() as u32;
+        let end = who.directory.zone_hosts(zone).len() as u32;
         let next = match audience {
-            Audience::RankedAbove => mine + 1,
+            Audience::RankedAbove => (mine + 1).max(who.directory.session_only_count(zone) as u32),
             Audience::Zone => u32::from(mine == 0),
         };
         FanOut { message, next, mine, end }

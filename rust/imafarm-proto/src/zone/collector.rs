@@ -3,9 +3,9 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use crate::bindings::Bindings;
+use crate::bindings::{Audience, Bindings};
 use crate::host_record::HostIndex;
-use crate::message::Message;
+use crate::message::{Kind, Message};
 use crate::outbox::Notice;
 use crate::time::{Span, Time};
 use crate::turn::Turn;
@@ -16,6 +16,9 @@ use super::{Role, Zone, election};
 #[derive(Debug)]
 pub(super) struct Collector {
     since: Time,
+    /// When it last told the whole zone that it stays, and when it will tell it again, if it has reason to.
+    told_at: Option<Time>,
+    tell_at: Option<Time>,
     /// By position in the zone's order.
     members: Vec<Watched>,
     /// When to look at a member again, soonest first. A member that was heard meanwhile is looked at again later, so
@@ -47,6 +50,8 @@ impl Collector {
         let first_look = turn.now + patience(turn);
         Collector {
             since: turn.now,
+            told_at: None,
+            tell_at: None,
             members: vec![Watched { heard_at: turn.now, look: first_look, standing: Presence::Heard }; hosts],
             looks: (0..hosts).filter(|&p| p != me).map(|p| Reverse((first_look, p as u32))).collect(),
         }
@@ -60,7 +65,35 @@ impl Collector {
     }
 
     pub(super) fn next_deadline(&self) -> Option<(Time, &'static str)> {
-        self.looks.peek().map(|Reverse((when, _))| (*when, "is a member silent"))
+        let look = self.looks.peek().map(|Reverse((when, _))| (*when, "is a member silent"));
+        let tell = self.tell_at.map(|when| (when, "another has declared itself"));
+        match (look, tell) {
+            (Some(look), Some(tell)) => Some(if tell.0 < look.0 { tell } else { look }),
+            (one, None) | (None, one) => one,
+        }
+    }
+
+    /// The collector stays, though another has told members otherwise: everyone hears from the collector itself.
+    ///
+    /// Once in `ElectMasterTimeout` at most. Two that hear of each other late, because they are busy or far apart, may
+    /// both stay for a while; if each answered each declaration by one to all, declarations would breed.
+    pub(super) fn stay(&mut self, turn: &mut Turn<'_>, bindings: &mut Bindings) {
+        match self.told_at.map(|told_at| told_at + turn.who.settings.elect_master_timeout) {
+            Some(not_before) if turn.now < not_before => self.tell_at = Some(not_before),
+            Some(_) | None => {
+                (self.told_at, self.tell_at) = (Some(turn.now), None);
+                bindings.cancel(Kind::DeclareMaster);
+                bindings.fan_out(turn, Audience::Zone, self.declaration(turn));
+            }
+        }
+    }
+
+    /// The deadline of a collector has come.
+    pub(super) fn on_deadline(&mut self, turn: &mut Turn<'_>, bindings: &mut Bindings, lost: &mut Vec<HostIndex>) {
+        if self.tell_at.is_some_and(|when| when <= turn.now) {
+            self.stay(turn, bindings);
+        }
+        self.mind_members(turn, bindings, lost);
     }
 
     /// What the collector says of itself.
@@ -103,7 +136,7 @@ impl Collector {
 
     /// Looks at every member whose time has come: pings the silent, gives up those that a ping did not wake, and pings
     /// them again after a long while. Two halves of a zone that was cut find each other so.
-    pub(super) fn mind_members(&mut self, turn: &mut Turn<'_>, bindings: &mut Bindings, lost: &mut Vec<HostIndex>) {
+    fn mind_members(&mut self, turn: &mut Turn<'_>, bindings: &mut Bindings, lost: &mut Vec<HostIndex>) {
         let directory = turn.who.directory;
         let order = directory.zone_hosts(directory.zone(turn.who.me));
         let settings = turn.who.settings;

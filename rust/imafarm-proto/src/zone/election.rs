@@ -26,12 +26,17 @@ impl Zone {
         bindings.cancel(Kind::DeclareMaster);
         self.round += 1;
         self.counts.started += 1;
-        self.role = Role::Candidate { until: turn.now + turn.who.settings.elect_master_timeout };
+        let (directory, settings) = (turn.who.directory, turn.who.settings);
+        // Whoever stands takes one silence for consent; a session-host-only server can only wait longer each time.
+        let patience = match directory.stands(turn.who.me) {
+            true => settings.elect_master_timeout,
+            false => settings.elect_master_timeout.doubled(self.retries, settings.election_timeout_ceiling),
+        };
+        self.role = Role::Candidate { until: turn.now + patience };
         turn.out.notify(Notice::ElectionStarted);
-        let directory = turn.who.directory;
         let nobody_higher =
             directory.position(turn.who.me) + 1 == directory.zone_hosts(directory.zone(turn.who.me)).len();
-        if nobody_higher {
+        if nobody_higher && directory.stands(turn.who.me) {
             self.become_master(turn, bindings);
         } else {
             bindings.fan_out(turn, Audience::RankedAbove, Message::ElectMaster { round: self.round });
@@ -141,10 +146,7 @@ impl Zone {
                     self.become_member(turn, bindings, master);
                     bindings.send(turn, master, farewell);
                 } else {
-                    // The other has told members otherwise: everyone hears from the collector itself.
-                    let declaration = collector.declaration(turn);
-                    bindings.cancel(Kind::DeclareMaster);
-                    bindings.fan_out(turn, Audience::Zone, declaration);
+                    collector.stay(turn, bindings);
                 }
             }
         }

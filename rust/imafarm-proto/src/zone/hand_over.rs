@@ -47,7 +47,9 @@ impl Zone {
         let Role::HandingOver(hand_over) = &mut self.role else { return };
         let directory = turn.who.directory;
         let order = directory.zone_hosts(directory.zone(turn.who.me));
-        let below = order[..hand_over.position as usize].iter().rposition(|&host| host != turn.who.me);
+        let below = order[..hand_over.position as usize]
+            .iter()
+            .rposition(|&host| host != turn.who.me && directory.stands(host));
         match below {
             None => self.become_down(turn, bindings),
             Some(position) => {

@@ -255,6 +255,23 @@ fn of_two_collectors_the_incumbent_stays_and_tells_everyone() {
     assert_eq!((told, called(&verbs)), (vec![Kind::DeclareMaster], vec![0, 2]));
 }
 
+/// The same place; our guess at how often: a collector that stays tells all at once, but not again with every
+/// declaration it hears, only when `ElectMasterTimeout` is over. Two that are busy would else never stop.
+#[test]
+fn a_collector_that_stays_tells_everyone_once_in_a_while() {
+    let mut host = ByHand::master(1, &equals(4), settings(&[]));
+    host.wait(Span::from_secs(20));
+    let (newcomer, _) = host.called_by(3);
+    assert_eq!(messages(&host.receive(newcomer, declare(3, 10))), [declare(1, 20_000)]);
+    host.refuse_all();
+    for _ in 0..5 {
+        assert_eq!(host.receive(newcomer, declare(3, 10)), []);
+    }
+    let verbs = host.wait(SECOND);
+    assert_eq!((messages(&verbs), called(&verbs)), (vec![declare(1, 21_000)], vec![0, 2]), "once, when it is time");
+    assert_eq!(host.wait(SECOND), []);
+}
+
 /// The same place: unless it is less preferred.
 #[test]
 fn a_less_preferred_incumbent_gives_way() {

@@ -5,4 +5,5 @@ mod bindings;
 mod by_hand;
 mod elections;
 mod heartbeats;
+mod session_hosts;
 mod simultaneous;

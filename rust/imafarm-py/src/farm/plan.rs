@@ -21,10 +21,12 @@ pub struct Sketch<'a, 'py> {
     pub seed: Whole,
     pub magic: Whole,
     pub product: &'a str,
+    pub host_magic: Option<&'a Bound<'py, PyAny>>,
     pub settings: Option<&'a Bound<'py, PyAny>>,
     pub host_settings: Option<&'a Bound<'py, PyAny>>,
     pub inside: Option<&'a Bound<'py, PyAny>>,
     pub between: Option<&'a Bound<'py, PyAny>>,
+    pub links: Option<&'a Bound<'py, PyAny>>,
     pub wire: bool,
     pub trace: Vec<String>,
     pub threads: Whole,
@@ -48,14 +50,24 @@ impl Sketch<'_, '_> {
             turn(&mut own, &format!("host_settings[{host}]"), &given)?;
             host_settings.push((HostIndex(host), Arc::new(own)));
         }
+        let mut host_magic = Vec::new();
+        for (host, given) in items("host_magic", self.host_magic)? {
+            let host = host.extract::<Whole>()?.within("host_magic", 0, directory.len() as u64 - 1)? as u32;
+            let magic = given.extract::<Whole>()?.within(&format!("host_magic[{host}]"), 0, u32::MAX.into())? as u32;
+            host_magic.push((HostIndex(host), MagicNumber(magic)));
+        }
+        let between = link("between", Link::BETWEEN, self.between)?;
+        let links = links(directory.zone_count() as u64, between, self.links)?;
         Ok(Plan {
             seed: self.seed.within("seed", 0, u64::MAX)?,
             magic: MagicNumber(self.magic.within("magic", 0, u32::MAX.into())? as u32),
             product: product(self.product)?,
             settings: Arc::new(settings),
             host_settings,
+            host_magic,
             inside: link("inside", Link::INSIDE, self.inside)?,
-            between: link("between", Link::BETWEEN, self.between)?,
+            between,
+            links,
             wire: self.wire,
             threads: self.threads.within("threads", 1, THREADS_MAX.into())? as u32,
             traced: self.trace.iter().map(|name| kind(name)).collect::<PyResult<_>>()?,
@@ -86,6 +98,25 @@ fn link(key: &str, mut link: Link, given: Option<&Bound<'_, PyAny>>) -> PyResult
         link.set(&name, value).map_err(|error| PyValueError::new_err(format!("{key}: {error}")))?;
     }
     Ok(link)
+}
+
+/// The links of single pairs of zones, over `between`: each pair once, in either order.
+fn links(zones: u64, between: Link, given: Option<&Bound<'_, PyAny>>) -> PyResult<Vec<(u32, u32, Link)>> {
+    let mut links: Vec<(u32, u32, Link)> = Vec::new();
+    for (pair, given) in items("links", given)? {
+        let (one, other) = pair.extract::<(Whole, Whole)>()?;
+        let zone = |zone: Whole| Ok::<_, PyErr>(zone.within("links", 0, zones - 1)? as u32);
+        let (one, other) = (zone(one)?, zone(other)?);
+        let key = format!("links[{one}, {other}]");
+        if one == other {
+            return Err(PyValueError::new_err(format!("{key}: a zone has no link to itself")));
+        }
+        if links.iter().any(|&(a, b, _)| (a, b) == (other, one)) {
+            return Err(PyValueError::new_err(format!("{key}: the link is given as [{other}, {one}] already")));
+        }
+        links.push((one, other, link(&key, between, Some(&given))?));
+    }
+    Ok(links)
 }
 
 fn whole(key: &str, name: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>) -> PyResult<i128> {

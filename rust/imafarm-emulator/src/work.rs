@@ -1,0 +1,241 @@
+//! Work takes time: a host's work queue.
+//!
+//! Where a kind of message costs time (`WorkCost..`, our guess, nothing by default), a host works on one message after
+//! the other, as they came. Whatever comes while it works waits, also what costs nothing, so that a connection stays in
+//! order: a busy data collector answers late, and is taken for dead. A host's own deadlines do not wait.
+//!
+//! A message is handled, and counts as delivered, when the work on it is done; until then it is under way. A crash loses
+//! what waits. A pause stops the work, which goes on where it was.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use imafarm_proto::outbox::Outbox;
+use imafarm_proto::settings::Settings;
+use imafarm_proto::time::{Span, Time};
+
+use crate::farm::Power;
+use crate::schedule::{Event, Parcel};
+use crate::world::{Seat, World};
+
+/// The queue of a host for which some messages cost time.
+#[derive(Debug)]
+pub(crate) struct Work {
+    settings: Arc<Settings>,
+    /// What waits, first come first served. The first is worked on.
+    queue: VecDeque<Event>,
+    /// Since when the first is worked on, and when that is done; void while nothing waits.
+    began: Time,
+    done: Time,
+    /// Since when the work stands still.
+    frozen: Option<Time>,
+    /// How long it has worked on what is done.
+    busy: Span,
+}
+
+/// What waits for hosts to work on it, and for how long they have worked.
+///
+/// An item is whatever comes over a connection: a message, a call, an end. What the product's counters of the same names
+/// count exactly is not published; this is our guess.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct WorkTotals {
+    /// Items that wait their turn.
+    pub ready: u64,
+    /// Items that wait for a paused host to go on, the one it was at among them.
+    pub pending: u64,
+    /// Items that are worked on: one for a host at most.
+    pub executing: u64,
+    /// How long was worked.
+    pub busy: Span,
+}
+
+impl WorkTotals {
+    pub(crate) const ZERO: WorkTotals = WorkTotals { ready: 0, pending: 0, executing: 0, busy: Span::ZERO };
+
+    pub(crate) fn merge(&mut self, other: &WorkTotals) {
+        self.ready += other.ready;
+        self.pending += other.pending;
+        self.executing += other.executing;
+        self.busy = self.busy + other.busy;
+    }
+}
+
+impl Work {
+    /// An empty queue, for a host of these settings; none if its work takes no time.
+    pub(crate) fn of(settings: &Arc<Settings>) -> Option<Box<Work>> {
+        if settings.work_costs().are_none() {
+            return None;
+        }
+        let settings = Arc::clone(settings);
+        let (queue, began, done) = (VecDeque::new(), Time::ZERO, Time::ZERO);
+        Some(Box::new(Work { settings, queue, began, done, frozen: None, busy: Span::ZERO }))
+    }
+
+    /// When the work on the first in the queue is done.
+    pub(crate) fn next_done(&self) -> Time {
+        if self.queue.is_empty() { Time::NEVER } else { self.done }
+    }
+
+    /// Puts something in the queue, or gives it back to be handled at once: nothing waits, and it takes no time.
+    fn put(&mut self, now: Time, event: Event) -> Option<Event> {
+        if self.queue.is_empty() {
+            if self.cost(&event) == Span::ZERO {
+                return Some(event);
+            }
+            (self.began, self.done) = (now, now + self.cost(&event));
+        }
+        self.queue.push_back(event);
+        None
+    }
+
+    /// Takes out what the work is done on, and begins with the next.
+    fn finish(&mut self) -> Option<Event> {
+        let event = self.queue.pop_front()?;
+        self.busy = self.busy + (self.done - self.began);
+        if let Some(next) = self.queue.front() {
+            (self.began, self.done) = (self.done, self.done + self.cost(next));
+        }
+        Some(event)
+    }
+
+    /// Gives up all that waits.
+    fn clear(&mut self, now: Time) -> VecDeque<Event> {
+        self.busy = self.busy_until(now);
+        core::mem::take(&mut self.queue)
+    }
+
+    fn cost(&self, event: &Event) -> Span {
+        event.kind().map_or(Span::ZERO, |kind| self.settings.work_costs().of(kind.index()))
+    }
+
+    /// How long it has worked by now.
+    fn busy_until(&self, now: Time) -> Span {
+        match self.queue.is_empty() {
+            true => self.busy,
+            false => self.busy + (self.frozen.unwrap_or(now).min(self.done) - self.began),
+        }
+    }
+}
+
+impl Seat {
+    /// Something arrives at a host whose work takes time.
+    pub(crate) fn queue_up(&mut self, world: &mut World, out: &mut Outbox, now: Time, event: Event) {
+        let waits = match (&event.parcel, &mut self.work) {
+            // The host's own affairs do not wait.
+            (Parcel::Start | Parcel::Wake, _) | (_, None) => Some(event),
+            (
+                Parcel::Connect { .. }
+                | Parcel::Greeting { .. }
+                | Parcel::Message(_)
+                | Parcel::Finish
+                | Parcel::Refused
+                | Parcel::Broken { .. },
+                Some(work),
+            ) => work.put(now, event),
+        };
+        if let Some(event) = waits {
+            self.receive_up(world, out, now, event);
+        }
+    }
+
+    /// Handles what the work is done on by `now`, if there is such a thing; whether there was.
+    pub(crate) fn work_on(&mut self, world: &mut World, out: &mut Outbox, now: Time) -> bool {
+        let done = self.work.as_mut().filter(|work| work.next_done() <= now).and_then(|work| work.finish());
+        let Some(event) = done else { return false };
+        self.receive_up(world, out, now, event);
+        true
+    }
+
+    /// Stops the work, or lets it go on where it was.
+    pub(crate) fn freeze(&mut self, now: Time, freeze: bool) {
+        let Some(work) = &mut self.work else { return };
+        if freeze {
+            work.frozen = Some(now);
+        } else if let Some(since) = work.frozen.take() {
+            let stood = now - since;
+            (work.began, work.done) = (work.began + stood, work.done + stood);
+        }
+    }
+
+    /// Gives up what waits for the host's attention: it is going down.
+    pub(crate) fn give_up_work(&mut self, now: Time) -> impl Iterator<Item = Event> + use<> {
+        let queue = self.work.as_mut().map(|work| work.clear(now));
+        queue.unwrap_or_default().into_iter().chain(core::mem::take(&mut self.deferred))
+    }
+
+    /// What has arrived and is not handled yet.
+    pub(crate) fn waiting(&self) -> impl Iterator<Item = &Event> {
+        self.deferred.iter().chain(self.work.iter().flat_map(|work| &work.queue))
+    }
+
+    /// What waits, and how long the host has worked by now in this life.
+    pub(crate) fn work_totals(&self, now: Time) -> WorkTotals {
+        let queued = self.work.as_ref().map_or(0, |work| work.queue.len()) as u64;
+        let busy = self.work.as_ref().map_or(Span::ZERO, |work| work.busy_until(now));
+        match self.power {
+            Power::Paused => WorkTotals { ready: 0, pending: queued + self.deferred.len() as u64, executing: 0, busy },
+            Power::Up | Power::Off | Power::Crashed => {
+                WorkTotals { ready: queued.saturating_sub(1), pending: 0, executing: queued.min(1), busy }
+            }
+        }
+    }
+
+    /// The bytes that its queues hold.
+    pub(crate) fn queue_memory(&self) -> usize {
+        let queued =
+            self.work.as_ref().map_or(0, |work| size_of::<Work>() + work.queue.capacity() * size_of::<Event>());
+        queued + self.deferred.capacity() * size_of::<Event>()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use imafarm_proto::message::Message;
+
+    use super::*;
+    use crate::network::EndRef;
+
+    fn work(costs: &[(&str, u64)]) -> Option<Box<Work>> {
+        let mut settings = Settings::default();
+        costs.iter().for_each(|&(name, micros)| settings.set(name, micros.into()).expect("a setting"));
+        Work::of(&Arc::new(settings))
+    }
+
+    fn arrival(parcel: Parcel) -> Event {
+        Event { offset: 0, target: 0, to: EndRef(0), source: 1, parcel }
+    }
+
+    #[test]
+    fn without_costs_there_is_no_queue() {
+        assert!(work(&[]).is_none());
+        assert!(work(&[("WorkCostQueryMaster", 1)]).is_some());
+    }
+
+    /// One at a time, first come first served; what costs nothing waits behind what does, and no longer.
+    #[test]
+    fn work_is_done_one_after_the_other() {
+        let mut work = work(&[("WorkCostQueryMaster", 5), ("WorkCostImaPing", 2)]).expect("costs");
+        assert!(work.put(Time(0), arrival(Parcel::Finish)).is_some(), "nothing to do, nobody before it");
+        for message in [Message::QueryMaster, Message::ImaPing, Message::BindCommit, Message::QueryMaster] {
+            assert!(work.put(Time(1_000), arrival(Parcel::Message(message))).is_none());
+        }
+        let mut done = Vec::new();
+        while work.next_done() != Time::NEVER {
+            let at = work.next_done();
+            done.push((at.0, work.finish().and_then(|event| event.kind()).map(|kind| kind.name())));
+        }
+        let expected = [(6_000, "QUERY_MASTER"), (8_000, "IMA_PING"), (8_000, "BIND_COMMIT"), (13_000, "QUERY_MASTER")];
+        assert_eq!(done, expected.map(|(at, name)| (at, Some(name))));
+        assert_eq!(work.busy_until(Time(99_000)), Span::from_micros(12));
+    }
+
+    /// What is half done counts as the work it was.
+    #[test]
+    fn a_crash_in_the_middle_counts_the_half() {
+        let mut work = work(&[("WorkCostQueryMaster", 10)]).expect("costs");
+        work.put(Time(0), arrival(Parcel::Message(Message::QueryMaster)));
+        assert_eq!(work.busy_until(Time(4_000)), Span::from_micros(4));
+        assert_eq!(work.clear(Time(7_000)).len(), 1);
+        assert_eq!((work.busy_until(Time(9_000)), work.next_done()), (Span::from_micros(7), Time::NEVER));
+    }
+}
