@@ -48,6 +48,7 @@ BODIES: dict[str, st.SearchStrategy[Message]] = {
     "PEER_PING_ACK": st.tuples(),
     "SUBSCRIBE": st.tuples(st.integers(0, 2), st.booleans()),
     "TABLE_CHANGED": st.tuples(st.integers(0, 2)),
+    "FULL_UPDATE": st.tuples(),
     "RESOLVE": st.tuples(U32, U32, st.booleans()),
     "RESOLVED": st.tuples(U32, st.none() | HOST_ID, U32),
     "CONFIG_CHANGE": st.tuples(U32, U32, FILLER),
@@ -172,12 +173,12 @@ HEADER_16 = struct.Struct("!4sBBHII")
     ],
 )
 def test_bad_bytes_are_a_frame_error_that_says_where(bad: bytes, offset: int, part: str) -> None:
-    good = Framer.encode("HEARTBEAT")
+    good = Framer.encode("HEARTBEAT", 0)
     framer = Framer()
     with pytest.raises(FrameError) as caught:
         framer.feed(good + bad + good)
     assert isinstance(caught.value, ValueError)
-    assert failure_of(caught.value) == (len(good) + offset, part, [("HEARTBEAT",)])
+    assert failure_of(caught.value) == (len(good) + offset, part, [("HEARTBEAT", 0)])
     assert str(caught.value).startswith(f"byte {len(good) + offset} of the stream: ")
     with pytest.raises(FrameError) as again:
         framer.feed(good)
@@ -232,13 +233,13 @@ def test_a_message_that_is_none_is_refused_by_name(message: Message, error: type
     with pytest.raises(error, match=says):
         Framer.encoded_len(*message)
     with pytest.raises(error, match=says if message[0] == "ELECT" else f"message 2: {says}"):
-        Framer.encode_many([("HEARTBEAT",), ("IMA_PING",), message])
+        Framer.encode_many([("HEARTBEAT", 0), ("IMA_PING",), message])
 
 
 @pytest.mark.parametrize("item", [(), ["HEARTBEAT"], "HEARTBEAT", (1,), None])
 def test_what_is_no_tuple_of_a_kind_is_refused_by_position(item: Any) -> None:
     with pytest.raises(TypeError, match="message 1: a tuple of a kind and its fields is due"):
-        Framer.encode_many([("HEARTBEAT",), item])
+        Framer.encode_many([("HEARTBEAT", 0), item])
 
 
 def test_many_messages_come_from_any_iterable() -> None:
@@ -248,11 +249,11 @@ def test_many_messages_come_from_any_iterable() -> None:
 
 
 def test_a_kind_is_found_by_its_letters_too() -> None:
-    assert Framer.encode("".join(["HEART", "BEAT"])) == Framer.encode("HEARTBEAT")
+    assert Framer.encode("".join(["HEART", "BEAT"])) == Framer.encode("HEARTBEAT", 0)
 
 
 def test_a_framer_shows_where_it_stands() -> None:
     framer = Framer()
-    framer.feed(Framer.encode("HEARTBEAT") + b"IMA")
+    framer.feed(Framer.encode("HEARTBEAT", 0) + b"IMA")
     assert repr(framer) == "<Framer at byte 17, 3 bytes kept>"
     assert framer.max_body_bytes == 65_536

@@ -53,6 +53,7 @@ fn word(message: &Message) -> u64 {
         | Message::ImaPing
         | Message::LoadRequest
         | Message::FullUpdateRequest
+        | Message::FullUpdate
         | Message::PeerPingAck => 0,
         Message::ElectMaster { round: number }
         | Message::ElectMasterAck { round: number }

@@ -100,14 +100,17 @@ pub enum Message {
     LoadUpdate(Box<LoadUpdate>),
     /// `collector ->[LOAD_REQUEST] member that was silent about its load`; answered by LOAD_UPDATE.
     LoadRequest,
-    /// `collector ->[FULL_UPDATE_REQUEST] member, or another zone's collector`: send me all you have.
+    /// `collector ->[FULL_UPDATE_REQUEST] member, or another zone's collector`: send me all you have. A member answers with
+    /// SERVER_UPDATE, a collector with FULL_UPDATE.
     FullUpdateRequest,
-    /// `new collector ->[GATEWAY_UPDATE] other zones' collectors`: I speak for my zone. What they have of it is void.
+    /// `collector ->[FULL_UPDATE] another zone's collector`: what you have of my zone is void, and all I have follows.
+    FullUpdate,
+    /// `new collector ->[GATEWAY_UPDATE] other zones' collectors`: I speak for my zone.
     GatewayUpdate {
         /// What the product sent besides.
         filler: Filler,
     },
-    /// `collector ->[GATEWAY_UPDATE_ACK] new collector`: so do I, and all I have follows.
+    /// `collector ->[GATEWAY_UPDATE_ACK] new collector`: so do I. Each then asks the other for all.
     GatewayUpdateAck {
         /// What the product sent besides.
         filler: Filler,
@@ -218,6 +221,8 @@ pub enum Kind {
     Subscribe = 59,
     /// TABLE_CHANGED (our guess)
     TableChanged = 60,
+    /// FULL_UPDATE (our guess)
+    FullUpdate = 61,
     /// RESOLVE (our guess)
     Resolve = 64,
     /// RESOLVED (our guess)
@@ -254,7 +259,7 @@ impl Kind {
     }
 
     /// Every kind, in the order of their numbers.
-    pub const ALL: [Kind; 29] = [
+    pub const ALL: [Kind; 30] = [
         Kind::BindRequest,
         Kind::BindResponse,
         Kind::BindCommit,
@@ -280,6 +285,7 @@ impl Kind {
         Kind::PeerPingAck,
         Kind::Subscribe,
         Kind::TableChanged,
+        Kind::FullUpdate,
         Kind::Resolve,
         Kind::Resolved,
         Kind::ConfigChange,
@@ -328,10 +334,11 @@ impl Kind {
             Kind::PeerPingAck => 22,
             Kind::Subscribe => 23,
             Kind::TableChanged => 24,
-            Kind::Resolve => 25,
-            Kind::Resolved => 26,
-            Kind::ConfigChange => 27,
-            Kind::ConfigChangeAck => 28,
+            Kind::FullUpdate => 25,
+            Kind::Resolve => 26,
+            Kind::Resolved => 27,
+            Kind::ConfigChange => 28,
+            Kind::ConfigChangeAck => 29,
         }
     }
 
@@ -363,6 +370,7 @@ impl Kind {
             Kind::PeerPingAck => "PEER_PING_ACK",
             Kind::Subscribe => "SUBSCRIBE",
             Kind::TableChanged => "TABLE_CHANGED",
+            Kind::FullUpdate => "FULL_UPDATE",
             Kind::Resolve => "RESOLVE",
             Kind::Resolved => "RESOLVED",
             Kind::ConfigChange => "CONFIG_CHANGE",
@@ -400,6 +408,7 @@ impl Message {
             Message::LoadUpdate(_) => Kind::LoadUpdate,
             Message::LoadRequest => Kind::LoadRequest,
             Message::FullUpdateRequest => Kind::FullUpdateRequest,
+            Message::FullUpdate => Kind::FullUpdate,
             Message::GatewayUpdate { .. } => Kind::GatewayUpdate,
             Message::GatewayUpdateAck { .. } => Kind::GatewayUpdateAck,
             Message::PeerPing { .. } => Kind::PeerPing,

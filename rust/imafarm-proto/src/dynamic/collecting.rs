@@ -104,16 +104,18 @@ impl Collecting {
                 self.on_update(turn, bindings, counts, (on, from), Update::Session(update))
             }
             Message::LoadUpdate(update) => self.on_update(turn, bindings, counts, (on, from), Update::Load(update)),
-            Message::FullUpdateRequest => self.gateways.announce(turn, bindings, from),
+            Message::FullUpdateRequest => self.gateways.send_all(turn, bindings, counts, &self.store, on, from),
+            Message::FullUpdate if self.gateways.is_peer(turn, from) => {
+                self.store.forget_zone(turn.who.directory.zone(from));
+                self.gateways.begin_receiving(turn, from);
+            }
             Message::GatewayUpdate { .. } if !turn.who.is_in_zone(from) => {
-                self.meet(turn, from);
                 let answer = Message::GatewayUpdateAck { filler: Filler(0) };
                 bindings.reply(turn, on, from, answer.lengthened_to(gateway_figures(turn).received.unwrap_or(0)));
-                self.gateways.send_all(turn, bindings, counts, &self.store, on, from);
+                self.gateways.meet(turn, bindings, on, from);
             }
             Message::GatewayUpdateAck { .. } if !turn.who.is_in_zone(from) => {
-                self.meet(turn, from);
-                self.gateways.send_all(turn, bindings, counts, &self.store, on, from);
+                self.gateways.meet(turn, bindings, on, from);
             }
             Message::PeerPing { relayed } => {
                 bindings.reply(turn, on, from, Message::PeerPingAck);
@@ -250,12 +252,6 @@ impl Collecting {
 
     pub(super) fn on_unreachable(&mut self, turn: &mut Turn<'_>, bindings: &mut Bindings, host: HostIndex) {
         self.gateways.on_unreachable(turn, bindings, host);
-    }
-
-    /// Another zone's collector speaks: what is known of its zone is void, and it is about to tell all.
-    fn meet(&mut self, turn: &Turn<'_>, peer: HostIndex) {
-        self.store.forget_zone(turn.who.directory.zone(peer));
-        self.gateways.meet(turn, peer);
     }
 
     /// A change goes to every other collector; a load only if load is shared across zones.

@@ -85,16 +85,29 @@ impl Gateways {
         self.peers.iter().any(|peer| peer.zone == zone && peer.collector() == Some(host))
     }
 
-    /// A peer has spoken for its zone.
-    pub(super) fn meet(&mut self, turn: &Turn<'_>, host: HostIndex) {
+    /// Whether this host is known as its zone's collector.
+    pub(super) fn is_peer(&self, turn: &Turn<'_>, host: HostIndex) -> bool {
+        self.speaks_for(turn, host, host)
+    }
+
+    /// Another zone's collector speaks for its zone: it is asked for all it has.
+    pub(super) fn meet(&mut self, turn: &mut Turn<'_>, bindings: &mut Bindings, on: EntryIndex, host: HostIndex) {
+        let look = turn.now + turn.who.settings.peer_ping_interval;
         let Some(peer) = self.peer_of(turn, host) else { return };
         if peer.collector() != Some(host) {
-            peer.relayed = 0;
+            (peer.relayed, peer.received) = (0, 0);
         }
-        peer.received = 0;
         peer.reach = Reach::Up { collector: host, pinged: false };
-        peer.look = turn.now + turn.who.settings.peer_ping_interval;
+        peer.look = look;
+        bindings.reply(turn, on, host, Message::FullUpdateRequest);
         self.find_next_look();
+    }
+
+    /// A peer begins to tell all it has.
+    pub(super) fn begin_receiving(&mut self, turn: &Turn<'_>, host: HostIndex) {
+        if let Some(peer) = self.peer_of(turn, host) {
+            peer.received = 0;
+        }
     }
 
     /// A peer is there.
@@ -187,9 +200,8 @@ impl Gateways {
         self.find_next_look();
     }
 
-    /// This collector tells another zone's that it speaks for its zone. Each then tells the other all, so this is also how
-    /// a peer that lacks something is told again.
-    pub(super) fn announce(&mut self, turn: &mut Turn<'_>, bindings: &mut Bindings, collector: HostIndex) {
+    /// This collector tells another zone's that it speaks for its zone.
+    fn announce(&mut self, turn: &mut Turn<'_>, bindings: &mut Bindings, collector: HostIndex) {
         let message = Message::GatewayUpdate { filler: Filler(0) };
         bindings.send(turn, collector, message.lengthened_to(gateway_figures(turn).transmitted));
         if let Some(peer) = self.peer_of(turn, collector) {
@@ -217,7 +229,7 @@ impl Gateways {
         }
     }
 
-    /// All that is known of this zone, to one peer, on the binding on which it has just been heard.
+    /// A peer has asked for all that is known of this zone.
     pub(super) fn send_all(
         &mut self,
         turn: &mut Turn<'_>,
@@ -230,8 +242,9 @@ impl Gateways {
         let directory = turn.who.directory;
         let mine = directory.zone(turn.who.me);
         let shares = shares_load(turn);
-        let Some(peer) = self.peer_of(turn, to) else { return };
+        let Some(peer) = self.peer_of(turn, to).filter(|peer| peer.collector() == Some(to)) else { return };
         peer.relayed = 0;
+        bindings.reply(turn, on, to, Message::FullUpdate);
         for &host in directory.zone_hosts(mine) {
             let Some(known) = store.server(directory, host).filter(|known| known.up) else { continue };
             let active = known.sessions.iter().filter(|session| session.active).count() as u32;

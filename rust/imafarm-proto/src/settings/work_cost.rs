@@ -48,7 +48,7 @@ work_costs! {
     Heartbeat HeartbeatAck ImaPing ImaPingAck
     ServerUpdate ServerUpdateAck SessionUpdate SessionUpdateAck LoadUpdate LoadRequest
     FullUpdateRequest GatewayUpdate GatewayUpdateAck PeerPing PeerPingAck Subscribe
-    TableChanged Resolve Resolved ConfigChange ConfigChangeAck
+    TableChanged FullUpdate Resolve Resolved ConfigChange ConfigChangeAck
 }
 
 impl WorkCosts {

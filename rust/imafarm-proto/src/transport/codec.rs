@@ -69,6 +69,7 @@ bodies! {
         SessionUpdateAck { seq, filler }
         LoadRequest {}
         FullUpdateRequest {}
+        FullUpdate {}
         GatewayUpdate { filler }
         GatewayUpdateAck { filler }
         PeerPing { relayed }
@@ -144,6 +145,7 @@ impl Message {
             | Message::LoadUpdate(_)
             | Message::LoadRequest
             | Message::FullUpdateRequest
+            | Message::FullUpdate
             | Message::PeerPing { .. }
             | Message::PeerPingAck
             | Message::Subscribe { .. }

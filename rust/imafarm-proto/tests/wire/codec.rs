@@ -71,6 +71,7 @@ fn every_kind_has_its_golden_bytes() {
         (Message::PeerPingAck, "494d4146013a000000000001f5a023e490"),
         (Message::Subscribe { table: Table::Sessions, on: true }, "494d4146013b0000000000039d8e44149200c3"),
         (Message::TableChanged { table: Table::Load }, "494d4146013c000000000002f3d9fe719102"),
+        (Message::FullUpdate, "494d4146013d000000000001ff652afd90"),
         (Message::Resolve { request: 5, app: 1, relayed: false }, "494d4146014000000000000495b70fcd930501c2"),
         (
             Message::Resolved(Box::new(Resolved { request: 5, server: Some(ftld), load: 100 })),
