@@ -84,6 +84,24 @@ impl Shard {
         let Shard { world, seats, events: handled, outbox, order, hosts } = self;
         let window_start = world.schedule.window_start(now);
         let mut batch = world.schedule.take(now, end, world.share, seats.len());
+        if let Some(events) = batch.few() {
+            *handled += events.len() as u64;
+            let mut rest = events.iter_mut().peekable();
+            while let Some(event) = rest.next() {
+                let seat = &mut seats[world.share.place(event.target)];
+                let last = rest.peek().is_none_or(|next| next.target != event.target);
+                let time = Time(window_start.0 + u64::from(event.offset));
+                seat.meet_deadlines(world, outbox, now, time);
+                seat.receive(world, outbox, time, event.take());
+                seat.note_deadline();
+                if last {
+                    seat.meet_deadlines(world, outbox, now, end);
+                    seat.arrange_wake(world, now);
+                }
+            }
+            world.schedule.recycle(batch);
+            return;
+        }
         let events = batch.events();
         hosts.clear();
         hosts.extend(events.chunk_by(|one, next| one.target == next.target).scan(0, |end, mine| {
