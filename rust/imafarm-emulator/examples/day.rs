@@ -8,6 +8,7 @@ use imafarm_emulator::farm::{Farm, Plan};
 use imafarm_emulator::network::Link;
 use imafarm_proto::host_resolver::Directory;
 use imafarm_proto::message::{Kind, MagicNumber};
+use imafarm_proto::profile::Product;
 use imafarm_proto::settings::Settings;
 use imafarm_proto::time::{Span, Time};
 
@@ -21,10 +22,13 @@ fn main() {
         directory: Arc::new(Directory::generate(hosts, zones)),
         seed: 7,
         magic: MagicNumber(1),
+        product: Product::Ps45,
         settings: Arc::new(Settings::default()),
         host_settings: Vec::new(),
+        host_magic: Vec::new(),
         inside: Link::INSIDE,
         between: Link::BETWEEN,
+        links: Vec::new(),
         wire: false,
         traced: Vec::new(),
         threads,

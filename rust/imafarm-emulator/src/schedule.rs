@@ -133,8 +133,9 @@ impl Batch {
 /// How many windows a page has, and how many pages a volume.
 const BINS: u64 = 4096;
 const BINS_SHIFT: u32 = BINS.ilog2();
-/// How many emptied bins are kept for reuse.
+/// How many emptied bins and pages are kept for reuse; many, of those that never held much.
 const SPARE: usize = 8;
+const SPARE_SMALL: usize = 1024;
 /// Up to so many events are sorted in place. Our guess.
 const FEW: usize = 16;
 
@@ -199,6 +200,7 @@ pub struct Schedule {
     /// The pages of later volumes.
     far: BTreeMap<u64, Vec<(Time, Event)>>,
     spare: Vec<Vec<Event>>,
+    spare_small: Vec<Vec<Event>>,
     spare_pages: Vec<Vec<(Time, Event)>>,
     /// For the counting sort: where each host's events begin.
     starts: Vec<u32>,
@@ -219,6 +221,7 @@ impl Schedule {
             written: Occupied::NONE,
             far: BTreeMap::new(),
             spare: Vec::new(),
+            spare_small: Vec::new(),
             spare_pages: Vec::new(),
             starts: Vec::new(),
             sorted: Vec::new(),
@@ -255,7 +258,7 @@ impl Schedule {
         if events.is_empty() {
             self.occupied.set(bin);
             if events.capacity() == 0
-                && let Some(spare) = self.spare.pop()
+                && let Some(spare) = self.spare.pop().or_else(|| self.spare_small.pop())
             {
                 *events = spare;
             }
@@ -298,6 +301,14 @@ impl Schedule {
         }
     }
 
+    /// The first event of the next window but one that holds any, as far as is known yet.
+    #[inline]
+    pub fn ahead(&self) -> Option<&Event> {
+        let next = self.occupied.first((self.current % BINS) as usize + 1)?;
+        let after = self.occupied.first(next + 1)?;
+        self.bins[after].first()
+    }
+
     fn next_on_later_pages(&self) -> Option<Time> {
         let here = (self.current >> BINS_SHIFT) % BINS;
         let page = match self.written.first(here as usize + 1) {
@@ -319,7 +330,11 @@ impl Schedule {
     /// Deals out the events of the current page, which is not the one before. What is put on a page is put on it in
     /// order, and nothing is put into a bin before its page is turned up: so the bins' events are in order too.
     fn turn_page(&mut self, before: u64) {
-        debug_assert_eq!((self.occupied.any, &self.occupied.words), (0, &[0; BINS as usize / 64]), "events left behind");
+        debug_assert_eq!(
+            (self.occupied.any, &self.occupied.words),
+            (0, &[0; BINS as usize / 64]),
+            "events left behind"
+        );
         let page = self.current >> BINS_SHIFT;
         if (page ^ before) >> BINS_SHIFT != 0 {
             debug_assert_eq!(self.written.any, 0, "pages left behind");
@@ -405,7 +420,11 @@ impl Schedule {
     pub fn recycle(&mut self, batch: Batch) {
         let Batch { mut events, sorted, .. } = batch;
         events.clear();
-        if self.spare.len() < SPARE && events.capacity() > 0 {
+        if events.capacity() <= FEW {
+            if self.spare_small.len() < SPARE_SMALL && events.capacity() > 0 {
+                self.spare_small.push(events);
+            }
+        } else if self.spare.len() < SPARE {
             self.spare.push(events);
         }
         if self.sorted.is_empty() {
@@ -421,7 +440,7 @@ impl Schedule {
 
     /// The bytes that the schedule holds.
     pub fn memory(&self) -> usize {
-        let events: usize = self.bins.iter().chain(&self.spare).map(Vec::capacity).sum();
+        let events: usize = self.bins.iter().chain(&self.spare).chain(&self.spare_small).map(Vec::capacity).sum();
         let pages = self.pages.iter().chain(&self.spare_pages).chain(self.far.values());
         let later: usize = pages.map(Vec::capacity).sum();
         (events + self.sorted.capacity()) * size_of::<Event>()

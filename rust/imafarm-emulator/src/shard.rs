@@ -9,7 +9,7 @@ use imafarm_proto::input::Input;
 use imafarm_proto::outbox::Outbox;
 use imafarm_proto::time::Time;
 
-use crate::prefetch::prefetch_all;
+use crate::prefetch::{Lines, prefetch_all};
 use crate::schedule::Parcel;
 use crate::world::{Seat, World};
 
@@ -85,13 +85,17 @@ impl Shard {
         let window_start = world.schedule.window_start(now);
         let mut batch = world.schedule.take(now, end, world.share, seats.len());
         if let Some(events) = batch.few() {
-            *handled += events.len() as u64;
+            world.near = Lines::of(seats);
+            if let Some(event) = world.schedule.ahead() {
+                prefetch_all(&seats[world.share.place(event.target)]);
+            }
             let mut rest = events.iter_mut().peekable();
             while let Some(event) = rest.next() {
                 let seat = &mut seats[world.share.place(event.target)];
                 let last = rest.peek().is_none_or(|next| next.target != event.target);
                 let time = Time(window_start.0 + u64::from(event.offset));
                 seat.meet_deadlines(world, outbox, now, time);
+                *handled += u64::from(!matches!(event.parcel, Parcel::Wake));
                 seat.receive(world, outbox, time, event.take());
                 seat.note_deadline();
                 if last {
@@ -100,6 +104,7 @@ impl Shard {
                 }
             }
             world.schedule.recycle(batch);
+            world.near = Lines::NONE;
             return;
         }
         let events = batch.events();
