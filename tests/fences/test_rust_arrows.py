@@ -26,6 +26,7 @@ ROOMS = [
     "profile",
     "load",
     "dice",
+    "few",
     "time",
     "error",
 ]

@@ -15,12 +15,15 @@ impl Farm {
     pub fn advance(&mut self, until: Time, wake_on: u32, max_events: u64) -> Pace {
         let enough = self.event_count().saturating_add(max_events);
         while self.now < until {
-            let window_end = self.shards[0].world.schedule.window_end(self.now);
+            let mut window_end = self.shards[0].world.schedule.window_end(self.now);
             let next = self.next_event().unwrap_or(Time::NEVER);
             if next >= window_end && self.shards.iter().all(|shard| shard.world.notices.is_empty()) {
                 // Nothing happens before `next`: go there, but not past `until`.
                 self.now = next.min(until);
-                continue;
+                if next >= until {
+                    break;
+                }
+                window_end = self.shards[0].world.schedule.window_end(self.now);
             }
             let end = window_end.min(until);
             self.work_window(end);
@@ -46,6 +49,9 @@ impl Farm {
 
     /// Tells observers what has happened since they were last told; the classes of it.
     pub(crate) fn tell(&mut self) -> u32 {
+        if self.shards.iter().all(|shard| shard.world.notices.is_empty() && shard.world.trace.is_empty()) {
+            return 0;
+        }
         let told = self.trace.len();
         for shard in &mut self.shards {
             self.notices.append(&mut shard.world.notices);
@@ -83,6 +89,9 @@ impl Farm {
     pub(crate) fn exchange(&mut self, end: Time) {
         for from in 0..self.shards.len() {
             let world = &mut self.shards[from].world;
+            if world.away.is_empty() && world.piped.is_empty() {
+                continue;
+            }
             let (mut away, mut piped) = (core::mem::take(&mut world.away), core::mem::take(&mut world.piped));
             for (time, event) in away.drain(..) {
                 self.shard_mut(event.target).world.schedule.push(time, event);

@@ -21,6 +21,7 @@ use crate::chronicle::{Chronicle, FarmEvent, What};
 use crate::digest::{Chain, Digest};
 use crate::ledger::{Count, Ledger};
 use crate::network::{EndRef, Link, Network, Pipes};
+use crate::prefetch::Lines;
 use crate::schedule::{Event, Parcel, Schedule};
 use crate::shard::{Shard, Share};
 use crate::world::{Seat, World};
@@ -182,6 +183,7 @@ impl Farm {
             let seats = seats.collect();
             let world = World {
                 share,
+                near: Lines::NONE,
                 schedule: Schedule::new(network.least_latency()),
                 network: Arc::clone(&network),
                 away: Vec::new(),

@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 
 use imafarm_proto::dice::{Dice, Purpose, scale};
+use imafarm_proto::few::Few;
 use imafarm_proto::time::{Span, Time};
 use thiserror::Error;
 
@@ -171,19 +172,16 @@ impl End {
 /// The ends that one host has, by entry of its cache.
 #[derive(Clone, Debug, Default)]
 pub struct Ends {
-    ends: Vec<End>,
+    ends: Few<End, 4>,
 }
 
 impl Ends {
-    /// No ends.
-    pub const EMPTY: Ends = Ends { ends: Vec::new() };
-
     /// A new connection at this entry.
     #[inline]
     pub fn open(&mut self, entry: u32, peer: u32, peer_end: EndRef, state: EndState) -> EndRef {
         debug_assert!(entry < ENTRIES_MAX, "more connections than an end can be named by");
-        if self.ends.len() <= entry as usize {
-            self.ends.resize(entry as usize + 1, End::default());
+        while self.ends.len() <= entry as usize {
+            self.ends.push(End::default());
         }
         let end = &mut self.ends[entry as usize];
         let generation = (end.generation + 1) & ((1 << (32 - ENTRY_BITS)) - 1);
@@ -240,7 +238,7 @@ impl Ends {
 
     /// The bytes held.
     pub fn memory(&self) -> usize {
-        self.ends.capacity() * size_of::<End>()
+        self.ends.memory()
     }
 }
 

@@ -22,3 +22,29 @@ pub fn prefetch_all<T>(value: &T) {
         prefetch(start.wrapping_add(line));
     }
 }
+
+/// Where the values of a slice lie, to call for their memory: an address, and nothing that could be read.
+#[derive(Clone, Copy, Debug)]
+pub struct Lines {
+    start: usize,
+    stride: usize,
+}
+
+impl Lines {
+    /// Nowhere.
+    pub const NONE: Lines = Lines { start: 0, stride: 0 };
+
+    /// Those of a slice.
+    #[inline]
+    pub fn of<T>(values: &[T]) -> Lines {
+        Lines { start: values.as_ptr().addr(), stride: size_of::<T>() }
+    }
+
+    /// Calls for every cache line of the value at this place.
+    #[inline]
+    pub fn call(&self, place: usize) {
+        for line in (0..self.stride).step_by(64) {
+            prefetch(core::ptr::without_provenance(self.start + place * self.stride + line));
+        }
+    }
+}

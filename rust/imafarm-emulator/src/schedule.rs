@@ -5,8 +5,9 @@
 //! alone, and the order among hosts does not matter. The order of one host's events is decided here, in
 //! [`Event::order`].
 //!
-//! Near windows are a ring of bins; far ones, mostly deadlines, a tree. A bin is a plain vector: events are put in as
-//! they come and ordered when their window is worked through.
+//! The windows of the current page have a bin each. What comes later, mostly deadlines, waits by page, and what comes
+//! much later in a tree, until its page is turned up. A bin is a plain vector: events are put in as they come and ordered
+//! when their window is worked through.
 
 use std::collections::BTreeMap;
 
@@ -117,16 +118,71 @@ pub struct Batch {
 }
 
 impl Batch {
+    /// The events, if they are few: by host, and each host's in [`Event::order`].
+    #[inline]
+    pub fn few(&mut self) -> Option<&mut [Event]> {
+        if self.count <= FEW { Some(&mut self.events) } else { None }
+    }
+
     /// The events.
     pub fn events(&mut self) -> &mut [Event] {
         if self.sorted.is_empty() { &mut self.events } else { &mut self.sorted[..self.count] }
     }
 }
 
-/// How many windows the ring holds.
-const RING: u64 = 4096;
-/// How many emptied bins are kept for reuse.
+/// How many windows a page has, and how many pages a volume.
+const BINS: u64 = 4096;
+const BINS_SHIFT: u32 = BINS.ilog2();
+/// How many emptied bins and pages are kept for reuse; many, of those that never held much.
 const SPARE: usize = 8;
+const SPARE_SMALL: usize = 1024;
+/// Up to so many events are sorted in place. Our guess.
+const FEW: usize = 16;
+
+/// Which of a page's bins hold anything: a bit for each, and a bit for each word of them.
+#[derive(Debug)]
+struct Occupied {
+    words: [u64; BINS as usize / 64],
+    any: u64,
+}
+
+impl Occupied {
+    const NONE: Occupied = Occupied { words: [0; BINS as usize / 64], any: 0 };
+
+    #[inline]
+    const fn set(&mut self, bin: usize) {
+        self.words[bin / 64] |= 1 << (bin % 64);
+        self.any |= 1 << (bin / 64);
+    }
+
+    #[inline]
+    const fn clear(&mut self, bin: usize) {
+        let word = &mut self.words[bin / 64];
+        *word &= !(1 << (bin % 64));
+        if *word == 0 {
+            self.any &= !(1 << (bin / 64));
+        }
+    }
+
+    /// The first occupied bin at `from` or behind it.
+    #[inline]
+    const fn first(&self, from: usize) -> Option<usize> {
+        if from >= BINS as usize {
+            return None;
+        }
+        let here = self.words[from / 64] & !0 << (from % 64);
+        if here != 0 {
+            return Some(from / 64 * 64 + here.trailing_zeros() as usize);
+        }
+        // Shifted twice, since a shift by 64 is none.
+        let behind = self.any & !0 << (from / 64) << 1;
+        if behind == 0 {
+            return None;
+        }
+        let word = behind.trailing_zeros() as usize;
+        Some(word * 64 + self.words[word].trailing_zeros() as usize)
+    }
+}
 
 /// All events to come, by window.
 #[derive(Debug)]
@@ -135,11 +191,17 @@ pub struct Schedule {
     shift: u32,
     /// The window being worked through, or the next one. Nothing lies before it.
     current: u64,
-    ring: Vec<Vec<Event>>,
-    /// One bit for each bin of the ring that holds anything.
-    occupied: Vec<u64>,
-    far: BTreeMap<u64, Vec<Event>>,
+    /// The windows of the current page.
+    bins: Vec<Vec<Event>>,
+    occupied: Occupied,
+    /// The later pages of the current volume.
+    pages: Vec<Vec<(Time, Event)>>,
+    written: Occupied,
+    /// The pages of later volumes.
+    far: BTreeMap<u64, Vec<(Time, Event)>>,
     spare: Vec<Vec<Event>>,
+    spare_small: Vec<Vec<Event>>,
+    spare_pages: Vec<Vec<(Time, Event)>>,
     /// For the counting sort: where each host's events begin.
     starts: Vec<u32>,
     sorted: Vec<Event>,
@@ -153,10 +215,14 @@ impl Schedule {
             window: Span(1 << shift),
             shift,
             current: 0,
-            ring: (0..RING).map(|_| Vec::new()).collect(),
-            occupied: vec![0; RING as usize / 64],
+            bins: (0..BINS).map(|_| Vec::new()).collect(),
+            occupied: Occupied::NONE,
+            pages: (0..BINS).map(|_| Vec::new()).collect(),
+            written: Occupied::NONE,
             far: BTreeMap::new(),
             spare: Vec::new(),
+            spare_small: Vec::new(),
+            spare_pages: Vec::new(),
             starts: Vec::new(),
             sorted: Vec::new(),
         }
@@ -182,92 +248,143 @@ impl Schedule {
     pub fn push(&mut self, time: Time, mut event: Event) {
         let window = time.0 >> self.shift;
         debug_assert!(window >= self.current, "an event in the past");
+        if (window ^ self.current) >> BINS_SHIFT != 0 {
+            self.push_later(time, event);
+            return;
+        }
         event.offset = (time.0 & (self.window.0 - 1)) as u32;
-        if window - self.current < RING {
-            let bin = (window % RING) as usize;
-            self.occupied[bin / 64] |= 1 << (bin % 64);
-            let events = &mut self.ring[bin];
+        let bin = (window % BINS) as usize;
+        let events = &mut self.bins[bin];
+        if events.is_empty() {
+            self.occupied.set(bin);
             if events.capacity() == 0
-                && let Some(spare) = self.spare.pop()
+                && let Some(spare) = self.spare.pop().or_else(|| self.spare_small.pop())
             {
                 *events = spare;
             }
-            events.push(event);
-        } else {
-            self.far.entry(window).or_default().push(event);
         }
+        events.push(event);
     }
 
-    /// How many events lie in the window of `time`, if it is near.
+    /// Puts an event on a later page.
+    fn push_later(&mut self, time: Time, event: Event) {
+        let page = time.0 >> self.shift >> BINS_SHIFT;
+        if (page ^ self.current >> BINS_SHIFT) >> BINS_SHIFT != 0 {
+            self.far.entry(page).or_default().push((time, event));
+            return;
+        }
+        let place = (page % BINS) as usize;
+        let events = &mut self.pages[place];
+        if events.is_empty() {
+            self.written.set(place);
+            if events.capacity() == 0
+                && let Some(spare) = self.spare_pages.pop()
+            {
+                *events = spare;
+            }
+        }
+        events.push((time, event));
+    }
+
+    /// How many events lie in the window of `time`, if it is on the current page.
     pub fn count(&self, time: Time) -> usize {
         let window = time.0 >> self.shift;
-        if window - self.current < RING { self.ring[(window % RING) as usize].len() } else { 0 }
+        if (window ^ self.current) >> BINS_SHIFT == 0 { self.bins[(window % BINS) as usize].len() } else { 0 }
     }
 
     /// When the next window that holds anything begins.
+    #[inline]
     pub fn next_window(&self) -> Option<Time> {
-        let near = self.next_near();
-        let far = self.far.keys().next().copied();
-        let window = match (near, far) {
-            (Some(near), Some(far)) => near.min(far),
-            (Some(one), None) | (None, Some(one)) => one,
-            (None, None) => return None,
-        };
-        Some(Time(window << self.shift))
+        match self.occupied.first((self.current % BINS) as usize) {
+            Some(bin) => Some(Time((self.current & !(BINS - 1) | bin as u64) << self.shift)),
+            None => self.next_on_later_pages(),
+        }
     }
 
-    fn next_near(&self) -> Option<u64> {
-        let first = self.current % RING;
-        let words = self.occupied.len() as u64;
-        for step in 0..=words {
-            let word = (first / 64 + step) % words;
-            let mut bits = self.occupied[word as usize];
-            if step == 0 {
-                bits &= !0 << (first % 64);
-            } else if step == words {
-                bits &= !(!0 << (first % 64));
-            }
-            if bits != 0 {
-                let bin = word * 64 + u64::from(bits.trailing_zeros());
-                return Some(self.current + (bin + RING - first) % RING);
-            }
-        }
-        None
+    /// The first event of the next window but one that holds any, as far as is known yet.
+    #[inline]
+    pub fn ahead(&self) -> Option<&Event> {
+        let next = self.occupied.first((self.current % BINS) as usize + 1)?;
+        let after = self.occupied.first(next + 1)?;
+        self.bins[after].first()
+    }
+
+    fn next_on_later_pages(&self) -> Option<Time> {
+        let here = (self.current >> BINS_SHIFT) % BINS;
+        let page = match self.written.first(here as usize + 1) {
+            Some(place) => &self.pages[place],
+            None => self.far.values().next()?,
+        };
+        page.iter().map(|(time, _)| self.window_start(*time)).min()
     }
 
     /// Goes on to the window that `time` lies in; nothing may lie before it.
+    #[inline]
     fn enter(&mut self, time: Time) {
-        self.current = time.0 >> self.shift;
-        while let Some(entry) = self.far.first_entry()
-            && *entry.key() - self.current < RING
-        {
-            let (window, mut events) = entry.remove_entry();
-            let bin = (window % RING) as usize;
-            self.occupied[bin / 64] |= 1 << (bin % 64);
-            // What was far when it was put in was put in before what was near.
-            events.append(&mut self.ring[bin]);
-            self.ring[bin] = events;
+        let before = core::mem::replace(&mut self.current, time.0 >> self.shift);
+        if (before ^ self.current) >> BINS_SHIFT != 0 {
+            self.turn_page(before >> BINS_SHIFT);
+        }
+    }
+
+    /// Deals out the events of the current page, which is not the one before. What is put on a page is put on it in
+    /// order, and nothing is put into a bin before its page is turned up: so the bins' events are in order too.
+    fn turn_page(&mut self, before: u64) {
+        debug_assert_eq!(
+            (self.occupied.any, &self.occupied.words),
+            (0, &[0; BINS as usize / 64]),
+            "events left behind"
+        );
+        let page = self.current >> BINS_SHIFT;
+        if (page ^ before) >> BINS_SHIFT != 0 {
+            debug_assert_eq!(self.written.any, 0, "pages left behind");
+            while let Some(entry) = self.far.first_entry()
+                && (*entry.key() ^ page) >> BINS_SHIFT == 0
+            {
+                let (later, events) = entry.remove_entry();
+                let place = (later % BINS) as usize;
+                self.pages[place] = events;
+                self.written.set(place);
+            }
+        }
+        let place = (page % BINS) as usize;
+        self.written.clear(place);
+        let mut events = core::mem::take(&mut self.pages[place]);
+        for (time, event) in events.drain(..) {
+            self.push(time, event);
+        }
+        if self.spare_pages.len() < SPARE && events.capacity() > 0 {
+            self.spare_pages.push(events);
         }
     }
 
     /// Takes out all events of the window of `now` that lie before `end`, host by host, each host's in the order in
-    /// which they were put in; their own order is [`Event::order`]. `end` lies in the same window or at its end.
+    /// which they were put in; their own order is [`Event::order`]. `end` lies in the same window or at its end. If they
+    /// are few, they are in that order, too.
     pub fn take(&mut self, now: Time, end: Time, share: Share, hosts: usize) -> Batch {
         self.enter(now);
-        let bin = (self.current % RING) as usize;
-        let mut events = core::mem::take(&mut self.ring[bin]);
-        self.occupied[bin / 64] &= !(1 << (bin % 64));
+        let bin = (self.current % BINS) as usize;
+        if self.bins[bin].is_empty() {
+            return Batch { events: Vec::new(), sorted: Vec::new(), count: 0 };
+        }
+        let mut events = core::mem::take(&mut self.bins[bin]);
+        self.occupied.clear(bin);
         let cut = end.0 - (self.current << self.shift);
         if cut < self.window.0 {
             let (now, later): (Vec<Event>, Vec<Event>) =
                 events.into_iter().partition(|event| u64::from(event.offset) < cut);
             events = now;
             if !later.is_empty() {
-                self.ring[bin] = later;
-                self.occupied[bin / 64] |= 1 << (bin % 64);
+                self.bins[bin] = later;
+                self.occupied.set(bin);
             }
         }
-        if events.len() * 4 < hosts {
+        if events.len() <= FEW {
+            if events.len() > 1 {
+                events.sort_by_key(|event| (event.target, event.order()));
+            }
+            Batch { count: events.len(), events, sorted: Vec::new() }
+        } else if events.len() * 4 < hosts {
             events.sort_by_key(|event| event.target);
             Batch { count: events.len(), events, sorted: Vec::new() }
         } else {
@@ -303,7 +420,11 @@ impl Schedule {
     pub fn recycle(&mut self, batch: Batch) {
         let Batch { mut events, sorted, .. } = batch;
         events.clear();
-        if self.spare.len() < SPARE && events.capacity() > 0 {
+        if events.capacity() <= FEW {
+            if self.spare_small.len() < SPARE_SMALL && events.capacity() > 0 {
+                self.spare_small.push(events);
+            }
+        } else if self.spare.len() < SPARE {
             self.spare.push(events);
         }
         if self.sorted.is_empty() {
@@ -313,13 +434,18 @@ impl Schedule {
 
     /// Every event to come, in no particular order.
     pub fn pending(&self) -> impl Iterator<Item = &Event> {
-        self.ring.iter().flatten().chain(self.far.values().flatten())
+        let later = self.pages.iter().chain(self.far.values()).flatten().map(|(_, event)| event);
+        self.bins.iter().flatten().chain(later)
     }
 
     /// The bytes that the schedule holds.
     pub fn memory(&self) -> usize {
-        let events: usize = self.ring.iter().chain(&self.spare).chain(self.far.values()).map(Vec::capacity).sum();
-        (events + self.sorted.capacity()) * size_of::<Event>() + self.starts.capacity() * 4
+        let events: usize = self.bins.iter().chain(&self.spare).chain(&self.spare_small).map(Vec::capacity).sum();
+        let pages = self.pages.iter().chain(&self.spare_pages).chain(self.far.values());
+        let later: usize = pages.map(Vec::capacity).sum();
+        (events + self.sorted.capacity()) * size_of::<Event>()
+            + later * size_of::<(Time, Event)>()
+            + self.starts.capacity() * 4
     }
 }
 

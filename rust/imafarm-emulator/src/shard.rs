@@ -9,7 +9,7 @@ use imafarm_proto::input::Input;
 use imafarm_proto::outbox::Outbox;
 use imafarm_proto::time::Time;
 
-use crate::prefetch::prefetch_all;
+use crate::prefetch::{Lines, prefetch_all};
 use crate::schedule::Parcel;
 use crate::world::{Seat, World};
 
@@ -84,6 +84,29 @@ impl Shard {
         let Shard { world, seats, events: handled, outbox, order, hosts } = self;
         let window_start = world.schedule.window_start(now);
         let mut batch = world.schedule.take(now, end, world.share, seats.len());
+        if let Some(events) = batch.few() {
+            world.near = Lines::of(seats);
+            if let Some(event) = world.schedule.ahead() {
+                prefetch_all(&seats[world.share.place(event.target)]);
+            }
+            let mut rest = events.iter_mut().peekable();
+            while let Some(event) = rest.next() {
+                let seat = &mut seats[world.share.place(event.target)];
+                let last = rest.peek().is_none_or(|next| next.target != event.target);
+                let time = Time(window_start.0 + u64::from(event.offset));
+                seat.meet_deadlines(world, outbox, now, time);
+                *handled += u64::from(!matches!(event.parcel, Parcel::Wake));
+                seat.receive(world, outbox, time, event.take());
+                seat.note_deadline();
+                if last {
+                    seat.meet_deadlines(world, outbox, now, end);
+                    seat.arrange_wake(world, now);
+                }
+            }
+            world.schedule.recycle(batch);
+            world.near = Lines::NONE;
+            return;
+        }
         let events = batch.events();
         hosts.clear();
         hosts.extend(events.chunk_by(|one, next| one.target == next.target).scan(0, |end, mine| {

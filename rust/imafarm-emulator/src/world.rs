@@ -17,7 +17,7 @@ use crate::digest::Chain;
 use crate::farm::{Power, Totals, WorkTotals};
 use crate::ledger::Ledger;
 use crate::network::{End, EndRef, EndState, Ends, GIVE_UP, Network, Way};
-use crate::prefetch::prefetch;
+use crate::prefetch::{Lines, prefetch};
 use crate::schedule::{Event, Parcel, Schedule};
 use crate::shard::Share;
 use crate::work::Work;
@@ -28,6 +28,8 @@ pub(crate) struct World {
     /// Which hosts these are.
     pub(crate) share: Share,
     pub(crate) network: Arc<Network>,
+    /// The hosts, while so little happens that the next event may well come to whom a parcel is sent.
+    pub(crate) near: Lines,
     pub(crate) schedule: Schedule,
     /// What is on its way to hosts of other shards. It arrives in a later window.
     pub(crate) away: Vec<(Time, Event)>,
@@ -86,6 +88,7 @@ impl World {
     #[inline]
     fn put(&mut self, time: Time, event: Event) {
         if self.share.has(event.target) {
+            self.near.call(self.share.place(event.target));
             self.schedule.push(time, event);
         } else {
             self.away.push((time, event));
@@ -148,7 +151,7 @@ impl Seat {
             work: Work::of(host.settings()),
             magic: host.magic(),
             host,
-            ends: Ends::EMPTY,
+            ends: Ends::default(),
             chain: Chain::NEW,
             deadline: Time::NEVER,
             wake: Time::NEVER,

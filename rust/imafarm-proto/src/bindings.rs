@@ -13,6 +13,7 @@ use attempts::{AttemptIndex, Attempts};
 pub use fan_out::{Audience, FanOut};
 
 use crate::binding::{Act, Event, State};
+use crate::few::Queue;
 use crate::host_record::HostIndex;
 use crate::host_resolver::{ConnectionCache, EntryIndex, Standing};
 use crate::input::{Call, Ending};
@@ -33,7 +34,7 @@ pub struct Bindings {
     /// Callers that wait for an entry, first come first served.
     calls: VecDeque<Call>,
     /// Messages that wait for an entry, first come first served.
-    wanted: VecDeque<Wanted>,
+    wanted: Queue<Wanted>,
     /// Those of bindings in progress.
     attempts: Attempts,
     /// Whether the next free entry goes to a caller or to a call of ours, when both wait.
@@ -124,7 +125,7 @@ impl Bindings {
             outgoing_in_progress: 0,
             look_at: Time::NEVER,
             calls: VecDeque::new(),
-            wanted: VecDeque::new(),
+            wanted: Queue::default(),
             attempts: Attempts::default(),
             callers_turn: true,
             counts: BindingCounts::default(),
@@ -154,10 +155,7 @@ impl Bindings {
 
     /// The bytes held besides this itself.
     pub fn memory(&self) -> usize {
-        self.cache.memory()
-            + self.calls.capacity() * size_of::<Call>()
-            + self.wanted.capacity() * size_of::<Wanted>()
-            + self.attempts.memory()
+        self.cache.memory() + self.calls.capacity() * size_of::<Call>() + self.wanted.memory() + self.attempts.memory()
     }
 
     /// When to see whether a binding in progress has to be given up; none has to be before.

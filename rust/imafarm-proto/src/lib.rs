@@ -12,7 +12,7 @@
 //! host_resolver the shared directory and the connection cache
 //! binding       the state machine of one binding
 //! transport     bytes: framing and codec
-//! message, host_record, settings, profile, load, dice, time
+//! message, host_record, settings, profile, load, dice, few, time
 //! ```
 
 pub mod binding;
@@ -20,6 +20,7 @@ pub mod bindings;
 pub mod dice;
 pub mod dynamic;
 pub mod dynamic_store;
+pub mod few;
 pub mod host;
 pub mod host_record;
 pub mod host_resolver;

@@ -1,5 +1,6 @@
 //! What is kept of a binding while it is in progress, and no longer: what waits for it.
 
+use crate::few::Few;
 use crate::message::Message;
 use crate::time::Time;
 
@@ -19,7 +20,7 @@ impl Default for AttemptIndex {
 }
 
 /// One attempt to bind.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 struct Attempt {
     /// When it was first tried for what waits; before it began, if an attempt before was in vain.
     first_try: Time,
@@ -30,7 +31,8 @@ struct Attempt {
 /// The attempts of one host.
 #[derive(Debug, Default)]
 pub struct Attempts {
-    attempts: Vec<Attempt>,
+    attempts: Few<Attempt, 1>,
+    /// Places that are free. When all are, there are none: the next attempt is the first.
     free: Vec<u32>,
     /// What waits behind the first message. Mostly nothing does.
     later: Vec<(AttemptIndex, Message)>,
@@ -75,7 +77,12 @@ impl Attempts {
     #[inline]
     pub fn end(&mut self, index: AttemptIndex) -> impl Iterator<Item = Message> + use<> {
         let first = self.attempts[index.0 as usize].first.take();
-        self.free.push(index.0);
+        if self.free.len() + 1 < self.attempts.len() {
+            self.free.push(index.0);
+        } else {
+            self.free.clear();
+            self.attempts.clear();
+        }
         let later: Vec<Message> = if self.later.is_empty() {
             Vec::new()
         } else {
@@ -86,7 +93,7 @@ impl Attempts {
 
     /// The bytes held.
     pub fn memory(&self) -> usize {
-        self.attempts.capacity() * size_of::<Attempt>() + self.later.capacity() * size_of::<(AttemptIndex, Message)>()
+        self.attempts.memory() + self.later.capacity() * size_of::<(AttemptIndex, Message)>()
     }
 }
 

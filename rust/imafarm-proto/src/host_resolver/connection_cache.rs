@@ -4,12 +4,15 @@
 //! by use, and only the oldest of them may be torn down to make room; one in progress is never the victim. A closing
 //! entry has left the cache: it is kept, uncounted and unnamed, until the other side has closed too.
 //!
-//! The lists are threaded through one slab by index, so an open binding costs no allocation.
+//! The lists are threaded through one slab by index, so an open binding costs no allocation. A slab that empties begins
+//! anew at its first entry; while it is short it lies in the cache itself and is searched as it is, without a table.
 
 use core::hash::BuildHasher;
 
 use foldhash::fast::FixedState;
 use hashbrown::HashTable;
+
+use crate::few::Few;
 
 /// An entry's place in the slab. Reused once the entry is removed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -37,6 +40,8 @@ pub enum Standing {
 }
 
 const NIL: u32 = u32::MAX;
+/// How long a slab is short. Our guess: a member's bindings to its collector, the last ones of which are closing.
+const SHORT: usize = 4;
 const HASHER: FixedState = FixedState::with_seed(0);
 
 /// An entry's neighbours in its list.
@@ -46,6 +51,12 @@ struct Links {
     newer: u32,
 }
 
+impl Default for Links {
+    fn default() -> Self {
+        Links { older: NIL, newer: NIL }
+    }
+}
+
 /// Whose an entry is, and what the owner keeps for it.
 #[derive(Clone, Copy, Debug)]
 struct Entry<T> {
@@ -53,6 +64,12 @@ struct Entry<T> {
     peer: u32,
     standing: Standing,
     value: T,
+}
+
+impl<T: Default> Default for Entry<T> {
+    fn default() -> Self {
+        Entry { peer: NIL, standing: Standing::Free, value: T::default() }
+    }
 }
 
 /// A list threaded through the slab, oldest first.
@@ -70,9 +87,10 @@ const EMPTY: List = List { oldest: NIL, newest: NIL, len: 0 };
 pub struct ConnectionCache<T> {
     capacity: u32,
     // By entry. Apart, because each use moves three entries' links and looks at nothing else of two of them.
-    links: Vec<Links>,
-    entries: Vec<Entry<T>>,
+    links: Few<Links, SHORT>,
+    entries: Few<Entry<T>, SHORT>,
     free: Vec<u32>,
+    /// The entries by peer, once the slab is not short any more.
     by_peer: HashTable<u32>,
     in_progress: List,
     active: List,
@@ -83,8 +101,8 @@ impl<T: Default> ConnectionCache<T> {
     pub fn new(capacity: u32) -> Self {
         ConnectionCache {
             capacity,
-            links: Vec::new(),
-            entries: Vec::new(),
+            links: Few::default(),
+            entries: Few::default(),
             free: Vec::new(),
             by_peer: HashTable::new(),
             in_progress: EMPTY,
@@ -124,6 +142,12 @@ impl<T: Default> ConnectionCache<T> {
     /// The open binding to `peer`, if its peer is known.
     #[inline]
     pub fn find(&self, peer: u32) -> Option<EntryIndex> {
+        if self.entries.is_few() {
+            let is_it = |entry: &Entry<T>| {
+                entry.peer == peer && matches!(entry.standing, Standing::InProgress | Standing::Active)
+            };
+            return self.entries.iter().position(is_it).map(|place| EntryIndex(place as u32));
+        }
         self.by_peer.find(hash_of(peer), |&i| self.entries[i as usize].peer == peer).map(|&i| EntryIndex(i))
     }
 
@@ -139,8 +163,7 @@ impl<T: Default> ConnectionCache<T> {
                 index
             }
             None => {
-                self.links.push(Links { older: NIL, newer: NIL });
-                self.entries.push(entry);
+                self.grow(entry);
                 self.entries.len() as u32 - 1
             }
         };
@@ -151,12 +174,34 @@ impl<T: Default> ConnectionCache<T> {
         EntryIndex(index)
     }
 
+    /// One more entry in the slab. The first that is one too many for a short one puts them all into the table.
+    fn grow(&mut self, entry: Entry<T>) {
+        let was_short = self.entries.is_few();
+        self.links.push(Links::default());
+        self.entries.push(entry);
+        if was_short && !self.entries.is_few() {
+            for place in 0..self.entries.len() as u32 - 1 {
+                let Entry { peer, standing, .. } = self.entries[place as usize];
+                if peer != NIL && matches!(standing, Standing::InProgress | Standing::Active) {
+                    self.enter(place, peer);
+                }
+            }
+        }
+    }
+
+    /// Puts an entry into the table.
+    fn enter(&mut self, place: u32, peer: u32) {
+        let entries = &self.entries;
+        self.by_peer.insert_unique(hash_of(peer), place, |&i| hash_of(entries[i as usize].peer));
+    }
+
     /// Notes who is at the other end of an open binding.
     pub fn name(&mut self, entry: EntryIndex, peer: u32) {
         debug_assert!(self.find(peer).is_none(), "peer {peer} has an open binding already");
         self.entries[entry.at()].peer = peer;
-        let entries = &self.entries;
-        self.by_peer.insert_unique(hash_of(peer), entry.0, |&i| hash_of(entries[i as usize].peer));
+        if !self.entries.is_few() {
+            self.enter(entry.0, peer);
+        }
     }
 
     /// A binding in progress becomes active, and the most recently used.
@@ -198,10 +243,17 @@ impl<T: Default> ConnectionCache<T> {
     /// A binding is gone on both sides; gives back what the owner kept for it.
     pub fn remove(&mut self, entry: EntryIndex) -> T {
         self.leave(entry);
-        self.free.push(entry.0);
         let gone = &mut self.entries[entry.at()];
         gone.standing = Standing::Free;
-        core::mem::take(&mut gone.value)
+        let value = core::mem::take(&mut gone.value);
+        if self.free.len() + 1 < self.entries.len() {
+            self.free.push(entry.0);
+        } else {
+            self.free.clear();
+            self.links.clear();
+            self.entries.clear();
+        }
+        value
     }
 
     /// Whether an entry is open, closing or nobody's.
@@ -255,7 +307,8 @@ impl<T: Default> ConnectionCache<T> {
 
     /// The bytes held besides the cache itself.
     pub fn memory(&self) -> usize {
-        self.entries.capacity() * (size_of::<Links>() + size_of::<Entry<T>>())
+        self.entries.memory()
+            + self.links.memory()
             + self.free.capacity() * size_of::<u32>()
             + self.by_peer.allocation_size()
     }
@@ -270,6 +323,7 @@ impl<T: Default> ConnectionCache<T> {
             Standing::Free => unreachable!("entry {} is nobody's", entry.0),
         }
         if peer != NIL
+            && !self.entries.is_few()
             && let Ok(found) = self.by_peer.find_entry(hash_of(peer), |&i| i == entry.0)
         {
             found.remove();
@@ -288,7 +342,7 @@ const fn some_index(index: u32) -> Option<EntryIndex> {
 }
 
 #[inline]
-fn push_newest(links: &mut [Links], list: &mut List, index: u32) {
+fn push_newest(links: &mut Few<Links, SHORT>, list: &mut List, index: u32) {
     links[index as usize] = Links { older: list.newest, newer: NIL };
     match list.newest {
         NIL => list.oldest = index,
@@ -299,7 +353,7 @@ fn push_newest(links: &mut [Links], list: &mut List, index: u32) {
 }
 
 #[inline]
-fn unlink(links: &mut [Links], list: &mut List, index: u32) {
+fn unlink(links: &mut Few<Links, SHORT>, list: &mut List, index: u32) {
     let Links { older, newer } = links[index as usize];
     match older {
         NIL => list.oldest = newer,

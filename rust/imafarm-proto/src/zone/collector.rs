@@ -19,22 +19,26 @@ pub(super) struct Collector {
     /// When it last told the whole zone that it stays, and when it will tell it again, if it has reason to.
     told_at: Option<Time>,
     tell_at: Option<Time>,
-    /// By position in the zone's order.
+    /// By position in the zone's order; behind them all, where the ring begins and ends.
     members: Vec<Watched>,
-    /// When to look at a member again, soonest first. A member that was heard meanwhile is looked at again later, so
-    /// hearing one costs nothing here. An entry that is not its member's `look` is void.
+    /// When to look again at a member that was pinged, soonest first. An entry is void that is not its member's `look`.
     looks: BinaryHeap<Reverse<(Time, u32)>>,
 }
 
+/// One member. All that were heard since they were last pinged stand in a ring, the longest silent first, so that
+/// hearing one costs no search.
 #[derive(Clone, Copy, Debug)]
 struct Watched {
-    heard_at: Time,
+    /// When to look at it, unless it is heard before.
     look: Time,
+    before: u32,
+    after: u32,
     standing: Presence,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Presence {
+    /// In the ring.
     Heard,
     Pinged,
     /// Still pinged now and then.
@@ -45,16 +49,16 @@ impl Collector {
     /// A collector from now on. It takes every other host of its zone for a member until it knows better.
     pub(super) fn new(turn: &Turn<'_>) -> Collector {
         let directory = turn.who.directory;
-        let hosts = directory.zone_hosts(directory.zone(turn.who.me)).len();
-        let me = directory.position(turn.who.me);
-        let first_look = turn.now + patience(turn);
-        Collector {
-            since: turn.now,
-            told_at: None,
-            tell_at: None,
-            members: vec![Watched { heard_at: turn.now, look: first_look, standing: Presence::Heard }; hosts],
-            looks: (0..hosts).filter(|&p| p != me).map(|p| Reverse((first_look, p as u32))).collect(),
+        let hosts = directory.zone_hosts(directory.zone(turn.who.me)).len() as u32;
+        let me = directory.position(turn.who.me) as u32;
+        let alone = |place| Watched { look: Time::NEVER, before: place, after: place, standing: Presence::Heard };
+        let members = (0..=hosts).map(alone).collect();
+        let mut collector =
+            Collector { since: turn.now, told_at: None, tell_at: None, members, looks: BinaryHeap::new() };
+        for position in (0..hosts).filter(|&position| position != me) {
+            collector.join_ring(position, turn.now + patience(turn));
         }
+        collector
     }
 
     /// The bytes held.
@@ -65,7 +69,9 @@ impl Collector {
     }
 
     pub(super) fn next_deadline(&self) -> Option<(Time, &'static str)> {
-        let look = self.looks.peek().map(|Reverse((when, _))| (*when, "is a member silent"));
+        let silent = self.members[self.members[self.ring() as usize].after as usize].look;
+        let look = self.looks.peek().map_or(silent, |Reverse((when, _))| silent.min(*when));
+        let look = (look < Time::NEVER).then_some((look, "is a member silent"));
         let tell = self.tell_at.map(|when| (when, "another has declared itself"));
         match (look, tell) {
             (Some(look), Some(tell)) => Some(if tell.0 < look.0 { tell } else { look }),
@@ -118,20 +124,43 @@ impl Collector {
         if theirs > mine { their_reign + on_the_way >= my_reign } else { their_reign > my_reign }
     }
 
+    /// Where the ring of members begins and ends. There is no look at that.
+    const fn ring(&self) -> u32 {
+        self.members.len() as u32 - 1
+    }
+
+    /// A member joins the ring at its end; whoever is there is looked at sooner.
+    #[inline]
+    fn join_ring(&mut self, position: u32, look: Time) {
+        let ring = self.ring();
+        let last = core::mem::replace(&mut self.members[ring as usize].before, position);
+        self.members[last as usize].after = position;
+        self.members[position as usize] = Watched { look, before: last, after: ring, standing: Presence::Heard };
+    }
+
+    #[inline]
+    fn leave_ring(&mut self, position: u32) {
+        let Watched { before, after, .. } = self.members[position as usize];
+        self.members[before as usize].after = after;
+        self.members[after as usize].before = before;
+    }
+
     /// A member was heard.
     #[inline]
     pub(super) fn heard(&mut self, position: usize, now: Time, patience: Span) {
-        let member = &mut self.members[position];
-        member.heard_at = now;
-        if core::mem::replace(&mut member.standing, Presence::Heard) == Presence::Lost {
-            self.look_at(position as u32, now + patience);
+        let standing = self.members[position].standing;
+        let position = position as u32;
+        if standing == Presence::Heard {
+            self.leave_ring(position);
         }
+        self.join_ring(position, now + patience);
     }
 
-    /// Looks at a member next at this time.
-    fn look_at(&mut self, position: u32, when: Time) {
-        self.members[position as usize].look = when;
-        self.looks.push(Reverse((when, position)));
+    /// Looks again at a member that was pinged.
+    fn look_at(&mut self, position: u32, standing: Presence, look: Time) {
+        let member = &mut self.members[position as usize];
+        (member.standing, member.look) = (standing, look);
+        self.looks.push(Reverse((look, position)));
     }
 
     /// Looks at every member whose time has come: pings the silent, gives up those that a ping did not wake, and pings
@@ -140,34 +169,31 @@ impl Collector {
         let directory = turn.who.directory;
         let order = directory.zone_hosts(directory.zone(turn.who.me));
         let settings = turn.who.settings;
+        let ring = self.ring();
+        loop {
+            let silent = self.members[ring as usize].after;
+            if self.members[silent as usize].look > turn.now {
+                break;
+            }
+            self.leave_ring(silent);
+            self.look_at(silent, Presence::Pinged, turn.now + settings.keep_alive_timeout);
+            bindings.send(turn, order[silent as usize], Message::ImaPing);
+        }
         while let Some(&Reverse((when, position))) = self.looks.peek()
             && when <= turn.now
         {
             self.looks.pop();
             let host = order[position as usize];
-            let member = &mut self.members[position as usize];
-            if member.look != when {
-                continue;
-            }
-            let look_again = match member.standing {
-                Presence::Heard if member.heard_at + patience(turn) > turn.now => member.heard_at + patience(turn),
-                Presence::Heard => {
-                    member.standing = Presence::Pinged;
-                    bindings.send(turn, host, Message::ImaPing);
-                    turn.now + settings.keep_alive_timeout
-                }
-                Presence::Pinged => {
-                    member.standing = Presence::Lost;
+            let Watched { look, standing, .. } = self.members[position as usize];
+            match standing {
+                Presence::Pinged if look == when => {
                     lost.push(host);
                     turn.out.notify(Notice::MemberLost(host));
-                    turn.now + settings.gateway_validation_interval
                 }
-                Presence::Lost => {
-                    bindings.send(turn, host, Message::ImaPing);
-                    turn.now + settings.gateway_validation_interval
-                }
-            };
-            self.look_at(position, look_again);
+                Presence::Lost if look == when => bindings.send(turn, host, Message::ImaPing),
+                Presence::Heard | Presence::Pinged | Presence::Lost => continue,
+            }
+            self.look_at(position, Presence::Lost, turn.now + settings.gateway_validation_interval);
         }
     }
 
@@ -177,12 +203,11 @@ impl Collector {
             return;
         }
         let position = turn.who.directory.position(host);
-        let member = &mut self.members[position];
-        if member.standing == Presence::Pinged {
-            member.standing = Presence::Lost;
+        if self.members[position].standing == Presence::Pinged {
             lost.push(host);
             turn.out.notify(Notice::MemberLost(host));
-            self.look_at(position as u32, turn.now + turn.who.settings.gateway_validation_interval);
+            let look = turn.now + turn.who.settings.gateway_validation_interval;
+            self.look_at(position as u32, Presence::Lost, look);
         }
     }
 }

@@ -1,0 +1,60 @@
+//! A zone boots and works, hour after hour, with nothing but heartbeats: `cargo run --release --example day -- HOSTS
+//! HOURS THREADS ZONES`.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use imafarm_emulator::farm::{Farm, Plan};
+use imafarm_emulator::network::Link;
+use imafarm_proto::host_resolver::Directory;
+use imafarm_proto::message::{Kind, MagicNumber};
+use imafarm_proto::profile::Product;
+use imafarm_proto::settings::Settings;
+use imafarm_proto::time::{Span, Time};
+
+fn main() {
+    let mut arguments = std::env::args().skip(1).map(|a| a.parse::<u64>().expect("a number"));
+    let hosts = arguments.next().unwrap_or(10_000) as u32;
+    let hours = arguments.next().unwrap_or(1);
+    let threads = arguments.next().unwrap_or(1) as u32;
+    let zones = arguments.next().unwrap_or(1) as u32;
+    let mut farm = Farm::new(Plan {
+        directory: Arc::new(Directory::generate(hosts, zones)),
+        seed: 7,
+        magic: MagicNumber(1),
+        product: Product::Ps45,
+        settings: Arc::new(Settings::default()),
+        host_settings: Vec::new(),
+        host_magic: Vec::new(),
+        inside: Link::INSIDE,
+        between: Link::BETWEEN,
+        links: Vec::new(),
+        wire: false,
+        traced: Vec::new(),
+        threads,
+    });
+    let all: Vec<u32> = (0..hosts).collect();
+    farm.start(&all, Span::from_secs(60));
+    let phase = |farm: &mut Farm, name: &str, until: Time| {
+        let (clock, before) = (Instant::now(), farm.event_count());
+        farm.advance(until, 0, u64::MAX);
+        let (wall, events) = (clock.elapsed(), farm.event_count() - before);
+        println!(
+            "{name:<8} t={} wall={:.3}s events={events} ns/event={:.0} digest={}",
+            farm.now(),
+            wall.as_secs_f64(),
+            wall.as_nanos() as f64 / events.max(1) as f64,
+            farm.digest()
+        );
+    };
+    phase(&mut farm, "boot", Time::ZERO + Span::from_secs(120));
+    for hour in 1..=hours {
+        let until = farm.now() + Span::from_secs(3_600);
+        phase(&mut farm, &format!("hour {hour}"), until);
+    }
+    let tally = farm.ledger().total(Kind::Heartbeat);
+    println!("heartbeats: {:?}", tally.delivered);
+    println!("{:?}", farm.totals(None));
+    println!("memory: {} bytes", farm.memory());
+    println!("conservation: {:?}", farm.check_conservation());
+}
