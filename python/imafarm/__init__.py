@@ -43,7 +43,7 @@ from imafarm.farm import (
     HostState,
     Traffic,
 )
-from imafarm.topology import Link, Product, Topology
+from imafarm.topology import Link, Product, Shape, StorePlan, Topology, Workload, read_topology
 
 __version__ = version("imafarm")
 
@@ -69,9 +69,13 @@ __all__ = [
     "Product",
     "Progress",
     "Rank",
+    "Shape",
+    "StorePlan",
     "Topology",
     "Traffic",
+    "Workload",
     "open_emulated_farm",
     "rank_hosts",
+    "read_topology",
     "run",
 ]

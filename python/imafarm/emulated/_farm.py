@@ -111,6 +111,7 @@ class EmulatedFarm(Farm):
         self._engine = _imafarm.EmulatedFarm(
             resolver,
             seed=seed,
+            magic=topology.magic,
             settings=topology.settings,
             host_settings=self._host_settings,
             inside=topology.inside.for_engine(),

@@ -32,26 +32,23 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from imafarm import _imafarm
 from imafarm.errors import ConfigurationError
 from imafarm.settings import check_settings, setting_mistake
-from imafarm.topology._topology import LARGEST_FARM, LINK_KEYS, Link, Product, Topology
+from imafarm.topology._checks import name_mistake
+from imafarm.topology._link import LINK_KEYS, Link
+from imafarm.topology._topology import LARGEST_FARM, Product, Topology
 
 LARGEST_HOST_ID = 2**48 - 1
-LONGEST_NAME_BYTES = 255
 MOST_PREFERRED, DEFAULT_PREFERENCE = 1, 3
 
 
 def _valid_name(name: str) -> str:
-    length = len(name.encode())
-    if not 1 <= length <= LONGEST_NAME_BYTES:
-        raise ValueError(f"a name has 1 to {LONGEST_NAME_BYTES} bytes of UTF-8, this one has {length}")
-    if bad := [character for character in name if not character.isprintable()]:
-        raise ValueError(f"a name holds no control characters, this one holds {bad[0]!r}")
+    if said := name_mistake(name):
+        raise ValueError(said)
     return name
 
 
 def _range(key: str) -> Any:
     """The range of a link's value, as `Link` has it."""
-    least, most, _, _ = LINK_KEYS[key]
-    return Field(ge=least, le=most)
+    return Field(ge=LINK_KEYS[key].least, le=LINK_KEYS[key].most)
 
 
 Name = Annotated[str, AfterValidator(_valid_name)]
