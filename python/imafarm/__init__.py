@@ -43,7 +43,16 @@ from imafarm.farm import (
     HostState,
     Traffic,
 )
-from imafarm.topology import Link, Product, Shape, StorePlan, Topology, Workload, read_topology
+from imafarm.topology import (
+    Link,
+    Product,
+    Shape,
+    StorePlan,
+    Topology,
+    Workload,
+    read_registry_settings,
+    read_topology,
+)
 
 __version__ = version("imafarm")
 
@@ -76,6 +85,7 @@ __all__ = [
     "Workload",
     "open_emulated_farm",
     "rank_hosts",
+    "read_registry_settings",
     "read_topology",
     "run",
 ]

@@ -20,6 +20,7 @@ __all__ = [
     "Topology",
     "Workload",
     "generate_hosts",
+    "read_registry_settings",
     "read_topology",
 ]
 
@@ -32,3 +33,13 @@ def read_topology(path: Path | str) -> Topology:
     from imafarm.topology.farm_file import read_topology
 
     return read_topology(Path(path))
+
+
+def read_registry_settings(path: Path | str) -> dict[str, int]:
+    """The settings that a Windows registry export (`.reg`) holds, their names in the registry's spelling.
+
+    Errors: `ConfigurationError` with every mistake and its line.
+    """
+    from imafarm.topology.registry_file import read_registry_settings
+
+    return read_registry_settings(path)

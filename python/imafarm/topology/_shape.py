@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -105,11 +106,13 @@ def _point_mistakes(points: tuple[tuple[float, float], ...]) -> list[str]:
         for key, said in (("seconds", _SECONDS.mistake(at)), ("factor", _FACTOR.mistake(factor)))
         if said
     ]
-    times = [at for at, _ in points]
     if not mistakes:
-        mistakes = [
-            f"points[{position}]: {times[position]} does not come after {times[position - 1]}"
-            for position in range(1, len(times))
-            if times[position] < times[position - 1] or (position > 1 and times[position] == times[position - 2])
-        ]
+        mistakes = [f"points{said}" for said in order_mistakes([at for at, _ in points])]
     return mistakes
+
+
+def order_mistakes(times: Sequence[float]) -> Iterator[str]:
+    """Which points do not come after those before them: `[2]: 4 does not come after 5`."""
+    for position, (before, at) in enumerate(pairwise(times), 1):
+        if at < before or (position > 1 and at == times[position - 2]):
+            yield f"[{position}]: {at} does not come after {before}"

@@ -67,8 +67,8 @@ class Workload:
 
     def _rate_and_length_mistakes(self) -> list[str]:
         mistakes = []
-        if self.logons_per_hour and round(self.logons_per_hour * 24) == 0:
-            mistakes.append(f"logons_per_hour: {self.logons_per_hour} is less than one logon a day, and not 0")
+        if said := rate_mistake(self.logons_per_hour, self.logons_per_hour * 24):
+            mistakes.append(f"logons_per_hour: {said}")
         if self.session_least_seconds > self.session_seconds:
             least, mean = self.session_least_seconds, self.session_seconds
             mistakes.append(f"session_least_seconds: {least} is more than the average, {mean}")
@@ -81,3 +81,8 @@ class Workload:
             **self.shape.for_engine(),
             "applications": [applications[name] for name in self.applications],
         }
+
+
+def rate_mistake(rate: float, per_day: float) -> str | None:
+    """What is wrong with a rate of logons that is so many a day; `None` if nothing is."""
+    return f"{rate} is less than one logon a day, and not 0" if rate and round(per_day) == 0 else None
