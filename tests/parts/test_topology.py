@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imafarm import ConfigurationError, Link, Shape, StorePlan, Topology, Workload
+from imafarm import ConfigurationError, HostRecord, HostResolver, Link, Shape, StorePlan, Topology, Workload
 
 HOUR, DAY = 3_600.0, 86_400.0
 
@@ -72,7 +72,26 @@ def test_names_become_indexes_and_quantities_whole_numbers() -> None:
         "replicas": [0, 2],
     }
     assert (topology.magic, topology.host_magic_for_engine()) == (7, {5: 8})
-    assert topology.session_only_for_engine() == [2, 4]
+
+
+def test_who_only_runs_sessions_is_said_by_the_name_or_by_the_record() -> None:
+    """A server that only hosts sessions never stands in an election, which its record has to say."""
+    records = [
+        HostRecord(name="A", zone="Z", host_id=1, session_only=True),
+        HostRecord(name="B", zone="Z", host_id=2, ima_port=1, admin_port=2, version=3, preference=4),
+        HostRecord(name="C", zone="Z", host_id=3),
+    ]
+    resolver = HostResolver(records)
+    topology = Topology.of(resolver, session_only=["B"])
+    assert topology.session_only == {"A", "B"}
+    assert topology.resolver.records() == [
+        records[0],
+        HostRecord(name="B", zone="Z", host_id=2, ima_port=1, admin_port=2, version=3, preference=4, session_only=True),
+        records[2],
+    ]
+    assert resolver.records() == records
+    assert Topology.of(resolver).session_only == {"A"}
+    assert Topology.of(resolver).resolver is resolver
 
 
 def test_what_nobody_said_is_left_to_the_engine() -> None:
@@ -82,7 +101,7 @@ def test_what_nobody_said_is_left_to_the_engine() -> None:
     assert topology.workload_for_engine() == {}
     assert topology.store_for_engine() is None
     assert StorePlan().for_engine({}) == {"replicas": []}
-    assert topology.session_only_for_engine() == []
+    assert topology.session_only == frozenset()
 
 
 def test_everything_that_the_farm_does_not_have_is_told_at_once() -> None:

@@ -294,25 +294,26 @@ class PointsTable(Table):
         return Shape(points, self.period_minutes * MINUTE_SECONDS)
 
 
+SHAPE_NAME = "(name)"
 SHAPES: dict[str, str] = {
     "ramp_minutes": "(ramp)",
     "step_at_minutes": "(step)",
     "day_shift_hours": "(day)",
     "points": "(points)",
 }
-"""By the key that a table of a shape has: its tag. Tags stand in parentheses so that no path shows them."""
+"""By the key that a table of a shape has: its tag, which is unlike any key of the file."""
 
 
 def _shape_tag(raw: object) -> str | None:
     if isinstance(raw, str):
-        return "(name)"
+        return SHAPE_NAME
     if isinstance(raw, RampTable | StepTable | DayTable | PointsTable):
         raw = type(raw).model_fields
     return next((tag for key, tag in SHAPES.items() if key in raw), None) if isinstance(raw, dict) else None
 
 
 ShapeTable = Annotated[
-    Annotated[Literal["constant", "day"], Tag("(name)")]
+    Annotated[Literal["constant", "day"], Tag(SHAPE_NAME)]
     | Annotated[RampTable, Tag("(ramp)")]
     | Annotated[StepTable, Tag("(step)")]
     | Annotated[DayTable, Tag("(day)")]

@@ -62,7 +62,9 @@ class Topology:
     host_magic: Mapping[str, int] = field(default_factory=dict)
     """By host name: the magic number of a host that has another, and so takes itself for a farm of its own."""
     session_only: frozenset[str] = frozenset()
-    """The names of the hosts that only run sessions: they never stand in an election."""
+    """The names of the hosts that only run sessions: they never stand in an election.
+
+    The records of `resolver` say it too. Told in one place, both have it: in a resolver of their own, if need be."""
 
     def __post_init__(self) -> None:
         mistakes = [f"host_settings: {said}" for said in self._unknown_hosts(self.host_settings)]
@@ -80,6 +82,9 @@ class Topology:
         mistakes += [f"session_only: {said}" for said in self._unknown_hosts(sorted(self.session_only))]
         if mistakes:
             raise ConfigurationError(mistakes)
+        resolver, session_only = _with_modes(self.resolver, self.session_only)
+        object.__setattr__(self, "resolver", resolver)
+        object.__setattr__(self, "session_only", session_only)
 
     @classmethod
     def of(
@@ -163,10 +168,6 @@ class Topology:
         """By the index of a host: its own magic number."""
         return {self.resolver.by_name(host): magic for host, magic in self.host_magic.items()}
 
-    def session_only_for_engine(self) -> list[int]:
-        """The indexes of the hosts that only run sessions, in rising order."""
-        return sorted(self.resolver.by_names(self.session_only))
-
     # -- what can be wrong
 
     def _unknown_hosts(self, names: Collection[str]) -> list[str]:
@@ -207,6 +208,30 @@ class Topology:
             for name in workload.applications:
                 if name not in self.applications:
                     yield f"workload[{zone!r}].applications: no application is named {name!r}"
+
+
+def _with_modes(
+    resolver: _imafarm.HostResolver, session_only: frozenset[str]
+) -> tuple[_imafarm.HostResolver, frozenset[str]]:
+    """The same hosts, of which those named and those whose records say so only run sessions; and the names of these."""
+    records = resolver.records()
+    names = session_only | {record.name for record in records if record.session_only}
+    if all(record.session_only == (record.name in names) for record in records):
+        return resolver, names
+    return _imafarm.HostResolver(_session_host(record) if record.name in names else record for record in records), names
+
+
+def _session_host(record: _imafarm.HostRecord) -> _imafarm.HostRecord:
+    return _imafarm.HostRecord(
+        name=record.name,
+        zone=record.zone,
+        host_id=record.host_id,
+        ima_port=record.ima_port,
+        admin_port=record.admin_port,
+        version=record.version,
+        preference=record.preference,
+        session_only=True,
+    )
 
 
 def magic_mistake(magic: object) -> str | None:

@@ -34,12 +34,14 @@ from imafarm import _imafarm
 from imafarm.errors import ConfigurationError
 from imafarm.settings import check_settings
 from imafarm.topology._across import mistakes_across, quoted
-from imafarm.topology._tables import FarmTable, HostTable, numbered
+from imafarm.topology._tables import SHAPE_NAME, SHAPES, FarmTable, HostTable, numbered
 from imafarm.topology._topology import Topology
 
 DEFAULT_ADMIN_PORT = 2513
 MOST_PREFERRED, DEFAULT_PREFERENCE = 1, 3
 SESSION_HOST = "session-host"
+NO_STEPS = {SHAPE_NAME, *SHAPES.values(), "[key]"}
+"""What pydantic puts into a path that is no key of the file: which shape it is, and that a key is meant and no value."""
 
 
 def read_topology(path: Path) -> Topology:
@@ -87,8 +89,7 @@ def topology_of(raw: dict[str, object], *, source: str = "") -> Topology:
 
 
 def _said(place: Iterable[str | int], kind: str, message: str) -> str:
-    # Tags of unions stand in parentheses, and pydantic marks keys in brackets: neither is a step of the path.
-    steps = [step for step in place if isinstance(step, int) or step[:1] not in ("(", "[")]
+    steps = [step for step in place if step not in NO_STEPS]
     path = "".join(f"[{step}]" if isinstance(step, int) else f".{quoted(step)}" for step in steps)
     said = "unknown key" if kind == "extra_forbidden" else message.removeprefix("Value error, ")
     return f"{path.lstrip('.')}: {said.replace('Input should', 'it should')}"
@@ -120,7 +121,6 @@ def _build(table: FarmTable) -> Topology:
         store=None if table.store is None else table.store.plan(),
         magic=table.magic,
         host_magic={name: host.magic for host in table.hosts if host.magic is not None for name in groups[host.name]},
-        session_only=frozenset(name for host in table.hosts if host.mode == SESSION_HOST for name in groups[host.name]),
     )
 
 
@@ -164,6 +164,7 @@ def _records(table: FarmTable, groups: dict[str, tuple[str, ...]]) -> Iterator[_
                 admin_port=DEFAULT_ADMIN_PORT if host.admin_port is None else host.admin_port,
                 version=host.version,
                 preference=preference(host.zone, host),
+                session_only=host.mode == SESSION_HOST,
             )
     for zone in table.zones:
         for _ in range(zone.hosts):
