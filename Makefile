@@ -64,8 +64,9 @@ bench: release  ## short benchmarks, against plain Python in the same run
 	cargo bench --quiet $(PURE) --bench '*' -- $(CRITERION)
 
 .PHONY: stubs
-stubs: fast  ## write python/imafarm/_imafarm.pyi anew from the library
+stubs: fast  ## write python/imafarm/_imafarm.pyi and the schema of farm files anew from the library
 	$(BIN)/python rust/imafarm-py/stub.py
+	$(BIN)/imafarm schema > python/imafarm/topology/farm.schema.json
 
 .PHONY: docs
 docs: fast  ## the reference of both languages, into site/

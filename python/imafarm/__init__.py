@@ -43,7 +43,16 @@ from imafarm.farm import (
     HostState,
     Traffic,
 )
-from imafarm.topology import Link, Product, Topology
+from imafarm.topology import (
+    Link,
+    Product,
+    Shape,
+    StorePlan,
+    Topology,
+    Workload,
+    read_registry_settings,
+    read_topology,
+)
 
 __version__ = version("imafarm")
 
@@ -69,9 +78,14 @@ __all__ = [
     "Product",
     "Progress",
     "Rank",
+    "Shape",
+    "StorePlan",
     "Topology",
     "Traffic",
+    "Workload",
     "open_emulated_farm",
     "rank_hosts",
+    "read_registry_settings",
+    "read_topology",
     "run",
 ]

@@ -114,9 +114,11 @@ class EmulatedFarm:
     seed: everything random follows from it, 0 to 2**64 - 1
     magic: the farm's magic number, 0 to 2**32 - 1
     product: whose figures the hosts go by: XP, MF30, PS40 or PS45
+    host_magic: the numbers of hosts that have another, by host
     settings: by the registry's value names, for all hosts
     host_settings: the same by host, over `settings`
     inside, between: the links inside a zone and between zones; latency_ns, jitter_ns, bandwidth_bps, loss_ppm
+    links: the same for the link between two zones, by a pair of zones in either order, over `between`
     wire: whether every message is encoded and decoded on its way
     trace: the kinds of messages whose deliveries are kept
     threads: how many work, 1 to 64: the largest power of two among as many; it changes nothing of what happens
@@ -130,11 +132,13 @@ class EmulatedFarm:
         *,
         seed: SupportsIndex,
         magic: SupportsIndex = ...,
+        host_magic: Mapping[int, int] | None = None,
         product: str = "PS45",
         settings: Mapping[str, int] | None = None,
         host_settings: Mapping[int, Mapping[str, int]] | None = None,
         inside: Mapping[str, int] | None = None,
         between: Mapping[str, int] | None = None,
+        links: Mapping[tuple[int, int], Mapping[str, int]] | None = None,
         wire: bool = False,
         trace: Sequence[str] = ...,
         threads: SupportsIndex = ...,
@@ -194,6 +198,10 @@ class EmulatedFarm:
         """
         Which classes of events `take_events` gives; all at first.
         """
+    def magic(self, /, host: SupportsIndex) -> int:
+        """
+        The magic number that a host has, or will have from its next start on.
+        """
     def masters(self, /) -> list[int]:
         """
         By zone: the live collector on whom all running hosts of the zone agree, or -1.
@@ -222,6 +230,10 @@ class EmulatedFarm:
     def resume(self, /, hosts: Iterable[int]) -> None:
         """
         Lets frozen hosts go on: all that has arrived meanwhile, they handle now.
+        """
+    def set_magic(self, /, hosts: Iterable[int], magic: SupportsIndex) -> None:
+        """
+        Gives hosts another magic number, 0 to 2**32 - 1. A running host has it from its next start on.
         """
     def set_setting(self, /, hosts: Iterable[int], name: str, value: SupportsIndex) -> None:
         """
@@ -366,11 +378,13 @@ class HostRecord:
     admin_port: the Management Console's port, 1 to 65535
     version: what an election compares first, 0 to 255
     preference: what it compares second, 1 (Most Preferred) to 4 (Not Preferred)
+    session_only: whether it serves sessions and nothing else: it has no Management Console's port, and ranks below every
+        other server, since it never stands in an election; admin_port, version and preference count for nothing then
 
     Raises ValueError or TypeError, naming the field.
     """
     def __eq__(self, value: object, /) -> bool: ...
-    def __getnewargs__(self, /) -> tuple[str, str, int, int, int, int, int]:
+    def __getnewargs__(self, /) -> tuple[str, str, int, int, int, int, int, bool]:
         """
         What the constructor takes, so that records can be copied and pickled.
         """
@@ -386,6 +400,7 @@ class HostRecord:
         admin_port: SupportsIndex = ...,
         version: SupportsIndex = ...,
         preference: SupportsIndex = ...,
+        session_only: bool = False,
     ) -> HostRecord: ...
     def __repr__(self, /) -> str: ...
     @property
@@ -417,6 +432,11 @@ class HostRecord:
     def rank(self, /) -> Rank:
         """
         The host's rank.
+        """
+    @property
+    def session_only(self, /) -> bool:
+        """
+        Whether it serves sessions and nothing else.
         """
     @property
     def version(self, /) -> int:
@@ -585,12 +605,13 @@ class Rank:
     version: 0 to 255, the higher the better
     preference: 1 (Most Preferred) to 4 (Not Preferred), the lower the better
     host_id: 1 to 2**48 - 1, the higher the better
+    session_only: the rank of a session-host-only server, below every other, whose version and preference do not count
 
     Raises ValueError or TypeError, naming the field.
     """
     def __eq__(self, value: object, /) -> bool: ...
     def __ge__(self, value: object, /) -> bool: ...
-    def __getnewargs__(self, /) -> tuple[int, int, int]:
+    def __getnewargs__(self, /) -> tuple[int, int, int, bool]:
         """
         What the constructor takes, so that ranks can be copied and pickled.
         """
@@ -599,7 +620,9 @@ class Rank:
     def __le__(self, value: object, /) -> bool: ...
     def __lt__(self, value: object, /) -> bool: ...
     def __ne__(self, value: object, /) -> bool: ...
-    def __new__(cls, /, version: SupportsIndex, preference: SupportsIndex, host_id: SupportsIndex) -> Rank: ...
+    def __new__(
+        cls, /, version: SupportsIndex, preference: SupportsIndex, host_id: SupportsIndex, session_only: bool = False
+    ) -> Rank: ...
     def __repr__(self, /) -> str: ...
     @property
     def host_id(self, /) -> int:
@@ -614,7 +637,12 @@ class Rank:
     @property
     def preference(self, /) -> int:
         """
-        The preference, compared second.
+        The preference, compared second; 4 for a session-host-only server, which has none.
+        """
+    @property
+    def session_only(self, /) -> bool:
+        """
+        Whether a host of this rank never stands in an election.
         """
     def unseats(self, /, incumbent: Rank) -> bool:
         """
@@ -626,7 +654,7 @@ class Rank:
     @property
     def version(self, /) -> int:
         """
-        The version, compared first.
+        The version, compared first; 0 for a session-host-only server.
         """
 
 def check_setting(name: str, value: SupportsIndex) -> str:

@@ -1,4 +1,4 @@
-"""The command line: `imafarm list`, `imafarm run SCENARIO`, `imafarm queryhr`.
+"""The command line: `imafarm list`, `imafarm run SCENARIO`, `imafarm queryhr`, `imafarm schema`.
 
 Exit codes: 0 the scenario's checks passed, 1 a check failed, 2 the call or a file was wrong, 130 interrupted.
 """
@@ -80,6 +80,9 @@ def run(
             name="--set", negative=(), show_default=False, help="A setting of every host, NAME=VALUE. May be repeated."
         ),
     ] = (),
+    settings: Annotated[
+        Path | None, Parameter(name="--settings", help="A Windows registry export (.reg) with settings of every host.")
+    ] = None,
     farm: FarmFile = None,
     threads: Threads = None,
     out: Annotated[Path | None, Parameter(help="A directory for verdict.json and verdict.txt.")] = None,
@@ -101,7 +104,15 @@ def run(
     chosen = _scenario(scenario)
     check_seed(seed)
     check_threads(threads)
-    topology = _topology(farm, hosts, zones, default_hosts=chosen.hosts, product=_product(product), assignments=set_)
+    topology = _topology(
+        farm,
+        hosts,
+        zones,
+        default_hosts=chosen.hosts,
+        product=_product(product),
+        registry=settings,
+        assignments=set_,
+    )
     _check_fits(chosen, topology)
     if out is not None:
         _check_writable(out)
@@ -139,6 +150,15 @@ def queryhr(
     return PASSED
 
 
+@app.command
+def schema() -> int:
+    """Print the JSON schema of farm files."""
+    from imafarm.topology.schema import schema_text
+
+    print(schema_text(), end="")
+    return PASSED
+
+
 def _scenario(name: str) -> Scenario:
     from imafarm.scenarios import SCENARIOS
 
@@ -173,16 +193,17 @@ def _topology(
     *,
     default_hosts: int,
     product: Product | None = None,
+    registry: Path | None = None,
     assignments: Sequence[str] = (),
 ) -> Topology:
-    """The farm that the options describe. `--set` and `--product` go before what the file says."""
+    """The farm that the options describe. `--set` goes before `--settings`, and each option before the farm file."""
     from dataclasses import replace
 
     from imafarm.errors import ConfigurationError
     from imafarm.settings import parse_settings
-    from imafarm.topology import Topology
+    from imafarm.topology import Topology, read_registry_settings
 
-    settings = parse_settings(assignments)
+    settings = ({} if registry is None else read_registry_settings(registry)) | parse_settings(assignments)
     if farm is None:
         topology = Topology.of(default_hosts if hosts is None else hosts, 1 if zones is None else zones)
     elif hosts is not None or zones is not None:

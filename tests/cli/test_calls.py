@@ -1,5 +1,6 @@
 """A wrong call ends with exit code 2 and one message that names the key, and before anything runs."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -64,6 +65,7 @@ WRONG_CALLS = {
     "a setting that is no number": (["run", "cold-boot", "--set", "BindTimeout=soon"], "'soon' is no whole number"),
     "a setting without value": (["run", "cold-boot", "--set", "BindTimeout"], "write it as NAME=VALUE"),
     "a farm that is not there": (["run", "cold-boot", "--farm", "nowhere.toml"], "nowhere.toml: No such file"),
+    "an export that is not there": (["run", "cold-boot", "--settings", "nowhere.reg"], "nowhere.reg: No such file"),
     "unknown host": (["queryhr", "H11"], "no host of this farm is named 'H11'"),
 }
 
@@ -98,6 +100,59 @@ def test_the_file_and_the_options_cannot_both_say_how_many(imafarm: Call, tmp_pa
     farm.write_text('[[zones]]\nname = "A"\nhosts = 2\n')
     answer = imafarm("queryhr", "--farm", farm, "--hosts", "3")
     assert (answer.code, answer.err) == (2, "imafarm: --hosts: the file given by --farm says this already\n")
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"Windows Registry Editor Version 4.00", "line 1: wrong header"),
+        ("Windows Registry Editor Version 5.00\n".encode("utf-16")[:-1], "line 1: odd byte count"),
+        (b'Windows Registry Editor Version 5.00\n[HKEY_USERS]\n"A"=qword:1', "line 3: unknown type 'qword'"),
+    ],
+)
+def test_an_export_that_is_wrong_is_named_with_its_line(
+    imafarm: Call, tmp_path: Path, content: bytes, said: str
+) -> None:
+    export = tmp_path / "ima.reg"
+    export.write_bytes(content)
+    answer = imafarm("run", "cold-boot", "--settings", export, "--out", tmp_path / "out")
+    assert (answer.code, answer.out) == (2, "")
+    assert answer.err.startswith(f"imafarm: {export}: {said}")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_farm_file_that_is_wrong_is_named_with_every_mistake(imafarm: Call, tmp_path: Path) -> None:
+    farm = tmp_path / "farm.toml"
+    farm.write_text('[[hosts]]\nname = "A"\nzone = "Z"\n[[workloads]]\nzones = ["Y"]\nlogons_per_hour = -1\n')
+    answer = imafarm("run", "cold-boot", "--farm", farm, "--out", tmp_path / "out")
+    assert (answer.code, answer.out) == (2, "")
+    assert answer.err.splitlines() == [
+        f"imafarm: {farm}: 3 mistakes",
+        "  workloads[0].applications: Field required",
+        "  workloads[0].logons_per_hour: it should be greater than or equal to 0",
+        "  workloads[0].zones[0]: no zone is named 'Y'",
+    ]
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_option_goes_before_an_export_and_that_before_the_farm_file(imafarm: Call, tmp_path: Path) -> None:
+    farm, export = tmp_path / "farm.toml", tmp_path / "ima.reg"
+    farm.write_text(
+        "settings = { BindTimeout = 1_000, KeepAliveTimeout = 1_001, ElectMasterTimeout = 1_002 }\n"
+        '[[zones]]\nname = "A"\nhosts = 2\n'
+    )
+    export.write_bytes(
+        (
+            "Windows Registry Editor Version 5.00\r\n\r\n[HKEY_LOCAL_MACHINE\\SOFTWARE\\Citrix\\IMA\\Runtime]\r\n"
+            '"KeepAliveTimeout"=dword:000007d0\r\n"ElectMasterTimeout"=dword:000007d1\r\n'
+        ).encode("utf-16")
+    )
+    options = ("--farm", farm, "--settings", export, "--set", "ElectMasterTimeout=3000", "--json")
+    answer = imafarm("run", "cold-boot", *options)
+    assert answer.code == 0
+    settings = json.loads(answer.out)["settings"]
+    names = ("BindTimeout", "KeepAliveTimeout", "ElectMasterTimeout")
+    assert [settings[name] for name in names] == [1_000, 2_000, 3_000]
 
 
 def test_list_names_every_scenario(imafarm: Call) -> None:

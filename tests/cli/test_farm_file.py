@@ -159,7 +159,7 @@ def test_a_mistake_is_told(farm: Path, text: str, said: str) -> None:
 
 def test_an_id_left_out_may_not_be_another_hosts(farm: Path) -> None:
     (said,) = mistakes_of(farm, '[[hosts]]\nname = "A"\nzone = "Z"\nhost_id = 2\n[[hosts]]\nname = "B"\nzone = "Z"')
-    assert said == "hosts[1].host_id: 2 is the id of hosts[0] already"
+    assert said == "hosts[1].host_id: 2 is taken by hosts[0] already"
 
 
 def test_a_file_that_is_no_text_is_refused(farm: Path) -> None:

@@ -111,10 +111,14 @@ class EmulatedFarm(Farm):
         self._engine = _imafarm.EmulatedFarm(
             resolver,
             seed=seed,
+            magic=topology.magic,
+            host_magic=topology.host_magic_for_engine(),
+            product=topology.product,
             settings=topology.settings,
             host_settings=self._host_settings,
             inside=topology.inside.for_engine(),
             between=topology.between.for_engine(),
+            links=topology.links_for_engine(),
             wire=wire,
             threads=threads,
         )
