@@ -107,6 +107,7 @@ def test_list_names_every_scenario(imafarm: Call) -> None:
 
 
 def test_queryhr_prints_as_the_product_does(imafarm: Call, tmp_path: Path) -> None:
+    """IMA Information, "What server is the boss": the sample."""
     farm = tmp_path / "farm.toml"
     farm.write_text(
         """
