@@ -3,11 +3,13 @@ and each of them moves when it should."""
 
 import re
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 import trio
 
 import imafarm
+from imafarm.farm import GAUGES, Bindings, FarmStatistics
 
 PUBLISHED = {
     "DataStore bytes read",
@@ -34,13 +36,28 @@ OPEN = "-"
 """Stands in the cell of a counter that is still to be counted."""
 
 
+class Counter(NamedTuple):
+    """A row of the page."""
+
+    name: str
+    unit: str
+    is_: str
+    meaning: str
+    test: str
+
+
 @pytest.fixture(scope="module")
-def listed(pytestconfig: pytest.Config) -> dict[str, str]:
-    """The counters of the page, and the test of each."""
+def rows(pytestconfig: pytest.Config) -> list[Counter]:
+    """The counters of the page."""
     page = (pytestconfig.rootpath / "docs/counters.md").read_text(encoding="utf-8")
-    rows = [line.strip("| ").split(" | ") for line in page.splitlines() if line.startswith("| `")]
-    assert all(len(row) == 5 and row[2] in {"total", "now"} for row in rows)
-    return {row[0].strip("`"): row[4] for row in rows}
+    found = [Counter(*line.strip("| ").split(" | ")) for line in page.splitlines() if line.startswith("| `")]
+    return [counter._replace(name=counter.name.strip("`")) for counter in found]
+
+
+@pytest.fixture(scope="module")
+def listed(rows: list[Counter]) -> dict[str, str]:
+    """By counter: its test."""
+    return {counter.name: counter.test for counter in rows}
 
 
 def given() -> set[str]:
@@ -55,8 +72,20 @@ def given() -> set[str]:
     return imafarm.run(main)
 
 
-def test_every_published_counter_is_listed(listed: dict[str, str]) -> None:
-    assert set(listed) == PUBLISHED
+def test_every_published_counter_is_listed(rows: list[Counter]) -> None:
+    assert sorted(counter.name for counter in rows) == sorted(PUBLISHED)
+    assert {counter.is_ for counter in rows} == {"total", "now"}
+    assert {counter.name for counter in rows if counter.is_ == "now"} == GAUGES
+
+
+def test_totals_of_a_part_are_differences_and_what_is_now_stays() -> None:
+    def statistics(**counters: int) -> FarmStatistics:
+        return FarmStatistics(0.0, 0, {}, Bindings(), 0, 0, {"Z1": counters})
+
+    now = statistics(ZoneElections=5, WorkItemQueueReadyCount=3)
+    assert now.since(statistics(ZoneElections=2, WorkItemQueueReadyCount=7)).counters == {
+        "Z1": {"ZoneElections": 3, "WorkItemQueueReadyCount": 3}
+    }
 
 
 def test_a_farm_gives_what_is_listed(listed: dict[str, str]) -> None:
