@@ -53,8 +53,8 @@ Assignments = Annotated[
     ),
 ]
 
-SWITCHES = {"querydc": {"e": "-e"}, "qfarm": {"load": "--load", "zone": "--zone"}}
-"""By tool: what the product's own switches, such as `/load`, are called here besides."""
+SWITCHES = {"querydc": {"e": "-e"}, "qfarm": {"zone": "--zone"}}
+"""By tool: what the product's own switches, such as `/zone`, are called here besides."""
 
 app = App(
     name="imafarm",
@@ -251,7 +251,7 @@ async def _ask_emulated(
 
 
 def _with_options(arguments: Sequence[str]) -> list[str]:
-    """The call with the product's own switches as options: `/load` is `--load`, `/table:X` is `--table=X`."""
+    """The call with the product's own switches as options: `/zone` is `--zone`, and `/table:X` would be `--table=X`."""
     tool, *rest = arguments or [""]
     known = SWITCHES.get(tool, {})
     options = []
