@@ -1,4 +1,4 @@
-"""The command line: `imafarm list`, `imafarm run SCENARIO`, `imafarm queryhr`, `imafarm schema`.
+"""The command line: `imafarm list`, `run SCENARIO`, `schema`, and the product's tools: `queryhr` and the like.
 
 Exit codes: 0 the scenario's checks passed, 1 a check failed, 2 the call or a file was wrong, 130 interrupted.
 """
@@ -9,7 +9,7 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from time import perf_counter
@@ -19,12 +19,13 @@ from cyclopts import App, CycloptsError, Parameter
 from rich.console import Console
 
 if TYPE_CHECKING:
+    from imafarm.farm import Farm
     from imafarm.report.progress import ProgressLine
     from imafarm.scenario import Scenario, Verdict
     from imafarm.topology import Product, Topology
 
 PASSED, FAILED, WRONG_CALL, INTERRUPTED = 0, 1, 2, 130
-QUERYHR_HOSTS = 10
+TOOL_HOSTS = 10
 
 
 def _whole_number(_type: Any, tokens: Sequence[Any]) -> int:
@@ -44,6 +45,16 @@ Zones = Annotated[int | None, _whole("--zones", "Over how many zones to spread t
 Seed = Annotated[int, _whole("--seed", "0 to 2**64 - 1. Equal seeds make equal runs.")]
 Threads = Annotated[int | None, _whole("--threads", "How many work, 1 to 64 (all processors). Changes only the speed.")]
 FarmFile = Annotated[Path | None, Parameter(name="--farm", help="A TOML file that describes the farm.")]
+After = Annotated[float | None, Parameter(name="--after", help="At which farm second (once all zones agree).")]
+Assignments = Annotated[
+    tuple[str, ...],
+    Parameter(
+        name="--set", negative=(), show_default=False, help="A setting of every host, NAME=VALUE. May be repeated."
+    ),
+]
+
+SWITCHES = {"querydc": {"e": "-e"}, "qfarm": {"zone": "--zone"}}
+"""By tool: what the product's own switches, such as `/zone`, are called here besides."""
 
 app = App(
     name="imafarm",
@@ -144,7 +155,7 @@ def queryhr(
     """
     from imafarm.tools.queryhr import host_records
 
-    topology = _topology(farm, hosts, zones, default_hosts=QUERYHR_HOSTS)
+    topology = _topology(farm, hosts, zones, default_hosts=TOOL_HOSTS)
     for line in host_records(topology.resolver, host):
         print(line)
     return PASSED
@@ -157,6 +168,117 @@ def schema() -> int:
 
     print(schema_text(), end="")
     return PASSED
+
+
+def querydc(
+    host: str | None = None,
+    /,
+    *,
+    elect: Annotated[
+        bool, Parameter(name=["-e", "--elect"], negative=(), show_default=False, help="Force an election first.")
+    ] = False,
+    hosts: Hosts = None,
+    zones: Zones = None,
+    farm: FarmFile = None,
+    seed: Seed = 0,
+    set_: Assignments = (),
+    after: After = None,
+) -> int:
+    """Boot a farm and print the data collector of each zone.
+
+    Parameters
+    ----------
+    host
+        Ask this host: only its own zone, and the collector that it knows of.
+    """
+    from imafarm.tools import querydc as tool
+
+    async def question(running: Farm) -> Iterable[str]:
+        if elect:
+            return tool.named_elections(await tool.elect(running, host))
+        return tool.named_collectors(tool.collectors(running, host))
+
+    topology = _topology(farm, hosts, zones, default_hosts=TOOL_HOSTS, assignments=set_)
+    return _ask(question, topology, seed, after)
+
+
+@app.command
+def qfarm(
+    host: str | None = None,
+    /,
+    *,
+    zone: Annotated[
+        bool, Parameter(negative=(), show_default=False, help="Only the zones and their collectors; or /zone.")
+    ] = False,
+    hosts: Hosts = None,
+    zones: Zones = None,
+    farm: FarmFile = None,
+    seed: Seed = 0,
+    set_: Assignments = (),
+    after: After = None,
+) -> int:
+    """Boot a farm and print its servers; D marks a data collector.
+
+    Parameters
+    ----------
+    host
+        Ask this host: in its zone, the collector that it knows of is marked.
+    """
+    from imafarm.tools import qfarm as tool
+
+    async def question(running: Farm) -> Iterable[str]:
+        return (
+            tool.listed_zones(tool.zones(running, host)) if zone else tool.listed_servers(tool.servers(running, host))
+        )
+
+    topology = _topology(farm, hosts, zones, default_hosts=TOOL_HOSTS, assignments=set_)
+    return _ask(question, topology, seed, after)
+
+
+def _ask(
+    question: Callable[[Farm], Awaitable[Iterable[str]]], topology: Topology, seed: int, after: float | None
+) -> int:
+    """Boots a farm, asks it, and prints the answer."""
+    from imafarm.emulated import run
+    from imafarm.report.progress import progress_line
+    from imafarm.settings import check_seed
+    from imafarm.tools._asking import check_after
+
+    check_seed(seed)
+    check_after(after)
+    with progress_line(Console(stderr=True)) as line:
+        answer = run(_ask_emulated, question, topology, seed, after, line)
+    for said in answer:
+        print(said)
+    return PASSED
+
+
+async def _ask_emulated(
+    question: Callable[[Farm], Awaitable[Iterable[str]]],
+    topology: Topology,
+    seed: int,
+    after: float | None,
+    line: ProgressLine | None,
+) -> list[str]:
+    from imafarm.emulated import open_emulated_farm
+    from imafarm.tools._asking import settle
+
+    progress = line.tell if line else None
+    async with open_emulated_farm(topology=topology, seed=seed, progress=progress) as farm:
+        await settle(farm, after)
+        return list(await question(farm))
+
+
+def _with_options(arguments: Sequence[str]) -> list[str]:
+    """The call with the product's own switches as options: `/zone` is `--zone`, and `/table:X` would be `--table=X`."""
+    tool, *rest = arguments or [""]
+    known = SWITCHES.get(tool, {})
+    options = []
+    for before, argument in zip([tool, *rest], rest, strict=False):
+        name, colon, value = argument[1:].partition(":")
+        option = known.get(name.lower()) if argument.startswith("/") and before != "--farm" else None
+        options.append(argument if option is None else f"{option}={value}" if colon else option)
+    return [*arguments[:1], *options]
 
 
 def _scenario(name: str) -> Scenario:
@@ -287,7 +409,7 @@ def _exit_code(arguments: Sequence[str]) -> int:
     from imafarm.errors import ImafarmError
 
     try:
-        result = app(arguments, exit_on_error=False, print_error=False)
+        result = app(_with_options(arguments), exit_on_error=False, print_error=False)
         sys.stdout.flush()
         return result if isinstance(result, int) else PASSED
     except (CycloptsError, ImafarmError) as error:

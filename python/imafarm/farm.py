@@ -26,6 +26,18 @@ Power = Literal["off", "up", "crashed", "paused"]
 Role = Literal["down", "joining", "candidate", "acknowledged", "member", "master", "stopping"]
 
 
+GAUGES = frozenset(
+    {
+        "LocalHostCache bytes read/sec",
+        "WorkItemQueueReadyCount",
+        "WorkItemQueuePendingCount",
+        "WorkItemQueueExecutingCount",
+        "ResolutionWorkItemQueueReadyCount",
+    }
+)
+"""The counters that say what is now. All others count from the farm's opening on."""
+
+
 class EventKind(enum.Flag):
     """What a farm tells its observers."""
 
@@ -104,7 +116,7 @@ class FarmStatistics:
     """By zone: the product's performance counters, by their own names."""
 
     def since(self, earlier: FarmStatistics) -> FarmStatistics:
-        """What was counted after `earlier`; messages in flight and active bindings are those of now."""
+        """What was counted after `earlier`; messages in flight, active bindings and `GAUGES` are those of now."""
         then = earlier.messages
         ours, theirs = self.bindings, earlier.bindings
         return FarmStatistics(
@@ -122,10 +134,14 @@ class FarmStatistics:
             elections_started=self.elections_started - earlier.elections_started,
             elections_won=self.elections_won - earlier.elections_won,
             counters={
-                zone: {name: value - earlier.counters.get(zone, {}).get(name, 0) for name, value in counters.items()}
+                zone: _counters_since(counters, earlier.counters.get(zone, {}))
                 for zone, counters in self.counters.items()
             },
         )
+
+
+def _counters_since(now: Mapping[str, int], then: Mapping[str, int]) -> dict[str, int]:
+    return {name: value if name in GAUGES else value - then.get(name, 0) for name, value in now.items()}
 
 
 def _traffic_since(now: Traffic, then: Traffic) -> Traffic:

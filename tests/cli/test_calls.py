@@ -67,6 +67,11 @@ WRONG_CALLS = {
     "a farm that is not there": (["run", "cold-boot", "--farm", "nowhere.toml"], "nowhere.toml: No such file"),
     "an export that is not there": (["run", "cold-boot", "--settings", "nowhere.reg"], "nowhere.reg: No such file"),
     "unknown host": (["queryhr", "H11"], "no host of this farm is named 'H11'"),
+    "unknown host, asked": (["querydc", "H11"], "HOST: no host of this farm is named 'H11'"),
+    "unknown switch": (["qfarm", "/lod"], "HOST: no host of this farm is named '/lod'"),
+    "a host that is not up yet": (["qfarm", "H1", "--after", "0"], "HOST: H1 is off at 0.000 s"),
+    "a time before the first": (["querydc", "--after", "-1"], "--after: -1.0 is out of range, 0 to 1e9 seconds"),
+    "a time that is no number": (["qfarm", "--after", "nan"], "--after: nan is out of range, 0 to 1e9 seconds"),
 }
 
 
@@ -162,6 +167,7 @@ def test_list_names_every_scenario(imafarm: Call) -> None:
 
 
 def test_queryhr_prints_as_the_product_does(imafarm: Call, tmp_path: Path) -> None:
+    """IMA Information, "What server is the boss": the sample."""
     farm = tmp_path / "farm.toml"
     farm.write_text(
         """

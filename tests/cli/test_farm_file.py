@@ -59,6 +59,7 @@ def mistakes_of(farm: Path, text: str) -> tuple[str, ...]:
 
 
 def test_a_file_says_all_there_is_to_say(farm: Path) -> None:
+    """An administrator ranks servers, too: IMA Information, "Detailed Election Process"."""
     farm.write_text(FULL)
     topology = read_topology(farm)
     records = topology.resolver.records()

@@ -54,6 +54,8 @@ def test_a_farm_that_is_opened_dark_stays_dark() -> None:
 
 
 def test_a_crash_is_noticed_and_the_highest_ranked_host_takes_over() -> None:
+    """IMA Information, "What is meant by a Zone Data Collector election"."""
+
     async def story(farm: Farm) -> None:
         old = await farm.wait_master("Z1")
         crashed = trio.current_time()
@@ -111,6 +113,8 @@ def test_a_paused_host_goes_on_where_it_was() -> None:
 
 
 def test_a_cut_zone_has_two_collectors_until_it_is_healed() -> None:
+    """IMA Information, last answer: two collectors for a finite time, then one."""
+
     async def story(farm: Farm) -> None:
         assert await farm.wait_master() == "H1"
         cut = await farm.partition("H1")
@@ -139,6 +143,8 @@ def test_an_election_by_hand_confirms_the_collector() -> None:
 
 
 def test_zones_are_told_apart() -> None:
+    """IMA Information, "What is a Zone Data Collector": each zone has its own."""
+
     async def story(farm: Farm) -> None:
         assert farm.hosts_of("Z2") == ("H5", "H6", "H7", "H8")
         assert await farm.wait_converged() == {"Z1": "H1", "Z2": "H5", "Z3": "H9"}

@@ -9,13 +9,14 @@ from imafarm._imafarm import HostRecord, Rank
 
 
 def test_a_record_has_the_published_defaults() -> None:
-    """IMA Information: port 2512 between hosts, 2513 for the console, version 1."""
+    """IMA Information: port 2512 between hosts (CTX114843 has it too), 2513 for the console, version 1."""
     record = HostRecord("FTLDTERRYDU02", "10.22.44.0", 8022)
     assert (record.name, record.zone, record.host_id) == ("FTLDTERRYDU02", "10.22.44.0", 8022)
     assert (record.ima_port, record.admin_port, record.version, record.preference) == (2512, 2513, 1, 3)
 
 
 def test_every_field_goes_in_by_keyword_and_comes_out() -> None:
+    """IMA Information, "Mapping connections", HOST_RECORD."""
     record = HostRecord(
         name="Zürich-北", zone="Z", host_id=2**48 - 1, ima_port=1, admin_port=65535, version=255, preference=4
     )

@@ -62,6 +62,7 @@ def check(verdict: dict[str, Any], name: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize(("hosts", "zones"), [(2, 1), (3, 1), (10, 1), (100, 1), (60, 4)])
 def test_a_zone_that_loses_its_collector_elects_the_next(play: Play, hosts: int, zones: int) -> None:
+    """IMA Information, "New Data Collector Election Process", and CTX114843, "Farm Communication": unasked, at once."""
     verdict = play("master-failover", "--hosts", str(hosts), "--zones", str(zones), "--seed", "7")
     assert verdict["verdict"] == "passed", verdict["checks"]
     assert (verdict["hosts"], verdict["zones"], verdict["seed"]) == (hosts, zones, 7)
@@ -95,7 +96,7 @@ def test_a_cold_boot_ends_in_a_steady_minute(play: Play) -> None:
 
 @pytest.mark.parametrize(("entries", "thrashes"), [(63, True), (64, False)])
 def test_a_zone_that_outgrows_the_cache_thrashes(play: Play, entries: int, thrashes: bool) -> None:
-    """65 hosts: the collector has 64 others to be bound to."""
+    """IMA Information, "How many connections". 65 hosts: the collector has 64 others to be bound to."""
     verdict = play("cache-thrash", "--hosts", "65", "--set", f"MaxHostAddressCacheEntries={entries}")
     assert verdict["verdict"] == "passed", verdict["checks"]
     said = check(verdict, "evictions just where a zone outgrows the cache")["detail"]

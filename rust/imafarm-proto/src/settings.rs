@@ -369,14 +369,16 @@ fn nearest_name(name: &str, candidates: impl Iterator<Item = &'static str>) -> &
 mod tests {
     use super::*;
 
-    /// IMA Information: 512 open connections, and 60000 ms between heartbeats.
+    /// IMA Information: 512 open connections, 60000 ms between heartbeats, and 5 minutes until a lost peer is tried again.
     #[test]
     fn the_published_defaults_hold() {
         let settings = Settings::default();
         assert_eq!(settings.max_host_address_cache_entries, 512);
         assert_eq!(settings.keep_alive_interval, Span::from_millis(0xEA60));
+        assert_eq!(settings.gateway_validation_interval, Span::from_secs(5 * 60));
     }
 
+    /// IMA Information, "Detailed Election Process", step 4, of the election's time-out: configurable, as all here is.
     #[test]
     fn every_setting_goes_in_and_comes_out() {
         for spec in SETTINGS {

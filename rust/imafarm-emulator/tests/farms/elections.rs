@@ -44,6 +44,7 @@ fn every_elect_master_is_answered() {
 }
 
 /// "At the conclusion of the election": each host has a DECLARE_MASTER from the new collector, the highest-ranked alive.
+/// CTX114843, "Farm Communication", 1: so is a collector replaced that failed without warning.
 #[test]
 fn each_host_has_a_declaration_from_the_new_collector() {
     let mut farm = booted(10, &[]);
@@ -56,7 +57,8 @@ fn each_host_has_a_declaration_from_the_new_collector() {
     assert_eq!(told, (1..9).map(|host| (9, host)).collect::<Vec<_>>());
 }
 
-/// "New Data Collector Election Process", 1: a graceful stop is an election at once, not after a silence of a minute.
+/// "New Data Collector Election Process", 1: a graceful stop is an election at once, not after a silence of a minute, and
+/// it is over almost at once (the same place, and CTX114843, "Farm Communication").
 #[test]
 fn after_a_graceful_stop_nobody_waits_for_a_heartbeat() {
     let mut farm = booted(10, &[]);
@@ -66,7 +68,7 @@ fn after_a_graceful_stop_nobody_waits_for_a_heartbeat() {
     assert_eq!(farm.standing(0), Standing::Down);
 }
 
-/// "Important": an election needs no data store. There is none here at all.
+/// "Important", and CTX114843, "Farm Communication": an election needs no data store. There is none here at all.
 #[test]
 fn an_election_needs_no_data_store() {
     let mut farm = booted(3, &[]);

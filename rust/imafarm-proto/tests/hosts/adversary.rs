@@ -1,5 +1,5 @@
 //! A peer that says anything at any time. Nothing of it may panic, reach other bindings, or make a host believe in a
-//! collector that cannot be.
+//! collector that cannot be (IMA Information, "How does the ZDC ensure": who is checked, and by whom).
 
 use std::sync::Arc;
 

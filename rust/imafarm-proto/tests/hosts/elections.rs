@@ -51,7 +51,7 @@ fn the_higher_ranked_are_so_by_preference_first() {
     assert_eq!(called(&host.input(Input::Start)), [3, 0]);
 }
 
-/// Step 1: a member that fails to contact the collector starts an election.
+/// Step 1, and CTX114843, "Farm Communication": a member that fails to contact the collector starts an election.
 #[test]
 fn a_member_that_cannot_reach_its_collector_elects() {
     let (mut host, entry) = ByHand::member_of(3, 1, &equals(4), settings(&[]));
@@ -171,7 +171,7 @@ fn a_stale_answer_is_no_answer() {
 /// Step 4: without a declaration in time the election begins again, and the time-out grows up to its ceiling.
 #[test]
 fn without_a_declaration_the_election_begins_again_with_more_patience() {
-    let turned = [ONLINE_ELECTS, ("DeclareMasterTimeout", 5_000), ("ElectionTimeoutCeiling", 30_000)];
+    let turned = [ONLINE_ELECTS, ("DeclareMasterTimeout", 4_000), ("ElectionTimeoutCeiling", 30_000)];
     let mut host = ByHand::new(0, &equals(2), settings(&turned));
     let mut patience = Vec::new();
     let calls = opened(&host.input(Input::Start));
@@ -184,12 +184,13 @@ fn without_a_declaration_the_election_begins_again_with_more_patience() {
         assert_eq!(messages(&verbs), [Message::ElectMaster { round: round + 1 }]);
         patience.push(host.now.since(since).0 / 1_000_000_000);
     }
-    assert_eq!(patience, [5, 10, 20, 30, 30]);
+    assert_eq!(patience, [4, 8, 16, 30, 30]);
     host.receive(entry, declare(1, 0));
     assert_eq!(host.host.standing(), Standing::Member);
 }
 
-/// "New Data Collector Election Process", 1: a graceful stop sets the election off before the collector goes down.
+/// "New Data Collector Election Process", 1, and CTX114843, "Farm Communication", 1: a graceful stop sets the election
+/// off before the collector goes down.
 #[test]
 fn a_collector_that_stops_sets_the_election_off_before_it_goes() {
     let mut host = ByHand::master(3, &equals(4), settings(&[]));

@@ -21,7 +21,8 @@ fn keep_alive_interval_is_a_minute_by_its_registry_name() {
     assert_eq!(Settings::default().keep_alive_interval, MINUTE);
 }
 
-/// "Communication Events": a member checks its collector once in each interval, at a phase of its own.
+/// "Communication Events": a member checks its collector once in each interval, at a phase of its own. CTX114843,
+/// "Initial Boot of a Presentation Server Farm": so a farm at rest is not silent.
 #[test]
 fn a_member_checks_its_collector_once_a_minute() {
     let (mut host, entry) = ByHand::member_of(3, 1, &equals(4), settings(&[]));

@@ -1,4 +1,4 @@
-//! Bytes that are right.
+//! Bytes that are right. Hosts go by their ids in them (IMA Information, "Mapping connections", Host ID).
 
 use core::slice;
 

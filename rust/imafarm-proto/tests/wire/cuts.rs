@@ -1,4 +1,5 @@
-//! Bytes that are cut: what comes out of a stream does not depend on the pieces in which it arrives.
+//! Bytes that are cut: what comes out of a stream does not depend on the pieces in which it arrives, nor on what they
+//! mean (IMA Information, first answer).
 
 use imafarm_proto::message::{Kind, Message};
 use imafarm_proto::transport::{Fault, Framer, HEADER_LEN};
