@@ -84,7 +84,7 @@ def run(
     hosts: Hosts = None,
     zones: Zones = None,
     seed: Seed = 0,
-    product: Annotated[str | None, Parameter(help="MF30, PS40 or PS45 (PS45).")] = None,
+    product: Annotated[str | None, Parameter(help="XP, MF30, PS40 or PS45 (PS45).")] = None,
     set_: Annotated[
         tuple[str, ...],
         Parameter(

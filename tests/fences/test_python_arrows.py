@@ -16,7 +16,7 @@ MAY_IMPORT = {
     "topology": {"_imafarm", "errors", "settings"},
     "farm": {"_imafarm", "errors", "settings", "topology"},
     # Scenarios know farms, not worlds: the same one runs in virtual time and on sockets.
-    "published": {"errors"},
+    "published": {"errors", "settings", "topology", "farm"},
     "scenario": {"errors", "settings", "topology", "farm", "published"},
     "scenarios": {"errors", "settings", "topology", "farm", "published", "scenario"},
     # The worlds do not know each other.

@@ -24,6 +24,8 @@ LARGEST_MAGIC = 2**32 - 1
 class Product(enum.StrEnum):
     """The product whose figures a farm goes by."""
 
+    XP = "XP"
+    """MetaFrame XP"""
     MF30 = "MF30"
     """MetaFrame Presentation Server 3.0"""
     PS40 = "PS40"
