@@ -175,7 +175,7 @@ def _add_hosts(opened: DataStore, words: Sequence[str], given: Mapping[str, Any]
 
     first_id = given.get("host_id")
     if first_id is None:
-        first_id = 1 + max((it.attributes["host_id"] for it in opened.objects("farm/servers")), default=0)
+        first_id = 1 + max((it.attributes.get("host_id", 0) for it in opened.objects("farm/servers")), default=0)
     others = {key: given[key] for key in ("version", "preference") if key in given}
     if "preference" not in others:
         # The first server of a zone is its Most Preferred, as in a farm file.

@@ -69,10 +69,10 @@ def _start(programs: Path, directory: Path, account: dict[str, Any]) -> Server:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [programs / "postgres", "-D", directory / "data", "-k", directory, "-p", str(port)]
+    command: list[str | Path] = [programs / "postgres", "-D", directory / "data", "-k", directory, "-p", str(port)]
     command += ["-c", "listen_addresses=127.0.0.1", "-c", "fsync=off"]
     with (directory / "log").open("wb") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log, cwd=directory, **account)
+        process = subprocess.Popen[bytes](command, stdout=log, stderr=log, cwd=directory, **account)
     server = Server(port, directory, process)
     deadline = time.monotonic() + START_SECONDS
     while True:
@@ -113,7 +113,15 @@ def start_postgresql() -> Iterator[Callable[[], Server]]:
             if account:
                 for path in (Path(name), directory, secret):
                     os.chown(path, account["user"], account["group"])
-            initdb = [programs / "initdb", "-D", directory / "data", "-U", "imafarm", "-A", "scram-sha-256"]
+            initdb: list[str | Path] = [
+                programs / "initdb",
+                "-D",
+                directory / "data",
+                "-U",
+                "imafarm",
+                "-A",
+                "scram-sha-256",
+            ]
             initdb += ["--pwfile", secret, "-E", "UTF8", "--locale=C", "--no-sync"]
             made = subprocess.run(initdb, cwd=directory, capture_output=True, text=True, **account)
             assert made.returncode == 0, made.stderr

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from imafarm import HostRecord, HostResolver, Link, Product, Shape, StorePlan, Topology, Workload
 from imafarm.store import DataStore, StoreObject
 from imafarm.store import _layout as layout
+from imafarm.store._tree import component
 
 FULL = Topology(
     resolver=HostResolver(
@@ -145,7 +146,7 @@ def test_any_farm_comes_back_out_of_its_objects(farm: Topology) -> None:
 
 @given(st.lists(names, min_size=1, max_size=2))
 def test_a_name_is_one_part_of_a_distinguished_name_whatever_is_in_it(parts: list[str]) -> None:
-    name = "farm/context/" + "&".join(map(layout.component, parts))
+    name = "farm/context/" + "&".join(map(component, parts))
     assert name.count("/") == 2
     assert layout.own_names(name) == tuple(parts)
 

@@ -102,7 +102,7 @@ class Changer:
         for name in find(self._connection, "server", change.host):
             found = read_object(self._connection, name)
             if found is not None:
-                left = [server for server in found.attributes["servers"] if server != change.host]
+                left = [server for server in (found.attributes.get("servers") or ()) if server != change.host]
                 self._editor.put([layout.application_entry(_own(name), left)])
         self._editor.delete([layout.server_name(change.host)])
         self._leave_zone(attributes["zone"])
@@ -164,6 +164,8 @@ class Changer:
         if found is None:
             known = [_own(it.name) for it in read_objects(self._connection, layout.SERVERS)]
             raise ConfigurationError([f"host: none is named {_nearest(host, known)}"])
+        # What somebody else broke is found before it is written on.
+        layout.record_of(host, found.attributes)
         return dict(found.attributes)
 
     def _put_server(self, host: str, attributes: dict[str, Any]) -> None:

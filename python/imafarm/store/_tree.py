@@ -125,7 +125,7 @@ def _objects(connection: Connection, query: Select[Any]) -> Iterator[StoreObject
 def _unpack(data: bytes, name: str) -> dict[str, Any]:
     try:
         attributes = msgpack.unpackb(data)
-    except (ValueError, msgpack.UnpackException):
+    except (TypeError, ValueError, msgpack.UnpackException):
         attributes = None
     if not isinstance(attributes, dict):
         raise ValueError(f"{name}: its attributes cannot be read")
@@ -228,19 +228,18 @@ class Editor:
             self._execute(update(KEYS).where(KEYS.c.id == bindparam("of")).values(position=bindparam("now")), moved)
 
     def _make(self, entries: list[Entry], positions: Mapping[str, int] | None) -> dict[str, int]:
-        """Keys for new objects, by name. Objects that others are in come before them."""
-        made: dict[str, int] = {}
-        rows = []
+        """Keys for new objects, by name. The contexts that they are in are there."""
         parents = self._keys(list({parent_of(entry.name) for entry in entries}))
-        last = 0 if positions is not None else self.connection.scalar(select(func.max(KEYS.c.position))) or 0
+        query = select(KEYS.c.parent, func.max(KEYS.c.position)).where(KEYS.c.parent.in_(parents.values()))
+        last = {} if positions else dict(self.connection.execute(query.group_by(KEYS.c.parent)).all())
+        rows = []
         for entry in entries:
-            last += 1
             parent = parents.get(parent_of(entry.name))
-            position = last if positions is None else positions[entry.name]
+            position = last.get(parent, 0) + 1 if positions is None else positions[entry.name]
+            last[parent] = position
             rows.append(self._new_key(entry.name, parent, position))
-            made[entry.name] = rows[-1]["id"]
         self._execute(insert(KEYS), rows)
-        return made
+        return {row["distinguished_name"]: row["id"] for row in rows}
 
     def _new_key(self, name: str, parent: int | None, position: int) -> dict[str, Any]:
         key, self._next_key = self._next_key, self._next_key + 1
@@ -265,9 +264,7 @@ class Editor:
         query = query.join(DATA, DATA.c.key == KEYS.c.id)
         if len(names) < MANY:
             query = query.where(KEYS.c.distinguished_name.in_(names))
-        return {
-            name: _Known(key, position, bytes(data)) for name, key, position, data in self.connection.execute(query)
-        }
+        return {name: _Known(key, position, data) for name, key, position, data in self.connection.execute(query)}
 
     def _execute(self, statement: Any, rows: list[dict[str, Any]]) -> None:
         if rows:
