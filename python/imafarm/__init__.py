@@ -11,6 +11,7 @@ async def main() -> None:
 imafarm.run(main)
 """
 
+from contextlib import AbstractContextManager
 from importlib.metadata import version
 
 try:
@@ -30,8 +31,9 @@ from imafarm._imafarm import (
     Rank,
     rank_hosts,
 )
+from imafarm.configuration import OpenedStore, set_store_opener
 from imafarm.emulated import EmulatedFarm, Progress, open_emulated_farm, run
-from imafarm.errors import ConfigurationError, FarmDeadlock, ImafarmError
+from imafarm.errors import ConfigurationError, FarmDeadlock, ImafarmError, StoreError
 from imafarm.farm import (
     Bindings,
     Cut,
@@ -53,6 +55,16 @@ from imafarm.topology import (
     read_registry_settings,
     read_topology,
 )
+
+
+def _open_store(url: str) -> AbstractContextManager[OpenedStore]:
+    """Opens a data store. SQLAlchemy takes its time, so it is imported when the first one is opened."""
+    from imafarm.store import open_for_a_farm
+
+    return open_for_a_farm(url)
+
+
+set_store_opener(_open_store)
 
 __version__ = version("imafarm")
 
@@ -79,6 +91,7 @@ __all__ = [
     "Progress",
     "Rank",
     "Shape",
+    "StoreError",
     "StorePlan",
     "Topology",
     "Traffic",

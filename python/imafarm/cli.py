@@ -1,4 +1,4 @@
-"""The command line: `imafarm list`, `run SCENARIO`, `schema`, and the product's tools: `queryhr` and the like.
+"""The command line: `imafarm list`, `run SCENARIO`, `schema`, `store ...`, and the product's tools: `queryhr` and others.
 
 Exit codes: 0 the scenario's checks passed, 1 a check failed, 2 the call or a file was wrong, 130 interrupted.
 """
@@ -9,7 +9,8 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from time import perf_counter
@@ -18,7 +19,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import App, CycloptsError, Parameter
 from rich.console import Console
 
+from imafarm.cli_store import store as store_commands
+
 if TYPE_CHECKING:
+    from imafarm.configuration import ConfigurationLog
     from imafarm.farm import Farm
     from imafarm.report.progress import ProgressLine
     from imafarm.scenario import Scenario, Verdict
@@ -56,6 +60,10 @@ Assignments = Annotated[
 SWITCHES = {"querydc": {"e": "-e"}, "qfarm": {"zone": "--zone"}}
 """By tool: what the product's own switches, such as `/zone`, are called here besides."""
 
+StoreUrl = Annotated[
+    str | None, Parameter(name="--store", help="A data store that holds the farm: a SQLite file, or a URL.")
+]
+
 app = App(
     name="imafarm",
     help="Emulates very large server farms under one control plane, the Independent Management Architecture.",
@@ -64,6 +72,7 @@ app = App(
     suppress_keyboard_interrupt=False,
     result_action="return_value",
 )
+app.command(store_commands)
 
 
 @app.command(name="list")
@@ -95,6 +104,7 @@ def run(
         Path | None, Parameter(name="--settings", help="A Windows registry export (.reg) with settings of every host.")
     ] = None,
     farm: FarmFile = None,
+    store: StoreUrl = None,
     threads: Threads = None,
     out: Annotated[Path | None, Parameter(help="A directory for verdict.json and verdict.txt.")] = None,
     json_: Annotated[
@@ -119,6 +129,7 @@ def run(
         farm,
         hosts,
         zones,
+        store,
         default_hosts=chosen.hosts,
         product=_product(product),
         registry=settings,
@@ -127,7 +138,7 @@ def run(
     _check_fits(chosen, topology)
     if out is not None:
         _check_writable(out)
-    verdict = _play(chosen, topology, seed, threads)
+    verdict = _play(chosen, topology, seed, threads, store)
     if out is not None:
         _write(verdict, out)
     if json_:
@@ -145,6 +156,7 @@ def queryhr(
     hosts: Hosts = None,
     zones: Zones = None,
     farm: FarmFile = None,
+    store: StoreUrl = None,
 ) -> int:
     """Print the host records of a farm.
 
@@ -155,7 +167,7 @@ def queryhr(
     """
     from imafarm.tools.queryhr import host_records
 
-    topology = _topology(farm, hosts, zones, default_hosts=TOOL_HOSTS)
+    topology = _topology(farm, hosts, zones, store, default_hosts=TOOL_HOSTS)
     for line in host_records(topology.resolver, host):
         print(line)
     return PASSED
@@ -312,6 +324,7 @@ def _topology(
     farm: Path | None,
     hosts: int | None,
     zones: int | None,
+    store: str | None = None,
     *,
     default_hosts: int,
     product: Product | None = None,
@@ -326,12 +339,20 @@ def _topology(
     from imafarm.topology import Topology, read_registry_settings
 
     settings = ({} if registry is None else read_registry_settings(registry)) | parse_settings(assignments)
-    if farm is None:
+    if farm is not None and store is not None:
+        raise ConfigurationError(["--farm: the store given by --store says this already"])
+    if farm is None and store is None:
         topology = Topology.of(default_hosts if hosts is None else hosts, 1 if zones is None else zones)
     elif hosts is not None or zones is not None:
         key = "--hosts" if hosts is not None else "--zones"
-        raise ConfigurationError([f"{key}: the file given by --farm says this already"])
-    else:
+        where = "file given by --farm" if farm is not None else "store given by --store"
+        raise ConfigurationError([f"{key}: the {where} says this already"])
+    elif store is not None:
+        from imafarm.store import DataStore
+
+        with DataStore.open(store) as opened:
+            topology = opened.topology()
+    elif farm is not None:
         from imafarm.topology.farm_file import read_topology
 
         topology = read_topology(farm)
@@ -370,17 +391,35 @@ def _write(verdict: Verdict, out: Path) -> None:
         print_verdict(verdict, Console(file=file, width=80))
 
 
-def _play(scenario: Scenario, topology: Topology, seed: int, threads: int | None) -> Verdict:
+@contextmanager
+def _log(store: str | None) -> Iterator[ConfigurationLog | None]:
+    """What changes of the farm's configuration are told to, if it came from a store."""
+    if store is None:
+        yield None
+        return
+    from imafarm.store import DataStore, StoreLog
+
+    with DataStore.open(store) as opened, StoreLog(opened) as log:
+        yield log
+
+
+def _play(scenario: Scenario, topology: Topology, seed: int, threads: int | None, store: str | None) -> Verdict:
     from imafarm.emulated import run
     from imafarm.report.progress import progress_line
 
     began = perf_counter()
-    with progress_line(Console(stderr=True)) as line:
-        return run(_play_emulated, scenario, topology, seed, threads, line, began)
+    with _log(store) as log, progress_line(Console(stderr=True)) as line:
+        return run(_play_emulated, scenario, topology, seed, threads, log, line, began)
 
 
 async def _play_emulated(
-    scenario: Scenario, topology: Topology, seed: int, threads: int | None, line: ProgressLine | None, began: float
+    scenario: Scenario,
+    topology: Topology,
+    seed: int,
+    threads: int | None,
+    log: ConfigurationLog | None,
+    line: ProgressLine | None,
+    began: float,
 ) -> Verdict:
     from imafarm.emulated import open_emulated_farm
     from imafarm.scenario import Journal, play
@@ -388,7 +427,7 @@ async def _play_emulated(
 
     journal = Journal(on_phase=line.phase if line else None)
     progress = line.tell if line else None
-    async with open_emulated_farm(topology=topology, seed=seed, threads=threads, progress=progress) as farm:
+    async with open_emulated_farm(topology=topology, log=log, seed=seed, threads=threads, progress=progress) as farm:
         return await play(
             scenario,
             farm,

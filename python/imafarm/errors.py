@@ -36,3 +36,16 @@ class FarmDeadlock(ImafarmError):
         self.waits = tuple(waits)
         said = "farm time stands still: no host and no deadline has anything left to do"
         super().__init__("\n  ".join([said, *waits]))
+
+
+class StoreError(ImafarmError):
+    """A data store cannot be used: it is missing, locked, full, of another schema, out of reach. Nothing was written.
+
+    `url` is where it is, secrets masked; `reason` says what is wrong.
+    """
+
+    def __init__(self, url: str, reason: str) -> None:
+        """Both are shown in one line."""
+        self.url = url
+        self.reason = reason
+        super().__init__(f"{url}: {reason}")

@@ -39,7 +39,7 @@ def check_settings(settings: Mapping[str, int]) -> dict[str, int]:
     return {_imafarm.check_setting(name, value): value for name, value in settings.items()}
 
 
-def parse_settings(assignments: Iterable[str]) -> dict[str, int]:
+def parse_settings(assignments: Iterable[str], *, source: str = "--set") -> dict[str, int]:
     """Settings written as `NAME=VALUE`; numbers as in Python (`512`, `0x200`, `60_000`). The last of a name counts.
 
     Errors: `ConfigurationError` with every mistake.
@@ -60,7 +60,7 @@ def parse_settings(assignments: Iterable[str]) -> dict[str, int]:
         else:
             settings |= check_settings({name: value})
     if mistakes:
-        raise ConfigurationError(mistakes, source="--set")
+        raise ConfigurationError(mistakes, source=source)
     return settings
 
 

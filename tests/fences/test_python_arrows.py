@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-BASE = {"_imafarm", "errors", "settings", "topology", "farm"}
+BASE = {"_imafarm", "errors", "settings", "topology", "farm", "configuration"}
 """What a farm is, whatever world its hosts live in."""
 
 MAY_IMPORT = {
@@ -15,6 +15,8 @@ MAY_IMPORT = {
     "settings": {"_imafarm", "errors"},
     "topology": {"_imafarm", "errors", "settings"},
     "farm": {"_imafarm", "errors", "settings", "topology"},
+    # What may be changed in a farm's configuration. A world is given a log to tell; it never sees a database.
+    "configuration": {"_imafarm", "errors", "topology"},
     # Scenarios know farms, not worlds: the same one runs in virtual time and on sockets.
     "published": {"errors", "settings", "topology", "farm"},
     "scenario": {"errors", "settings", "topology", "farm", "published"},
@@ -22,14 +24,16 @@ MAY_IMPORT = {
     # The worlds do not know each other.
     "emulated": BASE,
     "live": BASE,
-    "store": {"_imafarm", "errors", "settings"},
+    "store": {"_imafarm", "errors", "settings", "topology", "configuration"},
     "report": {"errors", "settings", "topology", "farm", "published", "scenario"},
     "study": {"errors", "settings", "topology", "farm", "published", "scenario", "scenarios", "report"},
     "tools": {"_imafarm", "errors", "settings", "topology", "farm"},
+    "cli_store": {"_imafarm", "errors", "settings", "topology", "configuration", "store"},
     # The one place where a world is chosen.
-    "cli": BASE | {"published", "scenario", "scenarios", "study", "report", "tools", "emulated", "live", "store"},
+    "cli": BASE
+    | {"published", "scenario", "scenarios", "study", "report", "tools", "emulated", "live", "store", "cli_store"},
     # The public face: what `import imafarm` gives.
-    "__init__": BASE | {"scenario", "emulated"},
+    "__init__": BASE | {"scenario", "emulated", "store"},
 }
 
 

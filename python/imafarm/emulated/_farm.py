@@ -16,6 +16,7 @@ from typing import Any, TypeVar, cast
 import trio
 
 from imafarm import _imafarm
+from imafarm.configuration import ConfigurationChange, ConfigurationLog, open_store
 from imafarm.emulated._clock import NANOSECONDS
 from imafarm.emulated._conductor import Conductor, current_conductor
 from imafarm.errors import ConfigurationError
@@ -95,8 +96,10 @@ class EmulatedFarm(Farm):
         threads: int,
         conductor: Conductor,
         progress: Callable[[Progress], object] | None,
+        log: ConfigurationLog | None = None,
     ) -> None:
         super().__init__()
+        self._log = log
         resolver = topology.resolver
         self._origin_ns = conductor.clock.now_ns
         self._progress = progress
@@ -359,6 +362,11 @@ class EmulatedFarm(Farm):
             channel.close()
         self._channels.clear()
 
+    def write_down(self, change: ConfigurationChange) -> None:
+        """Tells whoever keeps this farm's configuration of a change. Elections and sessions have nothing to tell."""
+        if self._log is not None:
+            self._log.record(change)
+
     def boot(self, spread_seconds: float) -> None:
         """Starts every host within so many seconds from now."""
         self._start(range(len(self._hosts)), _span_ns("boot_seconds", spread_seconds))
@@ -439,6 +447,8 @@ async def open_emulated_farm(
     inside: Link | None = None,
     between: Link | None = None,
     topology: Topology | None = None,
+    store: str | None = None,
+    log: ConfigurationLog | None = None,
     boot_seconds: float | None = BOOT_SECONDS,
     wire: bool = False,
     threads: int | None = None,
@@ -452,6 +462,9 @@ async def open_emulated_farm(
     settings, host_settings: under the registry's value names; the latter by host name.
     inside, between: the links inside a zone and between zones.
     topology: all of these at once, instead of them (`imafarm.read_topology` reads one from a file).
+    store: the URL of a data store that holds all of these, instead of them; what is changed in the farm's
+      configuration is written there, at the latest when the farm is closed.
+    log: who else is told of such changes; not together with `store`.
     boot_seconds: every host starts at a moment drawn from so many farm seconds; `None`: nobody starts by itself.
     wire: encode and decode every message for real, which changes nothing but the speed.
     threads: how many work, a power of two at most so large; all processors unless said. Changes nothing but the speed.
@@ -459,8 +472,35 @@ async def open_emulated_farm(
 
     Yields at once: the boot goes on in farm time, and `wait_master` waits for it.
 
-    Errors: `ConfigurationError` names every key that is wrong; `RuntimeError` outside `imafarm.run`.
+    Errors: `ConfigurationError` names every key that is wrong; `StoreError` says what is wrong with the store;
+    `RuntimeError` outside `imafarm.run`.
     """
+    if store is not None:
+        said = {
+            "hosts": hosts is not None,
+            "zones": zones != 1,
+            "settings": bool(settings),
+            "host_settings": bool(host_settings),
+            "inside": inside is not None,
+            "between": between is not None,
+            "topology": topology is not None,
+            "log": log is not None,
+        }
+        if twice := [f"{key}: the store says this already" for key, is_said in said.items() if is_said]:
+            raise ConfigurationError(twice)
+        # Nothing here waits for Trio, so farm time stands still until the store is read, and again until it is written.
+        with open_store(store) as opened:
+            async with open_emulated_farm(
+                topology=opened.topology,
+                log=opened.log,
+                seed=seed,
+                boot_seconds=boot_seconds,
+                wire=wire,
+                threads=threads,
+                progress=progress,
+            ) as farm:
+                yield farm
+        return
     if topology is None:
         if hosts is None:
             raise ConfigurationError(["hosts: missing; say how many, or give a HostResolver"])
@@ -475,6 +515,7 @@ async def open_emulated_farm(
         threads=check_threads(threads),
         conductor=conductor,
         progress=progress,
+        log=log,
     )
     if boot_seconds is not None:
         farm.boot(boot_seconds)

@@ -1,0 +1,155 @@
+"""Stores to try things on: in SQLite, and in a PostgreSQL that is started for these tests and gone after them."""
+
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from imafarm.store import DataStore
+
+PASSWORD = "s3cret"
+UNPRIVILEGED = ("postgres", "nobody")
+"""As whom the server runs when the tests are root's, whom it refuses."""
+START_SECONDS = 60
+
+
+@dataclass
+class Server:
+    """A PostgreSQL of our own."""
+
+    port: int
+    directory: Path
+    process: subprocess.Popen[bytes]
+    _numbers: Iterator[int] = field(default_factory=lambda: count(1))
+
+    def url(self, database: str, password: str = PASSWORD) -> str:
+        return f"postgresql://imafarm:{password}@127.0.0.1:{self.port}/{database}"
+
+    def new_database(self) -> str:
+        """The URL of an empty database."""
+        name = f"farm{next(self._numbers)}"
+        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {name}")
+        return self.url(name)
+
+
+def _programs() -> Path | None:
+    """Where PostgreSQL's programs are; Debian keeps them out of the path."""
+    if (found := shutil.which("initdb")) and shutil.which("postgres"):
+        return Path(found).parent
+    versions = Path("/usr/lib/postgresql").glob("*/bin/initdb")
+    return max((path.parent for path in versions), key=lambda path: float(path.parent.name), default=None)
+
+
+def _account() -> dict[str, Any]:
+    """Who runs the server, as `subprocess` takes it."""
+    if os.geteuid() != 0:
+        return {}
+    for name in UNPRIVILEGED:
+        with suppress(KeyError):
+            entry = pwd.getpwnam(name)
+            return {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
+    raise RuntimeError(f"the tests are root's, whom PostgreSQL refuses, and there is no user {UNPRIVILEGED}")
+
+
+def _start(programs: Path, directory: Path, account: dict[str, Any]) -> Server:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command: list[str | Path] = [programs / "postgres", "-D", directory / "data", "-k", directory, "-p", str(port)]
+    command += ["-c", "listen_addresses=127.0.0.1", "-c", "fsync=off"]
+    with (directory / "log").open("wb") as log:
+        process = subprocess.Popen[bytes](command, stdout=log, stderr=log, cwd=directory, **account)
+    server = Server(port, directory, process)
+    deadline = time.monotonic() + START_SECONDS
+    while True:
+        try:
+            psycopg.connect(server.url("postgres"), connect_timeout=5).close()
+            return server
+        except psycopg.OperationalError as error:
+            if process.poll() is not None or time.monotonic() > deadline:
+                _stop(server)
+                said = (directory / "log").read_text(errors="replace")
+                raise RuntimeError(f"PostgreSQL does not start: {error}\n{said}") from None
+            time.sleep(0.05)
+
+
+def _stop(server: Server) -> None:
+    if server.process.poll() is None:
+        # Fast shutdown: it does not wait for clients.
+        server.process.send_signal(signal.SIGINT)
+    server.process.wait(timeout=START_SECONDS)
+
+
+@pytest.fixture(scope="session")
+def start_postgresql() -> Iterator[Callable[[], Server]]:
+    """Starts a server; each is stopped in the end, if it still runs."""
+    programs = _programs()
+    if programs is None:
+        pytest.skip("there is no PostgreSQL (initdb and postgres) on this machine")
+    account = _account()
+    # Not pytest's own directory, which an unprivileged user may not enter; and a socket's path has to be short.
+    with tempfile.TemporaryDirectory(prefix="imafarm-pg-", ignore_cleanup_errors=True) as name:
+        servers: list[Server] = []
+
+        def start() -> Server:
+            directory = Path(name) / str(len(servers))
+            directory.mkdir()
+            secret = directory / "password"
+            secret.write_text(PASSWORD)
+            if account:
+                for path in (Path(name), directory, secret):
+                    os.chown(path, account["user"], account["group"])
+            initdb: list[str | Path] = [
+                programs / "initdb",
+                "-D",
+                directory / "data",
+                "-U",
+                "imafarm",
+                "-A",
+                "scram-sha-256",
+            ]
+            initdb += ["--pwfile", secret, "-E", "UTF8", "--locale=C", "--no-sync"]
+            made = subprocess.run(initdb, cwd=directory, capture_output=True, text=True, **account)
+            assert made.returncode == 0, made.stderr
+            servers.append(_start(programs, directory, account))
+            return servers[-1]
+
+        yield start
+        for server in servers:
+            _stop(server)
+
+
+@pytest.fixture(scope="session")
+def postgresql(start_postgresql: Callable[[], Server]) -> Server:
+    """The server that the tests share."""
+    return start_postgresql()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Where a store can be made, in each kind of database."""
+    if request.param == "sqlite":
+        return str(tmp_path / "farm.db")
+    server: Server = request.getfixturevalue("postgresql")
+    return server.new_database()
+
+
+@pytest.fixture
+def store(url: str) -> Iterator[DataStore]:
+    """An empty store in each kind of database."""
+    with DataStore.create(url, name="Corp") as created:
+        yield created
