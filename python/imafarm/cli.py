@@ -1,4 +1,4 @@
-"""The command line: `imafarm list`, `run SCENARIO`, `schema`, `store ...`, and the product's tools: `queryhr` and others.
+"""The command line: `imafarm list`, `run SCENARIO`, `schema`, `store ...`, and the product's tools.
 
 Exit codes: 0 the scenario's checks passed, 1 a check failed, 2 the call or a file was wrong, 130 interrupted.
 """
@@ -182,6 +182,7 @@ def schema() -> int:
     return PASSED
 
 
+@app.command
 def querydc(
     host: str | None = None,
     /,

@@ -217,7 +217,9 @@ def test_what_is_no_buffer_is_refused(data: Any) -> None:
     [
         (("ELECT", 1), ValueError, 'no message has the kind "ELECT"; the kinds are BIND_REQUEST, '),
         (("ELECT_MASTER",), TypeError, r"ELECT_MASTER: 1 fields are due \(round\), not 0"),
-        (("HEARTBEAT", 1), TypeError, r"HEARTBEAT: 0 fields are due \(\), not 1"),
+        (("IMA_PING", 1), TypeError, r"IMA_PING: 0 fields are due \(\), not 1"),
+        (("GATEWAY_UPDATE", b"1"), ValueError, "GATEWAY_UPDATE: filler: at most 65535 bytes, all zero, are due"),
+        (("GATEWAY_UPDATE", 1), TypeError, "GATEWAY_UPDATE: filler: a bytes of zeros is due, not <class 'int'>"),
         (("ELECT_MASTER", "1"), TypeError, "ELECT_MASTER: round: an int is due, not <class 'str'>"),
         (("ELECT_MASTER", True), TypeError, "ELECT_MASTER: round: an int is due, not <class 'bool'>"),
         (("ELECT_MASTER", None), TypeError, "ELECT_MASTER: round: an int is due, not <class 'NoneType'>"),
@@ -249,11 +251,11 @@ def test_many_messages_come_from_any_iterable() -> None:
 
 
 def test_a_kind_is_found_by_its_letters_too() -> None:
-    assert Framer.encode("".join(["HEART", "BEAT"])) == Framer.encode("HEARTBEAT", 0)
+    assert Framer.encode("".join(["HEART", "BEAT"]), 0) == Framer.encode("HEARTBEAT", 0)
 
 
 def test_a_framer_shows_where_it_stands() -> None:
     framer = Framer()
     framer.feed(Framer.encode("HEARTBEAT", 0) + b"IMA")
-    assert repr(framer) == "<Framer at byte 17, 3 bytes kept>"
+    assert repr(framer) == "<Framer at byte 18, 3 bytes kept>"
     assert framer.max_body_bytes == 65_536

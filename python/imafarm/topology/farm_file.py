@@ -41,7 +41,7 @@ DEFAULT_ADMIN_PORT = 2513
 MOST_PREFERRED, DEFAULT_PREFERENCE = 1, 3
 SESSION_HOST = "session-host"
 NO_STEPS = {SHAPE_NAME, *SHAPES.values(), "[key]"}
-"""What pydantic puts into a path that is no key of the file: which shape it is, and that a key is meant and no value."""
+"""What pydantic puts into a path that is no key of the file: which shape it is, and that a key is meant."""
 
 
 def read_topology(path: Path) -> Topology:

@@ -366,7 +366,7 @@ impl FieldSource for Fields<'_, '_> {
     fn filler(&mut self, field: &'static str) -> PyResult<u16> {
         let found = self.peek()?;
         self.next += 1;
-        let bytes = found.cast::<PyBytes>().map_err(|_| self.mistaken(field, "zero bytes", &found))?;
+        let bytes = found.cast::<PyBytes>().map_err(|_| self.mistaken(field, "a bytes of zeros", &found))?;
         let bytes = bytes.as_bytes();
         match u16::try_from(bytes.len()) {
             Ok(length) if bytes.iter().all(|&byte| byte == 0) => Ok(length),
