@@ -43,6 +43,9 @@ from imafarm.farm import (
     FarmEvent,
     FarmStatistics,
     HostState,
+    ServerRow,
+    Session,
+    SessionRow,
     Traffic,
 )
 from imafarm.topology import (
@@ -90,6 +93,9 @@ __all__ = [
     "Product",
     "Progress",
     "Rank",
+    "ServerRow",
+    "Session",
+    "SessionRow",
     "Shape",
     "StoreError",
     "StorePlan",

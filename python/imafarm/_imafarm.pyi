@@ -159,6 +159,10 @@ class EmulatedFarm:
         """
         What does not hold of sent = delivered + dropped + in flight; nothing, if all is well.
         """
+    def check_stores(self, /) -> list[str]:
+        """
+        What collectors hold that is not so; nothing, if all is well and quiet.
+        """
     def crash(self, /, hosts: Iterable[int]) -> None:
         """
         Takes hosts away without a word: memory and connections are lost, and nothing answers.
@@ -198,6 +202,10 @@ class EmulatedFarm:
         """
         Which classes of events `take_events` gives; all at first.
         """
+    def logon(self, /, host: SupportsIndex, user: SupportsIndex, app: SupportsIndex) -> int | None:
+        """
+        A user logs on to a host; the host's number of the session, or None if the host does not run.
+        """
     def magic(self, /, host: SupportsIndex) -> int:
         """
         The magic number that a host has, or will have from its next start on.
@@ -223,6 +231,10 @@ class EmulatedFarm:
         """
         Freezes running hosts: they handle nothing, their connections stand.
         """
+    def peers(self, /, holder: SupportsIndex) -> list[int]:
+        """
+        The other zones' collectors that the collector `holder` knows.
+        """
     def restart(self, /, hosts: Iterable[int]) -> None:
         """
         Crashes hosts and starts them again at once.
@@ -230,6 +242,26 @@ class EmulatedFarm:
     def resume(self, /, hosts: Iterable[int]) -> None:
         """
         Lets frozen hosts go on: all that has arrived meanwhile, they handle now.
+        """
+    def server_states(self, /, holder: SupportsIndex, zone: SupportsIndex) -> list[tuple[int, bool, int, int]] | None:
+        """
+        A zone's servers, as the collector `holder` holds them: (host, whether up, load or -1, sessions). None if it is no
+        collector; servers it has never heard of are left out.
+        """
+    def session(self, /, host: SupportsIndex, number: SupportsIndex, act: str) -> bool:
+        """
+        Something happens to a session of a host: "disconnect", "reconnect" or "logoff". Whether it could.
+
+        Raises ValueError for any other act.
+        """
+    def sessions(self, /, holder: SupportsIndex, zone: SupportsIndex) -> list[tuple[int, int, int, int, bool]] | None:
+        """
+        The sessions of a zone's servers, as the collector `holder` holds them: (host, number, user, application, whether
+        active). None if it is no collector.
+        """
+    def set_load(self, /, hosts: Iterable[int], load: SupportsIndex | None) -> None:
+        """
+        Sets the load of running hosts; None leaves it to their evaluators again.
         """
     def set_magic(self, /, hosts: Iterable[int], magic: SupportsIndex) -> None:
         """
@@ -253,6 +285,16 @@ class EmulatedFarm:
         """
         Asks running hosts to stop in good order: a collector sets off the election before it goes.
         """
+    def subscribe(self, /, host: SupportsIndex, table: str, *, on: bool = True) -> None:
+        """
+        A running host wants to hear of changes of a table of its collector's, or no more.
+
+        Raises ValueError for a table that there is not.
+        """
+    def subscribers(self, /, holder: SupportsIndex) -> list[tuple[int, str]]:
+        """
+        Who subscribed to which table at the collector `holder`, in the order in which they did.
+        """
     def take_events(self, /) -> list[tuple[int, int, int, int, int]]:
         """
         The events since they were last taken, in farm order: (time_ns, class, host, other host or -1, zone).
@@ -265,6 +307,10 @@ class EmulatedFarm:
     def trace(self, /) -> list[tuple[int, str, int, int, int]]:
         """
         The deliveries of the traced kinds: (time_ns, kind, source, target, bytes).
+        """
+    def traffic(self, /) -> list[tuple[int, int, str, int, int, int, int]]:
+        """
+        What went from zone to zone: (from, to, kind, sent, delivered, dropped, bytes sent), where anything did.
         """
 
 @final

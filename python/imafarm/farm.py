@@ -59,7 +59,14 @@ class EventKind(enum.Flag):
     MEMBER_LOST = 1024
     """A collector pinged a silent member in vain."""
 
-    ALL = 2047
+    PEER_LOST = 2048
+    """A collector pinged another zone's collector in vain."""
+    SESSION_CHANGED = 4096
+    """Something has happened to a session of the host."""
+    TABLE_CHANGED = 8192
+    """A table to which the host subscribed has changed."""
+
+    ALL = 16_383
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,6 +224,41 @@ class _Waits:
             del self.by_task[task]
 
 
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A user's session on a server."""
+
+    host: str
+    number: int
+    """The server's number of it."""
+    user: int
+    app: str | None
+    """The application it runs, if the farm publishes any."""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRow:
+    """A session, as a data collector holds it."""
+
+    host: str
+    number: int
+    user: int
+    app: str | None
+    active: bool
+    """Whether its user is there; else it is disconnected."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServerRow:
+    """A server, as a data collector holds it."""
+
+    host: str
+    up: bool
+    load: int | None
+    """0 to 10,000, or one of the product's special loads; `None` if none is known, as of zones that keep it."""
+    sessions: int
+
+
 class Farm(ABC):
     """Servers that share one control plane, and what an experimenter may do to them.
 
@@ -283,6 +325,33 @@ class Farm(ABC):
         """Makes a host start an election, as an administrator does by hand."""
 
     @abstractmethod
+    async def logon(self, host: str, *, app: str | None = None, user: int = 0) -> Session:
+        """A user logs on to a server. `ConfigurationError` if it does not run; `KeyError` for unknown applications."""
+
+    @abstractmethod
+    async def disconnect(self, session: Session) -> bool:
+        """A session's user goes, the session stays. Whether it was there, and active."""
+
+    @abstractmethod
+    async def reconnect(self, session: Session) -> bool:
+        """A disconnected session gets its user back. Whether it was there, and disconnected."""
+
+    @abstractmethod
+    async def logoff(self, session: Session) -> bool:
+        """A session ends. Whether it was there."""
+
+    @abstractmethod
+    async def set_load(self, hosts: Hosts, load: int | None) -> None:
+        """Sets the load of running servers; `None` leaves it to their evaluators again."""
+
+    @abstractmethod
+    async def subscribe(self, host: str, table: str, *, on: bool = True) -> None:
+        """A running host wants `EventKind.TABLE_CHANGED` for a table of its collector's, or no more.
+
+        `ConfigurationError` for a table that there is not.
+        """
+
+    @abstractmethod
     async def partition(self, hosts: Hosts, others: Hosts | None = None, *, both_ways: bool = True) -> Cut:
         """Cuts the links from `hosts` to `others` (to everybody else, if not given)."""
 
@@ -315,6 +384,29 @@ class Farm(ABC):
     @abstractmethod
     def elections(self) -> list[Election]:
         """The chronicle of elections so far, oldest first."""
+
+    @abstractmethod
+    def sessions(self, zone: str | None = None, *, at: str | None = None) -> list[SessionRow]:
+        """The sessions of a zone, or of all, by server: as the zone's own collector holds them, or as `at` does.
+
+        Empty where nobody collects. `KeyError` for an unknown zone or host.
+        """
+
+    @abstractmethod
+    def server_states(self, zone: str, *, at: str | None = None) -> list[ServerRow]:
+        """The servers of a zone that its collector, or the collector `at`, has heard of. `KeyError` as above."""
+
+    @abstractmethod
+    def subscriptions(self, zone: str) -> list[tuple[str, str]]:
+        """Who has subscribed to which table at a zone's collector: (host, table)."""
+
+    @abstractmethod
+    def traffic(self) -> Mapping[tuple[str, str], Mapping[str, Traffic]]:
+        """What went from zone to zone so far, by (from, to) and by kind; what had no messages is left out."""
+
+    @abstractmethod
+    def check_stores(self) -> list[str]:
+        """What the collectors hold that is not so. Empty once all is quiet; reports under way may show here."""
 
     @abstractmethod
     def check_conservation(self) -> list[str]:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 from functools import reduce
@@ -16,9 +15,9 @@ from typing import Any, TypeVar, cast
 import trio
 
 from imafarm import _imafarm
-from imafarm.configuration import ConfigurationChange, ConfigurationLog, open_store
+from imafarm.configuration import ConfigurationChange, ConfigurationLog
 from imafarm.emulated._clock import NANOSECONDS
-from imafarm.emulated._conductor import Conductor, current_conductor
+from imafarm.emulated._conductor import Conductor
 from imafarm.errors import ConfigurationError
 from imafarm.farm import (
     Bindings,
@@ -30,10 +29,13 @@ from imafarm.farm import (
     FarmStatistics,
     Hosts,
     HostState,
+    ServerRow,
+    Session,
+    SessionRow,
     Traffic,
 )
-from imafarm.settings import check_seed, check_settings, check_threads, default_settings
-from imafarm.topology import Link, Topology
+from imafarm.settings import check_settings, default_settings
+from imafarm.topology import Topology
 
 T = TypeVar("T")
 
@@ -43,6 +45,10 @@ PROGRESS_SECONDS = 0.1
 """Real seconds between two calls of a progress callback."""
 BOOT_SECONDS = 60.0
 """Over how many farm seconds the hosts of a new farm start, unless said otherwise. Our guess."""
+NO_APPLICATION = 2**32 - 1
+"""What the engine takes for a session that runs none."""
+LARGEST_LOAD = 99_990
+"""The greatest of the product's special loads."""
 COUNTERS = MappingProxyType({"started": "ZoneElections", "won": "ZoneElectionsWon"})
 """What the engine counts of a zone's elections, and the performance counters of the product that they are."""
 
@@ -68,9 +74,13 @@ class _Verb(IntEnum):
     RESTART = 4
     ELECT = 5
     PAUSE = 6
-    PARTITION = 7
-    STOP = 8
-    CRASH = 9
+    LOGON = 7
+    SESSION = 8
+    SET_LOAD = 9
+    SUBSCRIBE = 10
+    PARTITION = 11
+    STOP = 12
+    CRASH = 13
 
 
 @dataclass(slots=True)
@@ -125,6 +135,7 @@ class EmulatedFarm(Farm):
             wire=wire,
             threads=threads,
         )
+        self._applications = tuple(topology.applications)
         self._commands: list[_Command] = []
         self._channels: list[tuple[EventKind, trio.MemorySendChannel[FarmEvent]]] = []
         self._keep_watched_events()
@@ -180,6 +191,45 @@ class EmulatedFarm(Farm):
     async def elect(self, host: str) -> None:
         which = self._indices(host)
         await self._do(_Verb.ELECT, which, (), lambda: self._engine.elect(which[0]))
+
+    async def logon(self, host: str, *, app: str | None = None, user: int = 0) -> Session:
+        (which,) = self._indices(host)
+        number = self._app_number(app)
+        found = await self._do(_Verb.LOGON, (which,), (user, number), lambda: self._engine.logon(which, user, number))
+        if found is None:
+            raise ConfigurationError([f"host: {host} does not run, nobody can log on to it"])
+        return Session(host=host, number=cast(int, found), user=user, app=app)
+
+    async def disconnect(self, session: Session) -> bool:
+        return await self._act(session, "disconnect")
+
+    async def reconnect(self, session: Session) -> bool:
+        return await self._act(session, "reconnect")
+
+    async def logoff(self, session: Session) -> bool:
+        return await self._act(session, "logoff")
+
+    async def _act(self, session: Session, act: str) -> bool:
+        (which,) = self._indices(session.host)
+        number = session.number
+        done = await self._do(_Verb.SESSION, (which,), (number, act), lambda: self._engine.session(which, number, act))
+        return cast(bool, done)
+
+    async def set_load(self, hosts: Hosts, load: int | None) -> None:
+        which = self._indices(hosts)
+        if load is not None and not 0 <= load <= LARGEST_LOAD:
+            raise ConfigurationError([f"load: {load} is out of range, 0 to {LARGEST_LOAD}"])
+        wanted = -1 if load is None else load
+        await self._do(_Verb.SET_LOAD, which, (wanted,), lambda: self._engine.set_load(which, load))
+
+    async def subscribe(self, host: str, table: str, *, on: bool = True) -> None:
+        (which,) = self._indices(host)
+        try:
+            await self._do(
+                _Verb.SUBSCRIBE, (which,), (table, int(on)), lambda: self._engine.subscribe(which, table, on=on)
+            )
+        except ValueError as error:
+            raise ConfigurationError([str(error)]) from None
 
     async def partition(self, hosts: Hosts, others: Hosts | None = None, *, both_ways: bool = True) -> Cut:
         near = self._indices(hosts)
@@ -254,10 +304,56 @@ class EmulatedFarm(Farm):
             elections_started=raw["elections"]["started"],
             elections_won=raw["elections"]["won"],
             counters={
-                zone: {name: figures["elections"][key] for key, name in COUNTERS.items()}
+                zone: {name: figures["elections"][key] for key, name in COUNTERS.items()} | figures["counters"]
                 for zone, figures in self._by_zone(raw["by_zone"]).items()
             },
         )
+
+    def sessions(self, zone: str | None = None, *, at: str | None = None) -> list[SessionRow]:
+        rows = []
+        for number, holder in self._holders(zone, at):
+            for host, session, user, app, active in self._engine.sessions(holder, number) or ():
+                rows.append(SessionRow(self._hosts[host], session, user, self._app_name(app), active))
+        return rows
+
+    def server_states(self, zone: str, *, at: str | None = None) -> list[ServerRow]:
+        return [
+            ServerRow(self._hosts[host], up, None if load < 0 else load, sessions)
+            for number, holder in self._holders(zone, at)
+            for host, up, load, sessions in self._engine.server_states(holder, number) or ()
+        ]
+
+    def subscriptions(self, zone: str) -> list[tuple[str, str]]:
+        return [
+            (self._hosts[host], table)
+            for _, holder in self._holders(zone, None)
+            for host, table in self._engine.subscribers(holder)
+        ]
+
+    def _holders(self, zone: str | None, at: str | None) -> list[tuple[int, int]]:
+        """The numbers of these zones, and of whose knowledge of them is asked for; none where nobody collects."""
+        zones = self._zones if zone is None else (self._known_zone(zone),)
+        numbers = [self._zone_names.index(name) for name in zones]
+        if at is not None:
+            return [(number, self._indices(at)[0]) for number in numbers]
+        masters = self._engine.masters()
+        return [(number, masters[number]) for number in numbers if masters[number] >= 0]
+
+    def traffic(self) -> Mapping[tuple[str, str], Mapping[str, Traffic]]:
+        links: dict[tuple[str, str], dict[str, Traffic]] = {}
+        for source, target, kind, sent, delivered, dropped, sent_bytes in self._engine.traffic():
+            link = links.setdefault((self._zone_names[source], self._zone_names[target]), {})
+            link[kind] = Traffic(
+                sent=sent,
+                delivered=delivered,
+                dropped=dropped,
+                in_flight=sent - delivered - dropped,
+                bytes=sent_bytes,
+            )
+        return links
+
+    def check_stores(self) -> list[str]:
+        return self._engine.check_stores()
 
     def elections(self) -> list[Election]:
         return [
@@ -403,6 +499,16 @@ class EmulatedFarm(Farm):
         except KeyError as unknown:
             raise KeyError(f"host {unknown.args[0]!r}") from None
 
+    def _app_number(self, app: str | None) -> int:
+        if app is None:
+            return NO_APPLICATION
+        if app not in self._applications:
+            raise KeyError(f"application {app!r}")
+        return self._applications.index(app)
+
+    def _app_name(self, number: int) -> str | None:
+        return self._applications[number] if number < len(self._applications) else None
+
     def _others(self, near: Sequence[int]) -> tuple[int, ...]:
         inside = set(near)
         return tuple(index for index in range(len(self._hosts)) if index not in inside)
@@ -434,94 +540,3 @@ def _span_ns(key: str, seconds: float) -> int:
     if not 0.0 <= seconds <= 1e9:
         raise ConfigurationError([f"{key}: {seconds} is out of range, 0 to 1e9 seconds"])
     return round(seconds * NANOSECONDS)
-
-
-@asynccontextmanager
-async def open_emulated_farm(
-    *,
-    hosts: int | _imafarm.HostResolver | None = None,
-    zones: int = 1,
-    seed: int = 0,
-    settings: Mapping[str, int] = MappingProxyType({}),
-    host_settings: Mapping[str, Mapping[str, int]] = MappingProxyType({}),
-    inside: Link | None = None,
-    between: Link | None = None,
-    topology: Topology | None = None,
-    store: str | None = None,
-    log: ConfigurationLog | None = None,
-    boot_seconds: float | None = BOOT_SECONDS,
-    wire: bool = False,
-    threads: int | None = None,
-    progress: Callable[[Progress], object] | None = None,
-) -> AsyncIterator[EmulatedFarm]:
-    """A farm in virtual time: `async with imafarm.open_emulated_farm(hosts=300) as farm: ...`.
-
-    hosts: how many, named H1, H2, ...; or a `HostResolver` with records of your own.
-    zones: over how many zones generated hosts are spread, named Z1, Z2, ...
-    seed: 0 to 2**64 - 1; equal seeds make equal runs.
-    settings, host_settings: under the registry's value names; the latter by host name.
-    inside, between: the links inside a zone and between zones.
-    topology: all of these at once, instead of them (`imafarm.read_topology` reads one from a file).
-    store: the URL of a data store that holds all of these, instead of them; what is changed in the farm's
-      configuration is written there, at the latest when the farm is closed.
-    log: who else is told of such changes; not together with `store`.
-    boot_seconds: every host starts at a moment drawn from so many farm seconds; `None`: nobody starts by itself.
-    wire: encode and decode every message for real, which changes nothing but the speed.
-    threads: how many work, a power of two at most so large; all processors unless said. Changes nothing but the speed.
-    progress: called now and then while farm time runs, about ten times a real second.
-
-    Yields at once: the boot goes on in farm time, and `wait_master` waits for it.
-
-    Errors: `ConfigurationError` names every key that is wrong; `StoreError` says what is wrong with the store;
-    `RuntimeError` outside `imafarm.run`.
-    """
-    if store is not None:
-        said = {
-            "hosts": hosts is not None,
-            "zones": zones != 1,
-            "settings": bool(settings),
-            "host_settings": bool(host_settings),
-            "inside": inside is not None,
-            "between": between is not None,
-            "topology": topology is not None,
-            "log": log is not None,
-        }
-        if twice := [f"{key}: the store says this already" for key, is_said in said.items() if is_said]:
-            raise ConfigurationError(twice)
-        # Nothing here waits for Trio, so farm time stands still until the store is read, and again until it is written.
-        with open_store(store) as opened:
-            async with open_emulated_farm(
-                topology=opened.topology,
-                log=opened.log,
-                seed=seed,
-                boot_seconds=boot_seconds,
-                wire=wire,
-                threads=threads,
-                progress=progress,
-            ) as farm:
-                yield farm
-        return
-    if topology is None:
-        if hosts is None:
-            raise ConfigurationError(["hosts: missing; say how many, or give a HostResolver"])
-        topology = Topology.of(
-            hosts, zones, settings=settings, host_settings=host_settings, inside=inside, between=between
-        )
-    conductor = current_conductor()
-    farm = EmulatedFarm(
-        topology,
-        seed=check_seed(seed),
-        wire=wire,
-        threads=check_threads(threads),
-        conductor=conductor,
-        progress=progress,
-        log=log,
-    )
-    if boot_seconds is not None:
-        farm.boot(boot_seconds)
-    conductor.join(farm)
-    try:
-        yield farm
-    finally:
-        conductor.leave(farm)
-        farm.close()

@@ -25,6 +25,8 @@ struct ZoneTables {
 struct Server {
     /// The number of its last report; 0 while there is none.
     seq: u32,
+    /// Whether it was ever heard of.
+    heard: bool,
     up: bool,
     applications: u32,
     /// In the order of their numbers.
@@ -69,7 +71,8 @@ impl DynamicStore {
     /// A server registers, or goes: what was known of it is void.
     pub fn register(&mut self, directory: &Directory, server: HostIndex, update: &ServerUpdate) -> Applied {
         let (entry, load) = self.entry(directory, server);
-        *entry = Server { seq: update.seq, up: update.up, applications: update.applications, sessions: Vec::new() };
+        let ServerUpdate { seq, up, applications, .. } = *update;
+        *entry = Server { seq, heard: true, up, applications, sessions: Vec::new() };
         *load = if update.up { update.load.unwrap_or(NO_LOAD) } else { NO_LOAD };
         Applied::Changed(Table::Servers)
     }
@@ -81,7 +84,7 @@ impl DynamicStore {
             return Applied::Stale;
         }
         // Its next report cannot follow on this one, whatever its number.
-        *entry = Server::default();
+        *entry = Server { heard: true, ..Server::default() };
         *load = NO_LOAD;
         Applied::Changed(Table::Servers)
     }
@@ -133,9 +136,9 @@ impl DynamicStore {
     pub fn server(&self, directory: &Directory, server: HostIndex) -> Option<ServerView<'_>> {
         let tables = &self.zones[directory.zone(server).at()];
         let position = directory.position(server);
-        let entry = tables.servers.get(position).filter(|entry| entry.seq > 0)?;
+        let entry = tables.servers.get(position).filter(|entry| entry.heard)?;
         let load = Some(tables.loads[position]).filter(|&load| load != NO_LOAD);
-        let Server { seq, up, applications, sessions } = entry;
+        let Server { seq, up, applications, sessions, .. } = entry;
         Some(ServerView { seq: *seq, up: *up, load, applications: *applications, sessions })
     }
 

@@ -266,6 +266,13 @@ impl Zone {
                 }
             }
             Message::QueryMaster => {
+                // Another zone's collector asks when it cannot reach ours. IMA Information, "New Data Collector Election
+                // Process": that, too, begins an election in the zone; it does if we cannot reach it either.
+                if !turn.who.is_in_zone(from)
+                    && let Role::Member(member) = &mut self.role
+                {
+                    member.send_heartbeat(turn, bindings, self.reported);
+                }
                 let master = self.master(turn.who.me).map(|host| turn.who.directory.id(host));
                 bindings.reply(turn, on, from, Message::MasterIs { master });
             }

@@ -1,5 +1,6 @@
 //! `imafarm._imafarm.EmulatedFarm`: the engine, as `imafarm.emulated` drives it.
 
+mod dynamic;
 mod plan;
 mod report;
 
@@ -46,6 +47,13 @@ impl EmulatedFarm {
         let known = self.farm.directory().len() as u64;
         let found = hosts.translate(None, |host| (host < known).then_some(host as u32));
         found.map_err(|position| hosts.unknown::<PyIndexError>("index", position))
+    }
+
+    fn zone(&self, zone: Whole) -> PyResult<u32> {
+        match zone.number() {
+            number if number < self.farm.directory().zone_count() as u64 => Ok(number as u32),
+            _ => Err(PyIndexError::new_err(format!("no zone has the index {}", zone.0))),
+        }
     }
 
     fn host(&self, host: Whole) -> PyResult<u32> {
@@ -196,6 +204,71 @@ impl EmulatedFarm {
         let host = self.host(host)?;
         self.farm.elect(host);
         Ok(())
+    }
+
+    /// A user logs on to a host; the host's number of the session, or None if the host does not run.
+    fn logon(&mut self, host: Whole, user: u32, app: u32) -> PyResult<Option<u32>> {
+        let host = self.host(host)?;
+        Ok(self.farm.logon(host, user, app))
+    }
+
+    /// Something happens to a session of a host: "disconnect", "reconnect" or "logoff". Whether it could.
+    ///
+    /// Raises ValueError for any other act.
+    fn session(&mut self, host: Whole, number: u32, act: &str) -> PyResult<bool> {
+        let (host, act) = (self.host(host)?, dynamic::act(act)?);
+        Ok(self.farm.session(host, number, act))
+    }
+
+    /// Sets the load of running hosts; None leaves it to their evaluators again.
+    #[pyo3(signature = (hosts: "Iterable[int]", load))]
+    fn set_load(&mut self, hosts: Column<'_>, load: Option<u32>) -> PyResult<()> {
+        let hosts = self.hosts(&hosts)?;
+        self.farm.set_load(&hosts, load);
+        Ok(())
+    }
+
+    /// A running host wants to hear of changes of a table of its collector's, or no more.
+    ///
+    /// Raises ValueError for a table that there is not.
+    #[pyo3(signature = (host, table, *, on = true))]
+    fn subscribe(&mut self, host: Whole, table: &str, on: bool) -> PyResult<()> {
+        let (host, table) = (self.host(host)?, dynamic::table(table)?);
+        self.farm.subscribe(host, table, on);
+        Ok(())
+    }
+
+    /// The sessions of a zone's servers, as the collector `holder` holds them: (host, number, user, application, whether
+    /// active). None if it is no collector.
+    fn sessions(&self, holder: Whole, zone: Whole) -> PyResult<Option<Vec<dynamic::SessionRow>>> {
+        Ok(dynamic::sessions(&self.farm, self.host(holder)?, self.zone(zone)?))
+    }
+
+    /// A zone's servers, as the collector `holder` holds them: (host, whether up, load or -1, sessions). None if it is no
+    /// collector; servers it has never heard of are left out.
+    fn server_states(&self, holder: Whole, zone: Whole) -> PyResult<Option<Vec<dynamic::ServerRow>>> {
+        Ok(dynamic::servers(&self.farm, self.host(holder)?, self.zone(zone)?))
+    }
+
+    /// Who subscribed to which table at the collector `holder`, in the order in which they did.
+    fn subscribers(&self, holder: Whole) -> PyResult<Vec<(u32, &'static str)>> {
+        Ok(dynamic::subscribers(&self.farm, self.host(holder)?))
+    }
+
+    /// The other zones' collectors that the collector `holder` knows.
+    fn peers(&self, holder: Whole) -> PyResult<Vec<u32>> {
+        Ok(self.farm.dynamic_of(self.host(holder)?).peers().map(|peer| peer.0).collect())
+    }
+
+    /// What collectors hold that is not so; nothing, if all is well and quiet.
+    fn check_stores(&self) -> Vec<String> {
+        self.farm.check_stores()
+    }
+
+    /// What went from zone to zone: (from, to, kind, sent, delivered, dropped, bytes sent), where anything did.
+    #[pyo3(signature = () -> "list[tuple[int, int, str, int, int, int, int]]")]
+    fn traffic(&self) -> Vec<(u32, u32, &'static str, u64, u64, u64, u64)> {
+        dynamic::traffic(&self.farm)
     }
 
     /// Cuts hosts off from hosts, both ways or one way; returns the cut's number.

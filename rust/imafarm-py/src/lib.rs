@@ -53,4 +53,10 @@ mod _imafarm {
     const EVENT_ELECTION_ACKNOWLEDGED: u32 = class::ELECTION_ACKNOWLEDGED;
     #[pymodule_export]
     const EVENT_MEMBER_LOST: u32 = class::MEMBER_LOST;
+    #[pymodule_export]
+    const EVENT_PEER_LOST: u32 = class::PEER_LOST;
+    #[pymodule_export]
+    const EVENT_SESSION_CHANGED: u32 = class::SESSION_CHANGED;
+    #[pymodule_export]
+    const EVENT_TABLE_CHANGED: u32 = class::TABLE_CHANGED;
 }

@@ -7,6 +7,8 @@ use imafarm_proto::time::Time;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 
+use crate::farm::dynamic::counters;
+
 pub fn host_state<'py>(py: Python<'py>, farm: &Farm, host: u32) -> PyResult<Bound<'py, PyDict>> {
     let (inner, power) = farm.host(host);
     let state = PyDict::new(py);
@@ -30,6 +32,7 @@ pub fn statistics<'py>(py: Python<'py>, farm: &Farm) -> PyResult<Bound<'py, PyDi
         let row = PyDict::new(py);
         row.set_item("bindings", bindings(py, &totals)?)?;
         row.set_item("elections", elections_of(py, &totals)?)?;
+        row.set_item("counters", counters(py, &totals.dynamic)?)?;
         by_zone.append(row)?;
     }
     statistics.set_item("by_zone", by_zone)?;
