@@ -126,6 +126,10 @@ def change(
     ] = None,
     version: Annotated[int | None, Parameter(help="add-host: what an election compares first (1).")] = None,
     preference: Annotated[int | None, Parameter(help="add-host, prefer: 1 Most Preferred to 4 Not Preferred.")] = None,
+    session_only: Annotated[
+        bool,
+        Parameter(negative=(), show_default=False, help="add-host: it runs sessions and never stands in elections."),
+    ] = False,
     json_: Json = False,
 ) -> int:
     """Change a farm's configuration, all of it or nothing. Prints the number of the change.
@@ -145,7 +149,9 @@ def change(
     from imafarm.store import DataStore
 
     options = {"host": host, "zone": zone, "host_id": host_id, "version": version, "preference": preference}
-    given = {key: value for key, value in options.items() if value is not None}
+    given: dict[str, Any] = {key: value for key, value in options.items() if value is not None}
+    if session_only:
+        given["session_only"] = True
     _check_call(verb, words, given)
     with DataStore.open(url) as opened:
         _print_number(opened.change(*_CHANGES[verb](opened, words, given)), json_)
@@ -176,7 +182,7 @@ def _add_hosts(opened: DataStore, words: Sequence[str], given: Mapping[str, Any]
     first_id = given.get("host_id")
     if first_id is None:
         first_id = 1 + max((it.attributes.get("host_id", 0) for it in opened.objects("farm/servers")), default=0)
-    others = {key: given[key] for key in ("version", "preference") if key in given}
+    others = {key: given[key] for key in ("version", "preference", "session_only") if key in given}
     if "preference" not in others:
         # The first server of a zone is its Most Preferred, as in a farm file.
         others["preference"] = 3 if opened.find("zone", given["zone"]) else 1
@@ -240,7 +246,7 @@ _NEEDS = {"add-host": {"zone"}, "move-host": {"zone"}, "prefer": {"preference"}}
 _TAKES = {
     "set": {"host"},
     "unset": {"host"},
-    "add-host": {"zone", "host_id", "version", "preference"},
+    "add-host": {"zone", "host_id", "version", "preference", "session_only"},
     "move-host": {"zone"},
     "prefer": {"preference"},
 }

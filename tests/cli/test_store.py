@@ -100,7 +100,7 @@ def test_changes_have_numbers_and_are_shown_since_one(imafarm: Call, store: Path
     assert imafarm("store", "change", store, "set", "BindTimeout=2_000", "StartElection=1").out == "3\n"
     assert imafarm("store", "change", store, "unset", "starteLection").out == "4\n"
     assert imafarm("store", "change", store, "set", "BindTimeout=3000", "--host", "H2").out == "5\n"
-    assert imafarm("store", "change", store, "add-host", "X", "Y", "--zone", "C").out == "6\n"
+    assert imafarm("store", "change", store, "add-host", "X", "Y", "--zone", "C", "--session-only").out == "6\n"
     assert imafarm("store", "change", store, "publish", "Notepad", "X", "H1").out == "7\n"
     assert imafarm("store", "change", store, "publish", "Word").out == "8\n"
     assert imafarm("store", "change", store, "remove-host", "H1").out == "9\n"
@@ -124,6 +124,7 @@ def test_changes_have_numbers_and_are_shown_since_one(imafarm: Call, store: Path
     assert by_name["farm/applications/Notepad"] == {"servers": ["X"]}
     assert (by_name["farm/servers/X"]["host_id"], by_name["farm/servers/X"]["preference"]) == (4, 1)
     assert (by_name["farm/servers/Y"]["host_id"], by_name["farm/servers/Y"]["preference"]) == (5, 1)
+    assert by_name["farm/servers/Y"]["session_only"] is True
     assert by_name["farm/servers/H2"]["settings"] == {"BindTimeout": 3_000}
 
 

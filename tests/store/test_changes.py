@@ -136,6 +136,13 @@ def test_a_host_joins_with_what_is_its_own(farm: DataStore) -> None:
     assert farm.find("zone name", "Z3") == ["farm/zones/Z3"]
 
 
+def test_a_session_host_joins_as_one_and_stays_one(farm: DataStore) -> None:
+    farm.change(AddHost(HostRecord("S", "Z1", 5, session_only=True)))
+    farm.change(SetSettings({"StartElection": 1}, "S"), MoveHost("S", "Z2"))
+    assert farm.topology().session_only == {"S"}
+    assert farm.topology().resolver.records()[-1] == HostRecord("S", "Z2", 5, session_only=True)
+
+
 def test_a_host_that_leaves_leaves_its_applications(farm: DataStore) -> None:
     farm.change(RemoveHost("H1"))
     topology = farm.topology()

@@ -18,7 +18,7 @@ FULL = Topology(
         [
             HostRecord("FTLDTERRYDU02", "10.22.44.0", 8022, 12512, 12513, 2, 1),
             HostRecord("Fjärås/1&2%", "10.22.45.0", 3),
-            HostRecord("C", "10.22.44.0", 2**48 - 1, preference=4),
+            HostRecord("C", "10.22.44.0", 2**48 - 1, preference=4, session_only=True),
         ]
     ),
     product=Product.PS40,
@@ -35,7 +35,6 @@ FULL = Topology(
     store=StorePlan(round_trip_seconds=0.1, bandwidth_bits_per_second=256_000, replicas=("10.22.45.0",)),
     magic=0xFFFF_FFFF,
     host_magic={"C": 0},
-    session_only=frozenset({"C"}),
 )
 """A farm in which no part is as it is by default."""
 

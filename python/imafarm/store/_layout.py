@@ -16,9 +16,9 @@ in one of the four tables here, and nothing else.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import fields
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any, get_args, get_type_hints
 
 from imafarm._imafarm import HostRecord, HostResolver
 from imafarm.store._codec import from_plain, to_plain
@@ -40,7 +40,7 @@ CONTEXTS = (ZONES, SERVERS, APPLICATIONS, LINKS, PAIRS, WORKLOADS)
 
 OF_FARM = {"product": "product", "magic": "magic"}
 """By field of `Topology`: an attribute of the farm's own object."""
-OF_SERVER = {"host_settings": "settings", "host_magic": "magic", "session_only": "session_only"}
+OF_SERVER = {"host_settings": "settings", "host_magic": "magic"}
 """By field: an attribute of those servers that have it."""
 OBJECTS = {"settings": SETTINGS, "inside": "farm/links/inside", "between": "farm/links/between", "store": STORE}
 """By field: an object by itself; none stands for `None`."""
@@ -49,12 +49,14 @@ CONTEXT_OF = {"applications": (APPLICATIONS, "servers"), "workload": (WORKLOADS,
 
 _RECORD = ("host_id", "ima_port", "admin_port", "version", "preference")
 """The parts of a host record that are numbers, as attributes of a server."""
+_OF_RECORDS = {"resolver", "session_only"}
+"""The fields that the host records say."""
 _HINTS = get_type_hints(Topology)
 
 
 def unplaced() -> set[str]:
     """The fields of `Topology` that no table here has a place for. A test holds that there are none."""
-    return {field.name for field in fields(Topology)} - {"resolver", *OF_FARM, *OF_SERVER, *OBJECTS, *CONTEXT_OF}
+    return {field.name for field in fields(Topology)} - {*_OF_RECORDS, *OF_FARM, *OF_SERVER, *OBJECTS, *CONTEXT_OF}
 
 
 def server_name(host: str) -> str:
@@ -89,7 +91,9 @@ def zone_entry(zone: str) -> Entry:
 
 def record_entry(record: HostRecord, own: Attributes) -> Entry:
     """The object of a host; `own`: what it has besides its record."""
-    return server_entry(record.name, {"zone": record.zone, **{part: getattr(record, part) for part in _RECORD}, **own})
+    attributes = {"zone": record.zone, **{part: getattr(record, part) for part in _RECORD}}
+    mode = {"session_only": True} if record.session_only else {}
+    return server_entry(record.name, {**attributes, **mode, **own})
 
 
 def server_entry(host: str, attributes: Attributes) -> Entry:
@@ -108,7 +112,9 @@ def application_entry(application: str, servers: Iterable[str] | None) -> Entry:
 def record_of(host: str, attributes: Attributes) -> HostRecord:
     """The host record in a server's attributes. `ValueError` names the attribute that is wrong."""
     try:
-        return HostRecord(host, attributes["zone"], *(attributes[part] for part in _RECORD))
+        numbers = {part: attributes[part] for part in _RECORD}
+        mode = attributes.get("session_only", False)
+        return HostRecord(host, attributes["zone"], session_only=mode, **numbers)
     except KeyError as missing:
         raise ValueError(f"{server_name(host)}: the attribute {missing} is missing") from None
     except (TypeError, ValueError) as error:
@@ -128,7 +134,7 @@ def entries_of(topology: Topology, farm: Attributes) -> Iterator[Entry]:
         yield zone_entry(zone)
     own: dict[str, dict[str, Any]] = {}
     for field, attribute in OF_SERVER.items():
-        for host, value in _by_host(getattr(topology, field)):
+        for host, value in getattr(topology, field).items():
             own.setdefault(host, {})[attribute] = to_plain(value)
     for record in records:
         yield record_entry(record, own.get(record.name, {}))
@@ -178,10 +184,6 @@ def _table(value: object) -> dict[str, Any]:
     return plain
 
 
-def _by_host(value: Mapping[str, Any] | frozenset[str]) -> Iterable[tuple[str, Any]]:
-    return value.items() if isinstance(value, Mapping) else ((host, True) for host in value)
-
-
 def _named(field: str, objects: Iterable[StoreObject], single: str | None) -> Iterator[tuple[Any, Any]]:
     by, hint = get_args(_HINTS[field])
     for it in objects:
@@ -196,9 +198,7 @@ def _named(field: str, objects: Iterable[StoreObject], single: str | None) -> It
         yield names[0] if by is str else names, from_plain(hint, plain, place)
 
 
-def _of_servers(field: str, attribute: str, servers: Iterable[tuple[str, Attributes]]) -> Any:
+def _of_servers(field: str, attribute: str, servers: Iterable[tuple[str, Attributes]]) -> dict[str, Any]:
     having = [(host, attributes[attribute]) for host, attributes in servers if attribute in attributes]
-    if get_origin(_HINTS[field]) is frozenset:
-        return frozenset(host for host, has in having if has)
     _, hint = get_args(_HINTS[field])
     return {host: from_plain(hint, plain, f"{server_name(host)}: {attribute}") for host, plain in having}
