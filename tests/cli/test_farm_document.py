@@ -86,6 +86,13 @@ def test_the_page_gives_the_defaults(title: str) -> None:
                 )
 
 
+def test_the_page_names_every_product() -> None:
+    (row,) = re.findall(r"^\| `product` .*$", PAGE, re.MULTILINE)
+    named = re.findall(r'`"(\w+)"`', row)
+    assert named == [named[0], *imafarm.Product.__members__]
+    assert named[0] == tables.FarmTable().product
+
+
 def test_the_example_of_the_page_uses_every_key_but_those_of_other_shapes() -> None:
     raw = tomllib.loads(block_of_the_page("toml"))
     every = {key for room in ROOMS.values() for table in room for key in table.model_fields}
