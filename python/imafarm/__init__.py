@@ -44,6 +44,7 @@ from imafarm.farm import (
     FarmStatistics,
     HostState,
     Traffic,
+    Work,
 )
 from imafarm.topology import (
     Link,
@@ -95,6 +96,7 @@ __all__ = [
     "StorePlan",
     "Topology",
     "Traffic",
+    "Work",
     "Workload",
     "open_emulated_farm",
     "rank_hosts",
