@@ -47,6 +47,7 @@ from imafarm.farm import (
     Session,
     SessionRow,
     Traffic,
+    Work,
 )
 from imafarm.topology import (
     Link,
@@ -101,6 +102,7 @@ __all__ = [
     "StorePlan",
     "Topology",
     "Traffic",
+    "Work",
     "Workload",
     "open_emulated_farm",
     "rank_hosts",

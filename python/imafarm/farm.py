@@ -9,7 +9,8 @@ import enum
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 import trio
@@ -107,6 +108,29 @@ class Bindings:
 
 
 @dataclass(frozen=True, slots=True)
+class Work:
+    """What waits for a host, or for the hosts of a zone, to work on it, where work takes time (`WorkCostHeartbeat` and
+    its like). An item is whatever comes over a connection."""
+
+    hosts: int = 1
+    ready: int = 0
+    """Items that wait their turn."""
+    pending: int = 0
+    """Items that wait for a paused host to go on, the one it was at among them."""
+    executing: int = 0
+    """Items that are worked on, one at most for each host."""
+    busy_seconds: float = 0.0
+    """How long was worked, all hosts together."""
+    busy_share: float = 0.0
+    """The part of the time that went into work; of several hosts, the mean."""
+
+    def since(self, earlier: Work, seconds: float) -> Work:
+        """The work that was done after `earlier`, which is so many seconds ago; what waits is what waits now."""
+        busy = self.busy_seconds - earlier.busy_seconds
+        return replace(self, busy_seconds=busy, busy_share=busy / (seconds * self.hosts) if seconds else 0.0)
+
+
+@dataclass(frozen=True, slots=True)
 class FarmStatistics:
     """A farm's figures at one moment, counted since it was opened."""
 
@@ -121,6 +145,8 @@ class FarmStatistics:
     elections_won: int
     counters: Mapping[str, Mapping[str, int]]
     """By zone: the product's performance counters, by their own names."""
+    work: Mapping[str, Work] = field(default_factory=dict)
+    """By zone: what waits, and how busy its hosts were."""
 
     def since(self, earlier: FarmStatistics) -> FarmStatistics:
         """What was counted after `earlier`; messages in flight, active bindings and `GAUGES` are those of now."""
@@ -143,6 +169,10 @@ class FarmStatistics:
             counters={
                 zone: _counters_since(counters, earlier.counters.get(zone, {}))
                 for zone, counters in self.counters.items()
+            },
+            work={
+                zone: work.since(earlier.work.get(zone, Work()), self.seconds - earlier.seconds)
+                for zone, work in self.work.items()
             },
         )
 
@@ -170,6 +200,7 @@ class HostState:
     master: str | None
     """The data collector it knows of, if it knows one."""
     bindings: Bindings
+    work: Work = Work()
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,6 +321,12 @@ class Farm(ABC):
     def record(self, host: str) -> HostRecord:
         """A host's record. `KeyError` for an unknown host."""
 
+    @cached_property
+    def led_zones(self) -> tuple[str, ...]:
+        """The zones that can have a data collector: those with a server that stands in elections."""
+        led = {record.zone for record in map(self.record, self.hosts) if not record.session_only}
+        return tuple(zone for zone in self.zones if zone in led)
+
     @abstractmethod
     def setting(self, host: str, name: str) -> int:
         """What a host's setting says, in the setting's own unit."""
@@ -366,7 +403,18 @@ class Farm(ABC):
         `ConfigurationError` for an unknown name or a value out of range.
         """
 
+    @abstractmethod
+    async def set_magic(self, hosts: Hosts, number: int) -> None:
+        """Gives some hosts another magic number, 0 to 2**32 - 1, from their next start on. With one that is not their
+        farm's they take themselves for a farm of their own (IMA Information, "How does the ZDC ensure servers
+        communicating with are in the farm"). `ConfigurationError` for a number out of range.
+        """
+
     # -- what is
+
+    @abstractmethod
+    def magic(self, host: str) -> int:
+        """The magic number that a host has, or will have from its next start on."""
 
     @property
     @abstractmethod
@@ -458,13 +506,16 @@ class Farm(ABC):
                     await _receive(agreements)
 
     async def wait_converged(self) -> dict[str, str]:
-        """Waits until all hosts are started and every zone agrees on a living collector at once; by zone."""
+        """Waits until all hosts are started and every zone agrees on a living collector at once; by zone.
+
+        Zones of session-host-only servers have none, and are not waited for.
+        """
         with self._waits.for_("all zones to agree on their collectors"):
             async with self.events(EventKind.ZONE_AGREED) as agreements:
                 await self.wait_started()
                 while True:
                     masters = {zone: master for zone, master in self.masters.items() if master is not None}
-                    if len(masters) == len(self.zones):
+                    if len(masters) == len(self.led_zones):
                         return masters
                     await _receive(agreements)
 

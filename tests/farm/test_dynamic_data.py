@@ -1,5 +1,5 @@
-"""IMA Information, "What is a Zone Data Collector" and "Supporting data": what happens to sessions and servers is held by
-the collector of their zone, and by all others."""
+"""IMA Information, "What is a Zone Data Collector" and "Supporting data": what happens to sessions and servers is held
+by the collector of their zone, and by all others."""
 
 from __future__ import annotations
 
@@ -107,8 +107,8 @@ def test_loads_leave_their_zone_only_if_they_are_shared(shares: int) -> None:
 
 
 def test_sessions_outlive_their_collector_and_members_tell_the_next_all() -> None:
-    """IMA Information, "New Data Collector Election Process", 3 and 4: members send the new collector all they have, and
-    sessions on other servers are unaffected; new ones go on during the election."""
+    """IMA Information, "New Data Collector Election Process", 3 and 4: members send the new collector all they have,
+    sessions on other servers are unaffected, and new ones go on during the election."""
 
     async def main() -> None:
         async with imafarm.open_emulated_farm(hosts=12, zones=2, seed=7) as farm:
@@ -158,7 +158,9 @@ def test_a_member_silent_about_its_load_is_asked_for_it() -> None:
             await trio.sleep(600)
             counted = farm.statistics().since(before).messages
             assert counted["LOAD_REQUEST"].sent == counted["LOAD_UPDATE"].sent
-            assert 3 * 1 <= counted["LOAD_REQUEST"].sent <= 3 * 2, "five minutes of silence, and on to the next heartbeat"
+            assert 3 * 1 <= counted["LOAD_REQUEST"].sent <= 3 * 2, (
+                "five minutes of silence, and on to the next heartbeat"
+            )
 
     imafarm.run(main)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import IntEnum
+from enum import IntEnum, auto
 from functools import reduce
 from operator import or_
 from time import perf_counter
@@ -33,9 +33,11 @@ from imafarm.farm import (
     Session,
     SessionRow,
     Traffic,
+    Work,
 )
 from imafarm.settings import check_settings, default_settings
 from imafarm.topology import Topology
+from imafarm.topology._topology import magic_mistake
 
 T = TypeVar("T")
 
@@ -49,8 +51,16 @@ NO_APPLICATION = 2**32 - 1
 """What the engine takes for a session that runs none."""
 LARGEST_LOAD = 99_990
 """The greatest of the product's special loads."""
-COUNTERS = MappingProxyType({"started": "ZoneElections", "won": "ZoneElectionsWon"})
-"""What the engine counts of a zone's elections, and the performance counters of the product that they are."""
+COUNTERS = MappingProxyType(
+    {
+        ("elections", "started"): "ZoneElections",
+        ("elections", "won"): "ZoneElectionsWon",
+        ("work", "ready"): "WorkItemQueueReadyCount",
+        ("work", "pending"): "WorkItemQueuePendingCount",
+        ("work", "executing"): "WorkItemQueueExecutingCount",
+    }
+)
+"""What the engine counts of a zone, and the performance counters of the product that they are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,20 +77,21 @@ class _Verb(IntEnum):
     """What tasks may ask for at one instant, in the order in which it is done: healing first, harm last, so that
     what is harmed at an instant stays harmed."""
 
-    SET_SETTING = 0
-    HEAL = 1
-    RESUME = 2
-    START = 3
-    RESTART = 4
-    ELECT = 5
-    PAUSE = 6
-    LOGON = 7
-    SESSION = 8
-    SET_LOAD = 9
-    SUBSCRIBE = 10
-    PARTITION = 11
-    STOP = 12
-    CRASH = 13
+    SET_SETTING = auto()
+    SET_MAGIC = auto()
+    HEAL = auto()
+    RESUME = auto()
+    START = auto()
+    RESTART = auto()
+    ELECT = auto()
+    PAUSE = auto()
+    LOGON = auto()
+    SESSION = auto()
+    SET_LOAD = auto()
+    SUBSCRIBE = auto()
+    PARTITION = auto()
+    STOP = auto()
+    CRASH = auto()
 
 
 @dataclass(slots=True)
@@ -254,6 +265,12 @@ class EmulatedFarm(Farm):
 
         await self._do(_Verb.SET_SETTING, which, (name, value), turn)
 
+    async def set_magic(self, hosts: Hosts, number: int) -> None:
+        which = self._indices(hosts)
+        if said := magic_mistake(number):
+            raise ConfigurationError([f"number: {said}"])
+        await self._do(_Verb.SET_MAGIC, which, (number,), lambda: self._engine.set_magic(which, number))
+
     async def _do(
         self, verb: _Verb, hosts: Sequence[int], arguments: tuple[str | int, ...], action: Callable[[], object]
     ) -> object:
@@ -272,6 +289,9 @@ class EmulatedFarm(Farm):
 
     # -- what is
 
+    def magic(self, host: str) -> int:
+        return self._engine.magic(self._indices(host)[0])
+
     @property
     def masters(self) -> Mapping[str, str | None]:
         return self._by_zone(map(self._name, self._engine.masters()))
@@ -283,6 +303,7 @@ class EmulatedFarm(Farm):
             role=state["role"],
             master=self._name(state["master"]),
             bindings=_bindings(state["bindings"]),
+            work=self._work(state["work"], 1),
         )
 
     def statistics(self) -> FarmStatistics:
@@ -304,7 +325,11 @@ class EmulatedFarm(Farm):
             elections_started=raw["elections"]["started"],
             elections_won=raw["elections"]["won"],
             counters={
-                zone: {name: figures["elections"][key] for key, name in COUNTERS.items()} | figures["counters"]
+                zone: {name: figures[room][key] for (room, key), name in COUNTERS.items()} | figures["counters"]
+                for zone, figures in self._by_zone(raw["by_zone"]).items()
+            },
+            work={
+                zone: self._work(figures["work"], figures["hosts"])
                 for zone, figures in self._by_zone(raw["by_zone"]).items()
             },
         )
@@ -520,6 +545,12 @@ class EmulatedFarm(Farm):
 
     def _name(self, index: int | None) -> str | None:
         return None if index is None or index < 0 else self._hosts[index]
+
+    def _work(self, raw: Mapping[str, int], hosts: int) -> Work:
+        """What the engine tells of so many hosts' work since the farm was opened."""
+        busy, seconds = raw["busy_ns"] / NANOSECONDS, self._engine.now_ns / NANOSECONDS
+        so_far = Work(hosts, raw["ready"], raw["pending"], raw["executing"], busy_seconds=busy)
+        return so_far.since(Work(), seconds)
 
     def _seconds(self, time_ns: int | None) -> float | None:
         return None if time_ns is None else (self._origin_ns + time_ns) / NANOSECONDS

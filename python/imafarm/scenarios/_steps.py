@@ -23,21 +23,27 @@ async def boot(farm: Farm, journal: Journal) -> bool:
 
 
 def check_masters(farm: Farm, journal: Journal, name: str, *, gave_up: bool = False) -> bool:
-    """Checks that every zone has a collector all its running hosts agree on."""
-    without = [zone for zone, master in farm.masters.items() if master is None]
+    """Checks that every zone that can have a collector has one all its running hosts agree on."""
+    masters = farm.masters
+    without = [zone for zone in farm.led_zones if masters[zone] is None]
     agreed = f"{names(master for master in farm.masters.values() if master)} at {trio.current_time():,.3f} s"
     lacking = f"no agreement in {names(without)}" + (f" after {AGREEMENT_SECONDS:,.0f} s" if gave_up else "")
     return journal.check(name, not without, lacking if without else agreed)
 
 
 def check_ranks(farm: Farm, journal: Journal, zones: Iterable[str]) -> bool:
-    """Checks that each zone's collector is its highest-ranked living host, and that each living host says so itself."""
+    """Checks that each zone's collector is its highest-ranked living host, and that each living host says so itself.
+
+    A session-host-only server never stands: a zone in which only such servers live has no collector, and they name
+    none.
+    """
     astray, dissent, living = [], 0, 0
     for zone in zones:
         states = {host: farm.host_state(host) for host in farm.hosts_of(zone)}
         up = [host for host, state in states.items() if state.power == "up"]
-        best = max(up, key=lambda host: farm.record(host).rank, default=None)
-        if best is None or farm.masters[zone] != best:
+        standing = [record for record in map(farm.record, up) if not record.session_only]
+        best = max(standing, key=lambda record: record.rank).name if standing else None
+        if not up or farm.masters[zone] != best:
             astray.append(f"{zone} has {farm.masters[zone]}, highest-ranked is {best}")
         living += len(up)
         dissent += sum(states[host].master != best for host in up)

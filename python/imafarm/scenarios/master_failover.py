@@ -59,10 +59,13 @@ def check_counts(farm: Farm, journal: Journal, zone: str, counted: FarmStatistic
 
     A candidate asks every host ranked higher. The lowest host that doubts decides how many stand: c candidates ask each
     other c(c-1)/2 times, and that is n(n-1)/2 when the whole zone stands. Retries come on top; who gives way early has
-    not asked everybody.
+    not asked everybody. Session-host-only servers, s of them, ask the others and are not asked: s(n-s) more.
     """
-    hosts = len(farm.hosts_of(zone))
-    full, least = hosts * (hosts - 1) // 2, stood * (stood - 1) // 4
+    records = [farm.record(host) for host in farm.hosts_of(zone)]
+    hosts, asking = len(records), sum(record.session_only for record in records)
+    standing = hosts - asking
+    full, among = standing * (standing - 1) // 2 + asking * standing, min(stood, standing)
+    least = among * (among - 1) // 4
     elect, ack = counted.messages["ELECT_MASTER"], counted.messages["ELECT_MASTER_ACK"]
     journal.figure("candidates", stood)
     journal.figure("ELECT_MASTERs, of n(n-1)/2", f"{elect.sent / full:.3f}")

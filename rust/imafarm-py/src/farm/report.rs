@@ -2,6 +2,7 @@
 
 use imafarm_emulator::farm::{Farm, Totals};
 use imafarm_emulator::ledger::Count;
+use imafarm_proto::host_record::ZoneIndex;
 use imafarm_proto::message::Kind;
 use imafarm_proto::time::Time;
 use pyo3::prelude::*;
@@ -15,7 +16,9 @@ pub fn host_state<'py>(py: Python<'py>, farm: &Farm, host: u32) -> PyResult<Boun
     state.set_item("power", power.name())?;
     state.set_item("role", farm.standing(host).name())?;
     state.set_item("master", inner.master().map_or(-1, |master| i64::from(master.0)))?;
-    state.set_item("bindings", bindings(py, &farm.host_totals(host))?)?;
+    let totals = farm.host_totals(host);
+    state.set_item("bindings", bindings(py, &totals)?)?;
+    state.set_item("work", work(py, &totals)?)?;
     Ok(state)
 }
 
@@ -33,6 +36,8 @@ pub fn statistics<'py>(py: Python<'py>, farm: &Farm) -> PyResult<Bound<'py, PyDi
         row.set_item("bindings", bindings(py, &totals)?)?;
         row.set_item("elections", elections_of(py, &totals)?)?;
         row.set_item("counters", counters(py, &totals.dynamic)?)?;
+        row.set_item("work", work(py, &totals)?)?;
+        row.set_item("hosts", farm.directory().zone_hosts(ZoneIndex(zone)).len())?;
         by_zone.append(row)?;
     }
     statistics.set_item("by_zone", by_zone)?;
@@ -76,6 +81,15 @@ fn elections_of<'py>(py: Python<'py>, totals: &Totals) -> PyResult<Bound<'py, Py
     elections.set_item("started", totals.elections.started)?;
     elections.set_item("won", totals.elections.won)?;
     Ok(elections)
+}
+
+fn work<'py>(py: Python<'py>, totals: &Totals) -> PyResult<Bound<'py, PyDict>> {
+    let work = PyDict::new(py);
+    work.set_item("ready", totals.work.ready)?;
+    work.set_item("pending", totals.work.pending)?;
+    work.set_item("executing", totals.work.executing)?;
+    work.set_item("busy_ns", totals.work.busy.0)?;
+    Ok(work)
 }
 
 pub fn elections<'py>(py: Python<'py>, farm: &Farm) -> PyResult<Vec<Bound<'py, PyDict>>> {
