@@ -21,10 +21,17 @@ pub(super) struct Collecting {
     gateways: Gateways,
     /// Who wants to hear of changes of what, in the order in which they asked.
     subscribers: Vec<(HostIndex, Table)>,
-    /// When each member last told its load, by position in the zone's order.
-    load_told: Vec<Time>,
-    /// Whom a full update was asked of that has not begun yet.
-    asked: Vec<HostIndex>,
+    /// By position in the zone's order.
+    members: Vec<Reporting>,
+}
+
+/// How a member reports.
+#[derive(Clone, Copy, Debug)]
+struct Reporting {
+    /// When it last told its load.
+    load_told: Time,
+    /// Whether a full update was asked of it that has not begun yet.
+    asked: bool,
 }
 
 impl Collecting {
@@ -36,8 +43,7 @@ impl Collecting {
             store: DynamicStore::new(directory),
             gateways: Gateways::new(turn),
             subscribers: Vec::new(),
-            load_told: vec![turn.now; members],
-            asked: Vec::new(),
+            members: vec![Reporting { load_told: turn.now, asked: false }; members],
         }
     }
 
@@ -60,7 +66,7 @@ impl Collecting {
     pub(super) fn memory(&self) -> usize {
         size_of::<Collecting>()
             + self.store.memory()
-            + self.load_told.capacity() * size_of::<Time>()
+            + self.members.capacity() * size_of::<Reporting>()
             + self.subscribers.capacity() * size_of::<(HostIndex, Table)>()
     }
 
@@ -147,13 +153,15 @@ impl Collecting {
             return;
         }
         if own {
-            self.load_told[directory.position(from)] = turn.now;
+            self.members[directory.position(from)].load_told = turn.now;
         } else {
             self.gateways.count_received(turn, from);
         }
         let applied = match &update {
             Update::Server(update) => {
-                self.asked.retain(|&asked| asked != from);
+                if own {
+                    self.members[directory.position(from)].asked = false;
+                }
                 self.store.register(directory, server, update)
             }
             Update::Session(update) => self.store.apply(directory, server, update),
@@ -177,8 +185,12 @@ impl Collecting {
 
     /// A report is missing, so all are asked for, once.
     fn ask_all(&mut self, turn: &mut Turn<'_>, bindings: &mut Bindings, on: EntryIndex, of: HostIndex) {
-        if !self.asked.contains(&of) {
-            self.asked.push(of);
+        let asked = match turn.who.is_in_zone(of) {
+            true => Some(&mut self.members[turn.who.directory.position(of)].asked),
+            false => self.gateways.asked_mut(turn, of),
+        };
+        if let Some(asked) = asked.filter(|asked| !**asked) {
+            *asked = true;
             bindings.reply(turn, on, of, Message::FullUpdateRequest);
         }
     }
@@ -201,11 +213,11 @@ impl Collecting {
         }
         let known = self.store.server(directory, from).filter(|server| server.up);
         if known.is_none_or(|server| server.seq != seq) {
-            self.asked.retain(|&asked| asked != from);
+            self.members[directory.position(from)].asked = false;
             self.ask_all(turn, bindings, on, from);
             return;
         }
-        let told = &mut self.load_told[directory.position(from)];
+        let told = &mut self.members[directory.position(from)].load_told;
         if turn.now.since(*told) >= turn.who.settings.load_request_interval {
             *told = turn.now;
             bindings.reply(turn, on, from, Message::LoadRequest);
@@ -221,7 +233,6 @@ impl Collecting {
         host: HostIndex,
     ) {
         self.subscribers.retain(|(subscriber, _)| *subscriber != host);
-        self.asked.retain(|&asked| asked != host);
         let applied = self.store.lose(turn.who.directory, host);
         if applied == Applied::Stale {
             return;

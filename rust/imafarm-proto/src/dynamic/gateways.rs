@@ -40,6 +40,8 @@ struct Peer {
     /// Updates relayed to it, and received from it, since either last told all.
     relayed: u32,
     received: u32,
+    /// Whether it was asked for all, and has not begun yet.
+    asked: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,7 +68,7 @@ impl Gateways {
         let others = (0..directory.zone_count() as u32).map(ZoneIndex).filter(|&zone| zone != mine);
         let peers = others.filter(|&zone| !directory.zone_hosts(zone).is_empty()).map(|zone| {
             let position = directory.zone_hosts(zone).len() as u32;
-            Peer { zone, reach: Reach::Asking { position }, look: turn.now, relayed: 0, received: 0 }
+            Peer { zone, reach: Reach::Asking { position }, look: turn.now, relayed: 0, received: 0, asked: false }
         });
         Gateways { peers: peers.collect(), look: turn.now }
     }
@@ -99,6 +101,7 @@ impl Gateways {
         }
         peer.reach = Reach::Up { collector: host, pinged: false };
         peer.look = look;
+        peer.asked = true;
         bindings.reply(turn, on, host, Message::FullUpdateRequest);
         self.find_next_look();
     }
@@ -106,8 +109,13 @@ impl Gateways {
     /// A peer begins to tell all it has.
     pub(super) fn begin_receiving(&mut self, turn: &Turn<'_>, host: HostIndex) {
         if let Some(peer) = self.peer_of(turn, host) {
-            peer.received = 0;
+            (peer.received, peer.asked) = (0, false);
         }
+    }
+
+    /// Whether a known peer was asked for all.
+    pub(super) fn asked_mut(&mut self, turn: &Turn<'_>, host: HostIndex) -> Option<&mut bool> {
+        self.peer_of(turn, host).filter(|peer| peer.collector() == Some(host)).map(|peer| &mut peer.asked)
     }
 
     /// A peer is there.
