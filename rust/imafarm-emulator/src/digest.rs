@@ -58,7 +58,7 @@ fn word(message: &Message) -> u64 {
         Message::ElectMaster { round: number }
         | Message::ElectMasterAck { round: number }
         | Message::Heartbeat { seq: number }
-        | Message::PeerPing { relayed: number } => u64::from(*number),
+        | Message::PeerPing { sum: number } => u64::from(*number),
         Message::DeclareMaster { master, reign_ms } => u64::from(*reign_ms) << 32 ^ master.get(),
         Message::MasterIs { master } => master.map_or(0, |id| id.get()),
         Message::HeartbeatAck { collector: flag } | Message::ImaPingAck { member: flag } => u64::from(*flag),

@@ -142,6 +142,17 @@ impl DynamicStore {
         Some(ServerView { seq: *seq, up: *up, load, applications: *applications, sessions })
     }
 
+    /// What is held of a zone, summed up: which servers are up, and the numbers of their last reports. Two who hold the
+    /// same come to the same, in whatever order they heard of it.
+    pub fn sum(&self, directory: &Directory, zone: ZoneIndex) -> u32 {
+        let servers = directory.zone_hosts(zone).iter().zip(&self.zones[zone.at()].servers);
+        let sums = servers.filter(|(_, server)| server.up).map(|(&host, server)| {
+            let word = (directory.id(host).get() << 16 ^ u64::from(server.seq)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+            (word >> 32) as u32
+        });
+        sums.fold(0, u32::wrapping_add)
+    }
+
     /// The loads of a zone's servers by position in its order, [`NO_LOAD`] where none is known; empty if nothing is known
     /// of the zone.
     pub fn loads(&self, zone: ZoneIndex) -> &[u32] {

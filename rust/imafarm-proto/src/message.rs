@@ -117,8 +117,8 @@ pub enum Message {
     },
     /// `collector ->[PEER_PING] another zone's collector`; answered by PEER_PING_ACK.
     PeerPing {
-        /// How many updates the sender has relayed to the receiver since it last sent all.
-        relayed: u32,
+        /// What the sender holds of its zone, summed up.
+        sum: u32,
     },
     /// `collector ->[PEER_PING_ACK] another zone's collector`
     PeerPingAck,

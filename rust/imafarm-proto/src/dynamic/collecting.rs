@@ -123,9 +123,9 @@ impl Collecting {
             Message::GatewayUpdateAck { .. } if !turn.who.is_in_zone(from) => {
                 self.gateways.meet(turn, bindings, on, from);
             }
-            Message::PeerPing { relayed } => {
+            Message::PeerPing { sum } => {
                 bindings.reply(turn, on, from, Message::PeerPingAck);
-                self.gateways.on_ping(turn, bindings, on, from, relayed);
+                self.gateways.on_ping(turn, bindings, &self.store, (on, from), sum);
             }
             Message::PeerPingAck => self.gateways.heard(turn, from),
             Message::MasterIs { master } => self.gateways.on_master_is(turn, bindings, from, master),
@@ -154,8 +154,6 @@ impl Collecting {
         }
         if own {
             self.members[directory.position(from)].load_told = turn.now;
-        } else {
-            self.gateways.count_received(turn, from);
         }
         let applied = match &update {
             Update::Server(update) => {
@@ -254,15 +252,15 @@ impl Collecting {
     // ---- to the other zones ------------------------------------------------------------------------------------
 
     pub(super) fn look_for_peers(&mut self, turn: &mut Turn<'_>, bindings: &mut Bindings) {
-        self.gateways.mind(turn, bindings);
+        self.gateways.mind(turn, bindings, &self.store);
     }
 
     pub(super) fn mind_peers(&mut self, turn: &mut Turn<'_>, bindings: &mut Bindings) {
-        self.gateways.mind(turn, bindings);
+        self.gateways.mind(turn, bindings, &self.store);
     }
 
     pub(super) fn on_unreachable(&mut self, turn: &mut Turn<'_>, bindings: &mut Bindings, host: HostIndex) {
-        self.gateways.on_unreachable(turn, bindings, host);
+        self.gateways.on_unreachable(turn, bindings, &self.store, host);
     }
 
     /// A change goes to every other collector; a load only if load is shared across zones.

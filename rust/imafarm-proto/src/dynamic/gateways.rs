@@ -37,9 +37,6 @@ struct Peer {
     reach: Reach,
     /// When to see to it again.
     look: Time,
-    /// Updates relayed to it, and received from it, since either last told all.
-    relayed: u32,
-    received: u32,
     /// Whether it was asked for all, and has not begun yet.
     asked: bool,
 }
@@ -68,7 +65,7 @@ impl Gateways {
         let others = (0..directory.zone_count() as u32).map(ZoneIndex).filter(|&zone| zone != mine);
         let peers = others.filter(|&zone| !directory.zone_hosts(zone).is_empty()).map(|zone| {
             let position = directory.zone_hosts(zone).len() as u32;
-            Peer { zone, reach: Reach::Asking { position }, look: turn.now, relayed: 0, received: 0, asked: false }
+            Peer { zone, reach: Reach::Asking { position }, look: turn.now, asked: false }
         });
         Gateways { peers: peers.collect(), look: turn.now }
     }
@@ -96,9 +93,6 @@ impl Gateways {
     pub(super) fn meet(&mut self, turn: &mut Turn<'_>, bindings: &mut Bindings, on: EntryIndex, host: HostIndex) {
         let look = turn.now + turn.who.settings.peer_ping_interval;
         let Some(peer) = self.peer_of(turn, host) else { return };
-        if peer.collector() != Some(host) {
-            (peer.relayed, peer.received) = (0, 0);
-        }
         peer.reach = Reach::Up { collector: host, pinged: false };
         peer.look = look;
         peer.asked = true;
@@ -109,7 +103,7 @@ impl Gateways {
     /// A peer begins to tell all it has.
     pub(super) fn begin_receiving(&mut self, turn: &Turn<'_>, host: HostIndex) {
         if let Some(peer) = self.peer_of(turn, host) {
-            (peer.received, peer.asked) = (0, false);
+            peer.asked = false;
         }
     }
 
@@ -127,29 +121,21 @@ impl Gateways {
         }
     }
 
-    pub(super) fn count_received(&mut self, turn: &Turn<'_>, host: HostIndex) {
-        if let Some(peer) = self.peer_of(turn, host) {
-            peer.received = peer.received.wrapping_add(1);
-        }
-    }
-
-    /// A peer pings, and says how much it has relayed: if that is not what has come, it is asked for all. One that is not
-    /// known yet is met.
+    /// A peer pings, and sums up what it holds of its zone: if that is not what is held here, it is asked for all. One that
+    /// is not known yet is met.
     pub(super) fn on_ping(
         &mut self,
         turn: &mut Turn<'_>,
         bindings: &mut Bindings,
-        on: EntryIndex,
-        host: HostIndex,
-        relayed: u32,
+        store: &DynamicStore,
+        (on, host): (EntryIndex, HostIndex),
+        sum: u32,
     ) {
         let Some(peer) = self.peer_of(turn, host) else { return };
-        if peer.collector() == Some(host) {
-            if peer.received != relayed {
-                bindings.reply(turn, on, host, Message::FullUpdateRequest);
-            }
-        } else {
+        if peer.collector() != Some(host) {
             self.announce(turn, bindings, host);
+        } else if store.sum(turn.who.directory, peer.zone) != sum {
+            bindings.reply(turn, on, host, Message::FullUpdateRequest);
         }
     }
 
@@ -181,14 +167,20 @@ impl Gateways {
     }
 
     /// A host cannot be contacted: if it was asked, the next one is; if it was the peer, it is lost.
-    pub(super) fn on_unreachable(&mut self, turn: &mut Turn<'_>, bindings: &mut Bindings, host: HostIndex) {
+    pub(super) fn on_unreachable(
+        &mut self,
+        turn: &mut Turn<'_>,
+        bindings: &mut Bindings,
+        store: &DynamicStore,
+        host: HostIndex,
+    ) {
         let directory = turn.who.directory;
         let zone = directory.zone(host);
         let Some(peer) = self.peers.iter_mut().find(|peer| peer.zone == zone) else { return };
         match peer.reach {
             Reach::Asking { position } if directory.zone_hosts(zone).get(position as usize) == Some(&host) => {
                 peer.look = turn.now;
-                self.mind(turn, bindings);
+                self.mind(turn, bindings, store);
             }
             Reach::Announced { collector } | Reach::Up { collector, .. } if collector == host => {
                 peer.lose(turn);
@@ -199,10 +191,10 @@ impl Gateways {
     }
 
     /// Sees to every peer whose time has come.
-    pub(super) fn mind(&mut self, turn: &mut Turn<'_>, bindings: &mut Bindings) {
+    pub(super) fn mind(&mut self, turn: &mut Turn<'_>, bindings: &mut Bindings, store: &DynamicStore) {
         for peer in &mut self.peers {
             if peer.look <= turn.now {
-                peer.mind(turn, bindings);
+                peer.mind(turn, bindings, store);
             }
         }
         self.find_next_look();
@@ -223,15 +215,15 @@ impl Gateways {
 
     /// A change goes to every peer that is there: in a farm of Z zones, Z - 1 times (CTX114843, "Initial Boot").
     pub(super) fn relay(
-        &mut self,
+        &self,
         turn: &mut Turn<'_>,
         bindings: &mut Bindings,
         counts: &mut DynamicCounts,
         message: &Message,
     ) {
-        for peer in &mut self.peers {
+        for peer in &self.peers {
             if let Reach::Up { collector, .. } = peer.reach {
-                peer.count(counts, message);
+                count(counts, message);
                 bindings.send(turn, collector, message.clone());
             }
         }
@@ -239,7 +231,7 @@ impl Gateways {
 
     /// A peer has asked for all that is known of this zone.
     pub(super) fn send_all(
-        &mut self,
+        &self,
         turn: &mut Turn<'_>,
         bindings: &mut Bindings,
         counts: &mut DynamicCounts,
@@ -250,8 +242,9 @@ impl Gateways {
         let directory = turn.who.directory;
         let mine = directory.zone(turn.who.me);
         let shares = shares_load(turn);
-        let Some(peer) = self.peer_of(turn, to).filter(|peer| peer.collector() == Some(to)) else { return };
-        peer.relayed = 0;
+        if !self.is_peer(turn, to) {
+            return;
+        }
         bindings.reply(turn, on, to, Message::FullUpdate);
         for &host in directory.zone_hosts(mine) {
             let Some(known) = store.server(directory, host).filter(|known| known.up) else { continue };
@@ -269,7 +262,7 @@ impl Gateways {
                 filler: Filler(0),
             };
             let message = server_message(&registration(turn, server, false), shares);
-            peer.count(counts, &message);
+            count(counts, &message);
             bindings.reply(turn, on, to, message);
             for (session, seq) in known.sessions.iter().zip(first + 1..) {
                 let event = if session.active { SessionEvent::Present } else { SessionEvent::PresentDisconnected };
@@ -284,7 +277,7 @@ impl Gateways {
                     filler: Filler(0),
                 };
                 let message = session_message(turn, row, shares);
-                peer.count(counts, &message);
+                count(counts, &message);
                 bindings.reply(turn, on, to, message);
             }
         }
@@ -308,12 +301,6 @@ impl Peer {
         }
     }
 
-    fn count(&mut self, counts: &mut DynamicCounts, message: &Message) {
-        self.relayed = self.relayed.wrapping_add(1);
-        counts.gateway_updates += 1;
-        counts.gateway_bytes += u64::from(message.encoded_len());
-    }
-
     /// A silent peer is not pinged again and again (IMA Information, "How does the ZDC keep track").
     fn lose(&mut self, turn: &mut Turn<'_>) {
         if let Reach::Up { collector, .. } = self.reach {
@@ -323,12 +310,14 @@ impl Peer {
         self.look = turn.now + turn.who.settings.gateway_validation_interval;
     }
 
-    fn mind(&mut self, turn: &mut Turn<'_>, bindings: &mut Bindings) {
+    fn mind(&mut self, turn: &mut Turn<'_>, bindings: &mut Bindings, store: &DynamicStore) {
         let settings = turn.who.settings;
         match self.reach {
             Reach::Up { pinged: true, .. } => self.lose(turn),
             Reach::Up { collector, pinged: false } => {
-                bindings.send(turn, collector, Message::PeerPing { relayed: self.relayed });
+                let directory = turn.who.directory;
+                let sum = store.sum(directory, directory.zone(turn.who.me));
+                bindings.send(turn, collector, Message::PeerPing { sum });
                 self.reach = Reach::Up { collector, pinged: true };
                 self.look = turn.now + settings.keep_alive_timeout;
             }
@@ -353,4 +342,9 @@ impl Peer {
         self.look = turn.now + settings.keep_alive_timeout;
         bindings.send(turn, order[above as usize - 1], Message::QueryMaster);
     }
+}
+
+fn count(counts: &mut DynamicCounts, message: &Message) {
+    counts.gateway_updates += 1;
+    counts.gateway_bytes += u64::from(message.encoded_len());
 }

@@ -72,7 +72,7 @@ bodies! {
         FullUpdate {}
         GatewayUpdate { filler }
         GatewayUpdateAck { filler }
-        PeerPing { relayed }
+        PeerPing { sum }
         PeerPingAck {}
         Subscribe { table, on }
         TableChanged { table }

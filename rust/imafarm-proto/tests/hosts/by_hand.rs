@@ -83,12 +83,12 @@ impl ByHand {
     fn hide_dynamic(&mut self, verbs: Vec<Verb>) -> Vec<Verb> {
         let mut shown = Vec::new();
         for verb in verbs {
-            match verb {
-                Verb::Send(_, message) if message.kind().concern() == Concern::Dynamic => {}
-                Verb::Open { entry, to } if self.host.zone_of(to) != self.host.zone_of(self.host.me()) => {
-                    shown.extend(self.input(Input::Closed(entry, Ending::Refused)));
-                }
-                verb => shown.push(verb),
+            if let Verb::Open { entry, to } = verb
+                && self.host.zone_of(to) != self.host.zone_of(self.host.me())
+            {
+                shown.extend(self.input(Input::Closed(entry, Ending::Refused)));
+            } else if !matches!(&verb, Verb::Send(_, message) if message.kind().concern() == Concern::Dynamic) {
+                shown.push(verb);
             }
         }
         shown

@@ -67,7 +67,7 @@ fn every_kind_has_its_golden_bytes() {
         (Message::FullUpdateRequest, "494d41460136000000000001a20f36ab90"),
         (Message::GatewayUpdate { filler: Filler(0) }, "494d41460137000000000003280f9b8391c400"),
         (Message::GatewayUpdateAck { filler: Filler(0) }, "494d41460138000000000003d904c00e91c400"),
-        (Message::PeerPing { relayed: 7 }, "494d41460139000000000002c9244fb19107"),
+        (Message::PeerPing { sum: 7 }, "494d41460139000000000002c9244fb19107"),
         (Message::PeerPingAck, "494d4146013a000000000001f5a023e490"),
         (Message::Subscribe { table: Table::Sessions, on: true }, "494d4146013b0000000000039d8e44149200c3"),
         (Message::TableChanged { table: Table::Load }, "494d4146013c000000000002f3d9fe719102"),
