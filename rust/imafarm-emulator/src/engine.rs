@@ -4,6 +4,8 @@ use imafarm_proto::input::Input;
 use imafarm_proto::time::Time;
 
 use crate::farm::{Farm, Pace};
+use crate::prefetch::prefetch_all;
+use crate::schedule::FEW;
 
 /// How many events a window holds at least, when more than one thread is worth its start. Our guess: a thread is
 /// started in the time of some hundred events.
@@ -80,7 +82,8 @@ impl Farm {
                 }
             });
         } else {
-            self.shards.iter_mut().for_each(|shard| shard.work_window(now, end));
+            let busy = self.shards.iter_mut().filter(|shard| !shard.world.schedule.is_idle(now));
+            busy.for_each(|shard| shard.work_window(now, end));
         }
         self.exchange(end);
     }
@@ -93,8 +96,13 @@ impl Farm {
                 continue;
             }
             let (mut away, mut piped) = (core::mem::take(&mut world.away), core::mem::take(&mut world.piped));
+            let (few, partner) = (away.len() <= FEW, world.partner);
             for (time, event) in away.drain(..) {
-                self.shard_mut(event.target).world.schedule.push(time, event);
+                let shard = self.shard_mut(event.target);
+                if few && event.target != partner {
+                    prefetch_all(&shard.seats[shard.world.share.place(event.target)]);
+                }
+                shard.world.schedule.push(time, event);
             }
             for (time, event, bytes) in piped.drain(..) {
                 self.pipes.push(time, event, bytes);

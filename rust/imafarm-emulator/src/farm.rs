@@ -184,6 +184,7 @@ impl Farm {
             let world = World {
                 share,
                 near: Lines::NONE,
+                partner: u32::MAX,
                 schedule: Schedule::new(network.least_latency()),
                 network: Arc::clone(&network),
                 away: Vec::new(),

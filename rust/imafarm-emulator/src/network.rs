@@ -172,7 +172,7 @@ impl End {
 /// The ends that one host has, by entry of its cache.
 #[derive(Clone, Debug, Default)]
 pub struct Ends {
-    ends: Few<End, 4>,
+    ends: Few<End, 2>,
 }
 
 impl Ends {

@@ -136,8 +136,8 @@ const BINS_SHIFT: u32 = BINS.ilog2();
 /// How many emptied bins and pages are kept for reuse; many, of those that never held much.
 const SPARE: usize = 8;
 const SPARE_SMALL: usize = 1024;
-/// Up to so many events are sorted in place. Our guess.
-const FEW: usize = 16;
+/// How many events a window holds at most, when little happens: they are worked through without ceremony. Our guess.
+pub const FEW: usize = 16;
 
 /// Which of a page's bins hold anything: a bit for each, and a bit for each word of them.
 #[derive(Debug)]
@@ -292,6 +292,13 @@ impl Schedule {
         if (window ^ self.current) >> BINS_SHIFT == 0 { self.bins[(window % BINS) as usize].len() } else { 0 }
     }
 
+    /// Whether the window of `time` is known to hold nothing.
+    #[inline]
+    pub fn is_idle(&self, time: Time) -> bool {
+        let window = time.0 >> self.shift;
+        (window ^ self.current) >> BINS_SHIFT == 0 && self.bins[(window % BINS) as usize].is_empty()
+    }
+
     /// When the next window that holds anything begins.
     #[inline]
     pub fn next_window(&self) -> Option<Time> {
@@ -427,7 +434,7 @@ impl Schedule {
         } else if self.spare.len() < SPARE {
             self.spare.push(events);
         }
-        if self.sorted.is_empty() {
+        if sorted.capacity() > 0 {
             self.sorted = sorted;
         }
     }

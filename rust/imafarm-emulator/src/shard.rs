@@ -89,18 +89,23 @@ impl Shard {
             if let Some(event) = world.schedule.ahead() {
                 prefetch_all(&seats[world.share.place(event.target)]);
             }
-            let mut rest = events.iter_mut().peekable();
+            let (mut rest, mut acted) = (events.iter_mut().peekable(), false);
             while let Some(event) = rest.next() {
                 let seat = &mut seats[world.share.place(event.target)];
                 let last = rest.peek().is_none_or(|next| next.target != event.target);
                 let time = Time(window_start.0 + u64::from(event.offset));
-                seat.meet_deadlines(world, outbox, now, time);
-                *handled += u64::from(!matches!(event.parcel, Parcel::Wake));
+                let is_wake = matches!(event.parcel, Parcel::Wake);
+                *handled += u64::from(!is_wake);
+                world.partner = event.source;
+                if let Parcel::Connect { .. } = event.parcel {
+                    seat.warm_caller(event.source);
+                }
+                acted |= !is_wake | seat.meet_deadlines(world, outbox, now, time);
                 seat.receive(world, outbox, time, event.take());
                 seat.note_deadline();
                 if last {
-                    seat.meet_deadlines(world, outbox, now, end);
-                    seat.arrange_wake(world, now);
+                    acted |= seat.meet_deadlines(world, outbox, now, end);
+                    seat.arrange_wake(world, now, core::mem::take(&mut acted));
                 }
             }
             world.schedule.recycle(batch);
@@ -127,6 +132,7 @@ impl Shard {
             let seat = &mut seats[world.share.place(*host)];
             let mine = &mut events[mine.clone()];
             order.clear();
+            let mut acted = false;
             order.extend((0..).zip(&*mine).map(|(place, event)| (event.order(), place)));
             order.sort_unstable();
             for &(_, place) in &*order {
@@ -134,14 +140,15 @@ impl Shard {
                     seat.warm(later.to);
                 }
                 let event = mine[place as usize].take();
-                *handled += u64::from(!matches!(event.parcel, Parcel::Wake));
+                let is_wake = matches!(event.parcel, Parcel::Wake);
+                *handled += u64::from(!is_wake);
                 let time = Time(window_start.0 + u64::from(event.offset));
-                seat.meet_deadlines(world, outbox, now, time);
+                acted |= !is_wake | seat.meet_deadlines(world, outbox, now, time);
                 seat.receive(world, outbox, time, event);
                 seat.note_deadline();
             }
-            seat.meet_deadlines(world, outbox, now, end);
-            seat.arrange_wake(world, now);
+            acted |= seat.meet_deadlines(world, outbox, now, end);
+            seat.arrange_wake(world, now, acted);
         }
         world.schedule.recycle(batch);
     }
@@ -151,6 +158,6 @@ impl Shard {
         let seat = &mut self.seats[self.world.share.place(host)];
         seat.act(&mut self.world, &mut self.outbox, now, input);
         seat.note_deadline();
-        seat.arrange_wake(&mut self.world, now);
+        seat.arrange_wake(&mut self.world, now, true);
     }
 }

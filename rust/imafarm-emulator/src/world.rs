@@ -30,6 +30,8 @@ pub(crate) struct World {
     pub(crate) network: Arc<Network>,
     /// The hosts, while so little happens that the next event may well come to whom a parcel is sent.
     pub(crate) near: Lines,
+    /// Who has just sent what is being handled: its memory is at hand.
+    pub(crate) partner: u32,
     pub(crate) schedule: Schedule,
     /// What is on its way to hosts of other shards. It arrives in a later window.
     pub(crate) away: Vec<(Time, Event)>,
@@ -44,6 +46,10 @@ pub(crate) struct World {
     pub(crate) traced: [bool; Kind::COUNT],
     pub(crate) trace: Vec<TraceRecord>,
 }
+
+/// How long after it has acted a host is asked whether its deadline still stands. Our guess: what it has begun with
+/// another host is through by then, and what that was to be watched by is void.
+const ASK_AGAIN: Span = Span::from_millis(100);
 
 /// One message that was delivered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -80,7 +86,7 @@ pub(crate) struct Seat {
     /// What it works on, if work takes time.
     pub(crate) work: Option<Box<Work>>,
     /// What earlier lives of this host have done.
-    pub(crate) past: Totals,
+    pub(crate) past: Box<Totals>,
 }
 
 impl World {
@@ -88,7 +94,9 @@ impl World {
     #[inline]
     fn put(&mut self, time: Time, event: Event) {
         if self.share.has(event.target) {
-            self.near.call(self.share.place(event.target));
+            if event.target != self.partner {
+                self.near.call(self.share.place(event.target));
+            }
             self.schedule.push(time, event);
         } else {
             self.away.push((time, event));
@@ -156,7 +164,7 @@ impl Seat {
             deadline: Time::NEVER,
             wake: Time::NEVER,
             deferred: Vec::new(),
-            past: Totals::ZERO,
+            past: Box::new(Totals::ZERO),
         }
     }
 
@@ -182,7 +190,7 @@ impl Seat {
 
     /// What the host has done in all its lives.
     pub(crate) fn totals(&self, now: Time) -> Totals {
-        let mut totals = self.past;
+        let mut totals = *self.past;
         totals.merge(&self.life(now));
         totals
     }
@@ -293,6 +301,12 @@ impl Seat {
     pub(crate) fn warm(&self, end: EndRef) {
         self.ends.warm(end, prefetch);
         self.host.warm(EntryIndex(end.entry()), prefetch);
+    }
+
+    /// Calls for the memory of what the host keeps of a caller, who is about to say something.
+    #[inline]
+    pub(crate) fn warm_caller(&self, caller: u32) {
+        self.host.warm_caller(HostIndex(caller), prefetch);
     }
 
     /// Something arrives.
@@ -471,23 +485,29 @@ impl Seat {
 
     /// Lets every deadline before `end` come, and whatever work is done by then. What passed while the host was frozen
     /// comes now. At one instant, what is done comes before a deadline, as what arrives does.
+    ///
+    /// Whether there was anything.
     #[inline]
-    pub(crate) fn meet_deadlines(&mut self, world: &mut World, out: &mut Outbox, now: Time, end: Time) {
+    pub(crate) fn meet_deadlines(&mut self, world: &mut World, out: &mut Outbox, now: Time, end: Time) -> bool {
+        let mut acted = false;
         while self.deadline.max(now) < end && self.power == Power::Up {
             let at = self.deadline.max(now);
             if !self.work_on(world, out, at) {
                 self.act(world, out, at, Input::Deadline);
             }
             self.note_deadline();
+            acted = true;
         }
+        acted
     }
 
     /// Makes sure that the schedule comes back to this host when its next deadline is due, or now if that
-    /// has passed while it was frozen.
+    /// has passed while it was frozen. A host that has just `acted` is likely to name another deadline soon, so the
+    /// schedule comes back earlier, while the host is still at hand, to ask again.
     #[inline]
-    pub(crate) fn arrange_wake(&mut self, world: &mut World, now: Time) {
+    pub(crate) fn arrange_wake(&mut self, world: &mut World, now: Time, acted: bool) {
         if self.deadline < self.wake && self.power == Power::Up {
-            self.wake = self.deadline;
+            self.wake = if acted { self.deadline.min(now + ASK_AGAIN) } else { self.deadline };
             world.schedule.push(self.wake.max(now), Event::wake(self.me));
         }
     }

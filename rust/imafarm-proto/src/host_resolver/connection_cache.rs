@@ -40,8 +40,8 @@ pub enum Standing {
 }
 
 const NIL: u32 = u32::MAX;
-/// How long a slab is short. Our guess: a member's bindings to its collector, the last ones of which are closing.
-const SHORT: usize = 4;
+/// How long a slab is short. Our guess: a member's binding to its collector, and one that is closing.
+const SHORT: usize = 2;
 const HASHER: FixedState = FixedState::with_seed(0);
 
 /// An entry's neighbours in its list.
