@@ -163,7 +163,12 @@ def test_an_option_goes_before_an_export_and_that_before_the_farm_file(imafarm: 
 def test_list_names_every_scenario(imafarm: Call) -> None:
     answer = imafarm("list")
     assert answer.code == 0
-    assert [line.split()[0] for line in answer.out.splitlines()] == ["master-failover", "cold-boot", "cache-thrash"]
+    assert [line.split()[0] for line in answer.out.splitlines()] == [
+        "master-failover",
+        "cold-boot",
+        "cache-thrash",
+        "two-masters",
+    ]
 
 
 def test_queryhr_prints_as_the_product_does(imafarm: Call, tmp_path: Path) -> None:
@@ -201,3 +206,14 @@ Master Version: 1
     both = imafarm("queryhr", "--farm", farm).out
     assert both.startswith(first)
     assert "Host Name: Fjärås\n" in both
+
+
+def test_queryhr_prints_no_console_and_no_ranking_of_a_session_host(imafarm: Call, tmp_path: Path) -> None:
+    """Our guess: such a server has neither."""
+    farm = tmp_path / "farm.toml"
+    farm.write_text(
+        '[[hosts]]\nname = "CTX1"\nzone = "Z"\n[[hosts]]\nname = "CTX2"\nzone = "Z"\nmode = "session-host"\n'
+    )
+    printed = imafarm("queryhr", "--farm", farm, "CTX2").out
+    keys = [line.split(":")[0] for line in printed.splitlines() if ": " in line]
+    assert keys == ["Zone Name", "Host Name", "Ima Port", "Host ID", "Master Version"]

@@ -66,6 +66,17 @@ def test_a_value_of_another_type_is_refused_by_field(field: str, value: object) 
         HostRecord(**fields)  # type: ignore[arg-type]
 
 
+def test_a_session_host_is_a_record_like_another() -> None:
+    record = HostRecord("CTX9", "Z", 9, session_only=True)
+    assert record.session_only
+    assert not HostRecord("CTX9", "Z", 9).session_only
+    assert record != HostRecord("CTX9", "Z", 9)
+    assert "session_only=True" in repr(record)
+    assert eval(repr(record), {"HostRecord": HostRecord}) == record
+    assert copy.copy(record) == pickle.loads(pickle.dumps(record)) == record
+    assert record.rank == Rank(0, 4, 9, session_only=True)
+
+
 def test_a_missing_field_is_named() -> None:
     with pytest.raises(TypeError, match="'host_id'"):
         HostRecord("H", "Z")  # type: ignore[call-arg]

@@ -105,3 +105,13 @@ def test_what_has_no_rank_is_named() -> None:
         rank_hosts(7)  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="preferences"):
         rank_columns([1], preferences="x")  # type: ignore[arg-type]
+
+
+def test_a_session_hosts_rank_is_below_every_other() -> None:
+    """Our guess: it never stands, so that its rank only gives it a place among its like."""
+    session_host, least = Rank(255, 1, 2**48 - 1, session_only=True), Rank(0, 4, 1)
+    assert Rank(1, 1, 5, session_only=True) < session_host < least
+    assert session_host.session_only and not least.session_only
+    assert not session_host.unseats(least)
+    assert repr(session_host) == f"Rank(version=0, preference=4, host_id={2**48 - 1}, session_only=True)"
+    assert eval(repr(session_host), {"Rank": Rank}) == pickle.loads(pickle.dumps(session_host)) == session_host

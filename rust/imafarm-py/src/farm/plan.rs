@@ -53,7 +53,7 @@ impl Sketch<'_, '_> {
         let mut host_magic = Vec::new();
         for (host, given) in items("host_magic", self.host_magic)? {
             let host = host.extract::<Whole>()?.within("host_magic", 0, directory.len() as u64 - 1)? as u32;
-            let magic = given.extract::<Whole>()?.within(&format!("host_magic[{host}]"), 0, u32::MAX.into())? as u32;
+            let magic = given.extract::<Whole>()?.within(format!("host_magic[{host}]"), 0, u32::MAX.into())? as u32;
             host_magic.push((HostIndex(host), MagicNumber(magic)));
         }
         let between = link("between", Link::BETWEEN, self.between)?;
