@@ -28,10 +28,8 @@ MAY_IMPORT = {
     "report": {"errors", "settings", "topology", "farm", "published", "scenario"},
     "study": {"errors", "settings", "topology", "farm", "published", "scenario", "scenarios", "report"},
     "tools": {"_imafarm", "errors", "settings", "topology", "farm"},
-    "cli_store": {"_imafarm", "errors", "settings", "topology", "configuration", "store"},
     # The one place where a world is chosen.
-    "cli": BASE
-    | {"published", "scenario", "scenarios", "study", "report", "tools", "emulated", "live", "store", "cli_store"},
+    "cli": BASE | {"published", "scenario", "scenarios", "study", "report", "tools", "emulated", "live", "store"},
     # The public face: what `import imafarm` gives.
     "__init__": BASE | {"scenario", "emulated", "store"},
 }

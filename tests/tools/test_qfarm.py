@@ -64,6 +64,16 @@ def test_zones_are_listed_with_their_collectors(ask: Ask, switch: str) -> None:
     )
 
 
+@pytest.mark.parametrize("tool", ["querydc", "qfarm"])
+def test_a_farm_in_a_store_can_be_asked(ask: Ask, farm_file: Path, tmp_path: Path, tool: str) -> None:
+    store = tmp_path / "farm.db"
+    ask("store", "create", store)
+    ask("store", "import", store, farm_file)
+    answer = ask(tool, "--store", store, "--after", 100)
+    assert answer == ask(tool, "--farm", farm_file, "--after", 100)
+    assert "FTLDTERRYDU02" in answer
+
+
 def test_a_switch_is_no_switch_where_a_file_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as left:
         cli.main(["qfarm", "--farm", "/zone"])

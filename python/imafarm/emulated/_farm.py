@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from enum import IntEnum, auto
+from dataclasses import dataclass
 from functools import reduce
 from operator import or_
 from time import perf_counter
@@ -17,6 +16,7 @@ import trio
 from imafarm import _imafarm
 from imafarm.configuration import ConfigurationChange, ConfigurationLog
 from imafarm.emulated._clock import NANOSECONDS
+from imafarm.emulated._commands import CommandQueue, Verb
 from imafarm.emulated._conductor import Conductor
 from imafarm.errors import ConfigurationError
 from imafarm.farm import (
@@ -73,38 +73,6 @@ class Progress:
     """Real seconds since the farm was opened."""
 
 
-class _Verb(IntEnum):
-    """What tasks may ask for at one instant, in the order in which it is done: healing first, harm last, so that
-    what is harmed at an instant stays harmed."""
-
-    SET_SETTING = auto()
-    SET_MAGIC = auto()
-    HEAL = auto()
-    RESUME = auto()
-    START = auto()
-    RESTART = auto()
-    ELECT = auto()
-    PAUSE = auto()
-    LOGON = auto()
-    SESSION = auto()
-    SET_LOAD = auto()
-    SUBSCRIBE = auto()
-    PARTITION = auto()
-    STOP = auto()
-    CRASH = auto()
-
-
-@dataclass(slots=True)
-class _Command:
-    """One wish of one task. Equal orders mean equal wishes, so their order among themselves does not matter."""
-
-    order: tuple[_Verb, tuple[int, ...], tuple[str | int, ...]]
-    action: Callable[[], object]
-    done: trio.Event = field(default_factory=trio.Event)
-    result: object = None
-    error: Exception | None = None
-
-
 class EmulatedFarm(Farm):
     """Hosts in virtual time; made by `open_emulated_farm`."""
 
@@ -147,7 +115,7 @@ class EmulatedFarm(Farm):
             threads=threads,
         )
         self._applications = tuple(topology.applications)
-        self._commands: list[_Command] = []
+        self._commands = CommandQueue()
         self._channels: list[tuple[EventKind, trio.MemorySendChannel[FarmEvent]]] = []
         self._keep_watched_events()
         self._started_seconds = trio.current_time()
@@ -177,36 +145,38 @@ class EmulatedFarm(Farm):
 
     async def start(self, hosts: Hosts, *, spread_seconds: float = 0.0) -> None:
         which, spread_ns = self._indices(hosts), _span_ns("spread_seconds", spread_seconds)
-        await self._do(_Verb.START, which, (spread_ns,), lambda: self._start(which, spread_ns))
+        await self._commands.do(Verb.START, which, (spread_ns,), lambda: self._start(which, spread_ns))
 
     async def stop(self, hosts: Hosts) -> None:
         which = self._indices(hosts)
-        await self._do(_Verb.STOP, which, (), lambda: self._engine.stop(which))
+        await self._commands.do(Verb.STOP, which, (), lambda: self._engine.stop(which))
 
     async def crash(self, hosts: Hosts) -> None:
         which = self._indices(hosts)
-        await self._do(_Verb.CRASH, which, (), lambda: self._engine.crash(which))
+        await self._commands.do(Verb.CRASH, which, (), lambda: self._engine.crash(which))
 
     async def restart(self, hosts: Hosts) -> None:
         which = self._indices(hosts)
-        await self._do(_Verb.RESTART, which, (), lambda: self._engine.restart(which))
+        await self._commands.do(Verb.RESTART, which, (), lambda: self._engine.restart(which))
 
     async def pause(self, hosts: Hosts) -> None:
         which = self._indices(hosts)
-        await self._do(_Verb.PAUSE, which, (), lambda: self._engine.pause(which))
+        await self._commands.do(Verb.PAUSE, which, (), lambda: self._engine.pause(which))
 
     async def resume(self, hosts: Hosts) -> None:
         which = self._indices(hosts)
-        await self._do(_Verb.RESUME, which, (), lambda: self._engine.resume(which))
+        await self._commands.do(Verb.RESUME, which, (), lambda: self._engine.resume(which))
 
     async def elect(self, host: str) -> None:
         which = self._indices(host)
-        await self._do(_Verb.ELECT, which, (), lambda: self._engine.elect(which[0]))
+        await self._commands.do(Verb.ELECT, which, (), lambda: self._engine.elect(which[0]))
 
     async def logon(self, host: str, *, app: str | None = None, user: int = 0) -> Session:
         (which,) = self._indices(host)
         number = self._app_number(app)
-        found = await self._do(_Verb.LOGON, (which,), (user, number), lambda: self._engine.logon(which, user, number))
+        found = await self._commands.do(
+            Verb.LOGON, (which,), (user, number), lambda: self._engine.logon(which, user, number)
+        )
         if found is None:
             raise ConfigurationError([f"host: {host} does not run, nobody can log on to it"])
         return Session(host=host, number=cast(int, found), user=user, app=app)
@@ -223,7 +193,9 @@ class EmulatedFarm(Farm):
     async def _act(self, session: Session, act: str) -> bool:
         (which,) = self._indices(session.host)
         number = session.number
-        done = await self._do(_Verb.SESSION, (which,), (number, act), lambda: self._engine.session(which, number, act))
+        done = await self._commands.do(
+            Verb.SESSION, (which,), (number, act), lambda: self._engine.session(which, number, act)
+        )
         return cast(bool, done)
 
     async def set_load(self, hosts: Hosts, load: int | None) -> None:
@@ -231,13 +203,13 @@ class EmulatedFarm(Farm):
         if load is not None and not 0 <= load <= LARGEST_LOAD:
             raise ConfigurationError([f"load: {load} is out of range, 0 to {LARGEST_LOAD}"])
         wanted = -1 if load is None else load
-        await self._do(_Verb.SET_LOAD, which, (wanted,), lambda: self._engine.set_load(which, load))
+        await self._commands.do(Verb.SET_LOAD, which, (wanted,), lambda: self._engine.set_load(which, load))
 
     async def subscribe(self, host: str, table: str, *, on: bool = True) -> None:
         (which,) = self._indices(host)
         try:
-            await self._do(
-                _Verb.SUBSCRIBE, (which,), (table, int(on)), lambda: self._engine.subscribe(which, table, on=on)
+            await self._commands.do(
+                Verb.SUBSCRIBE, (which,), (table, int(on)), lambda: self._engine.subscribe(which, table, on=on)
             )
         except ValueError as error:
             raise ConfigurationError([str(error)]) from None
@@ -245,14 +217,14 @@ class EmulatedFarm(Farm):
     async def partition(self, hosts: Hosts, others: Hosts | None = None, *, both_ways: bool = True) -> Cut:
         near = self._indices(hosts)
         far = self._others(near) if others is None else self._indices(others)
-        number = await self._do(
-            _Verb.PARTITION, near, (int(both_ways), *far), lambda: self._engine.cut(near, far, both=both_ways)
+        number = await self._commands.do(
+            Verb.PARTITION, near, (int(both_ways), *far), lambda: self._engine.cut(near, far, both=both_ways)
         )
         return Cut(cast(int, number))
 
     async def heal(self, cut: Cut | None = None) -> None:
         number = None if cut is None else cut.number
-        await self._do(_Verb.HEAL, (), () if number is None else (number,), lambda: self._engine.heal(number))
+        await self._commands.do(Verb.HEAL, (), () if number is None else (number,), lambda: self._engine.heal(number))
 
     async def set_setting(self, hosts: Hosts, name: str, value: int) -> None:
         which = self._indices(hosts)
@@ -263,29 +235,13 @@ class EmulatedFarm(Farm):
             for host in which:
                 self._host_settings.setdefault(host, {})[name] = value
 
-        await self._do(_Verb.SET_SETTING, which, (name, value), turn)
+        await self._commands.do(Verb.SET_SETTING, which, (name, value), turn)
 
     async def set_magic(self, hosts: Hosts, number: int) -> None:
         which = self._indices(hosts)
         if said := magic_mistake(number):
             raise ConfigurationError([f"number: {said}"])
-        await self._do(_Verb.SET_MAGIC, which, (number,), lambda: self._engine.set_magic(which, number))
-
-    async def _do(
-        self, verb: _Verb, hosts: Sequence[int], arguments: tuple[str | int, ...], action: Callable[[], object]
-    ) -> object:
-        """Has the conductor do this with all else that is asked for at this instant. Cancelled: nothing is done."""
-        command = _Command((verb, tuple(hosts), arguments), action)
-        await trio.lowlevel.checkpoint_if_cancelled()
-        self._commands.append(command)
-        try:
-            await command.done.wait()
-        except BaseException:
-            self._commands = [other for other in self._commands if other is not command]
-            raise
-        if command.error is not None:
-            raise command.error
-        return command.result
+        await self._commands.do(Verb.SET_MAGIC, which, (number,), lambda: self._engine.set_magic(which, number))
 
     # -- what is
 
@@ -424,14 +380,7 @@ class EmulatedFarm(Farm):
 
     def apply_commands(self) -> bool:
         """Does what tasks asked for at this instant, in canonical order; whether there was anything."""
-        commands, self._commands = sorted(self._commands, key=lambda command: command.order), []
-        for command in commands:
-            try:
-                command.result = command.action()
-            except Exception as error:
-                command.error = error
-            command.done.set()
-        return bool(commands)
+        return self._commands.apply()
 
     def next_news_ns(self) -> int | None:
         """The end of the tick of the farm's next event, which is when observers hear of it; `None`: never again.

@@ -12,15 +12,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import App, Parameter
 
+from imafarm.cli._options import Json
+
 if TYPE_CHECKING:
     from imafarm.configuration import ConfigurationChange
     from imafarm.store import DataStore, StoreObject
 
 What = Literal["farm", "zones", "hosts", "applications", "settings", "links", "workloads", "objects"]
 Verb = Literal["set", "unset", "add-host", "remove-host", "move-host", "prefer", "publish", "unpublish"]
-Json = Annotated[
-    bool, Parameter(name="--json", negative=(), show_default=False, help="Print one JSON object and nothing else.")
-]
 
 store = App(name="store", help="Keep a farm's configuration in a database.", help_format="plaintext")
 

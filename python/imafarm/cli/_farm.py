@@ -1,0 +1,62 @@
+"""The farm that the options of a command describe."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from imafarm.cli._errors import unknown
+
+if TYPE_CHECKING:
+    from imafarm.topology import Product, Topology
+
+
+def topology_of(
+    farm: Path | None,
+    hosts: int | None,
+    zones: int | None,
+    store: str | None = None,
+    *,
+    default_hosts: int,
+    product: Product | None = None,
+    registry: Path | None = None,
+    assignments: Sequence[str] = (),
+) -> Topology:
+    """The farm that the options describe. `--set` goes before `--settings`, and each option before the farm file."""
+    from dataclasses import replace
+
+    from imafarm.errors import ConfigurationError
+    from imafarm.settings import parse_settings
+    from imafarm.topology import Topology, read_registry_settings
+
+    settings = ({} if registry is None else read_registry_settings(registry)) | parse_settings(assignments)
+    if farm is not None and store is not None:
+        raise ConfigurationError(["--farm: the store given by --store says this already"])
+    if farm is None and store is None:
+        topology = Topology.of(default_hosts if hosts is None else hosts, 1 if zones is None else zones)
+    elif hosts is not None or zones is not None:
+        key = "--hosts" if hosts is not None else "--zones"
+        where = "file given by --farm" if farm is not None else "store given by --store"
+        raise ConfigurationError([f"{key}: the {where} says this already"])
+    elif store is not None:
+        from imafarm.store import DataStore
+
+        with DataStore.open(store) as opened:
+            topology = opened.topology()
+    elif farm is not None:
+        from imafarm.topology.farm_file import read_topology
+
+        topology = read_topology(farm)
+    return replace(topology, product=product or topology.product, settings={**topology.settings, **settings})
+
+
+def product_of(name: str | None) -> Product | None:
+    """The product of this name, in whatever case."""
+    from imafarm.topology import Product
+
+    if name is None:
+        return None
+    if name.upper() not in Product.__members__:
+        raise unknown("--product", name, [known.value for known in Product])
+    return Product[name.upper()]

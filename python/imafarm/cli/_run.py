@@ -1,0 +1,175 @@
+"""`imafarm list` and `imafarm run SCENARIO`."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+from rich.console import Console
+
+from imafarm.cli._errors import FAILED, PASSED, unknown
+from imafarm.cli._farm import product_of, topology_of
+from imafarm.cli._options import Assignments, FarmFile, Hosts, Json, Seed, StoreUrl, Threads, Zones
+
+if TYPE_CHECKING:
+    from imafarm.configuration import ConfigurationLog
+    from imafarm.report.progress import ProgressLine
+    from imafarm.scenario import Scenario, Verdict
+    from imafarm.topology import Topology
+
+
+def list_scenarios() -> int:
+    """List the scenarios."""
+    from imafarm.scenarios import SCENARIOS
+
+    for scenario in SCENARIOS.values():
+        print(f"{scenario.name:<18}{scenario.summary}")
+    return PASSED
+
+
+def run(
+    scenario: str,
+    /,
+    *,
+    hosts: Hosts = None,
+    zones: Zones = None,
+    seed: Seed = 0,
+    product: Annotated[str | None, Parameter(help="XP, MF30, PS40 or PS45 (PS45).")] = None,
+    set_: Assignments = (),
+    settings: Annotated[
+        Path | None, Parameter(name="--settings", help="A Windows registry export (.reg) with settings of every host.")
+    ] = None,
+    farm: FarmFile = None,
+    store: StoreUrl = None,
+    threads: Threads = None,
+    out: Annotated[Path | None, Parameter(help="A directory for verdict.json and verdict.txt.")] = None,
+    json_: Json = False,
+) -> int:
+    """Play a scenario and judge it.
+
+    Parameters
+    ----------
+    scenario
+        One of those that `imafarm list` names.
+    """
+    from imafarm.report.text import print_verdict
+    from imafarm.settings import check_seed, check_threads
+
+    chosen = _scenario(scenario)
+    check_seed(seed)
+    check_threads(threads)
+    topology = topology_of(
+        farm,
+        hosts,
+        zones,
+        store,
+        default_hosts=chosen.hosts,
+        product=product_of(product),
+        registry=settings,
+        assignments=set_,
+    )
+    _check_fits(chosen, topology)
+    if out is not None:
+        _check_writable(out)
+    verdict = _play(chosen, topology, seed, threads, store)
+    if out is not None:
+        _write(verdict, out)
+    if json_:
+        print(json.dumps(verdict.as_json()))
+    else:
+        print_verdict(verdict, Console())
+    return PASSED if verdict.passed else FAILED
+
+
+def _scenario(name: str) -> Scenario:
+    from imafarm.scenarios import SCENARIOS
+
+    if name not in SCENARIOS:
+        raise unknown("SCENARIO", name, list(SCENARIOS))
+    return SCENARIOS[name]
+
+
+def _check_fits(scenario: Scenario, topology: Topology) -> None:
+    from collections import Counter
+
+    from imafarm.errors import ConfigurationError
+
+    resolver, least = topology.resolver, scenario.least_hosts_in_zone
+    for zone, count in Counter(resolver.zones_of(range(len(resolver)))).items():
+        if count < least:
+            name = resolver.zone_name(zone)
+            raise ConfigurationError([f"hosts: {scenario.name} needs {least} in every zone, {name} has {count}"])
+
+
+def _check_writable(out: Path) -> None:
+    """Finds out before the run whether a file can be put there."""
+    from imafarm.errors import ConfigurationError
+
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=out):
+            pass
+    except OSError as error:
+        raise ConfigurationError([f"--out: cannot write to {out}: {error.strerror or error}"]) from None
+
+
+def _write(verdict: Verdict, out: Path) -> None:
+    from imafarm.report.text import print_verdict
+
+    (out / "verdict.json").write_text(json.dumps(verdict.as_json(), indent=2) + "\n", encoding="utf-8")
+    with (out / "verdict.txt").open("w", encoding="utf-8") as file:
+        print_verdict(verdict, Console(file=file, width=80))
+
+
+@contextmanager
+def _log(store: str | None) -> Iterator[ConfigurationLog | None]:
+    """What changes of the farm's configuration are told to, if it came from a store."""
+    if store is None:
+        yield None
+        return
+    from imafarm.store import DataStore, StoreLog
+
+    with DataStore.open(store) as opened, StoreLog(opened) as log:
+        yield log
+
+
+def _play(scenario: Scenario, topology: Topology, seed: int, threads: int | None, store: str | None) -> Verdict:
+    from imafarm.emulated import run
+    from imafarm.report.progress import progress_line
+
+    began = perf_counter()
+    with _log(store) as log, progress_line(Console(stderr=True)) as line:
+        return run(_play_emulated, scenario, topology, seed, threads, log, line, began)
+
+
+async def _play_emulated(
+    scenario: Scenario,
+    topology: Topology,
+    seed: int,
+    threads: int | None,
+    log: ConfigurationLog | None,
+    line: ProgressLine | None,
+    began: float,
+) -> Verdict:
+    from imafarm.emulated import open_emulated_farm
+    from imafarm.scenario import Journal, play
+    from imafarm.settings import default_settings
+
+    journal = Journal(on_phase=line.phase if line else None)
+    progress = line.tell if line else None
+    async with open_emulated_farm(topology=topology, log=log, seed=seed, threads=threads, progress=progress) as farm:
+        return await play(
+            scenario,
+            farm,
+            journal,
+            seed=seed,
+            product=topology.product,
+            settings={**default_settings(), **topology.settings},
+            wall_clock=lambda: perf_counter() - began,
+        )

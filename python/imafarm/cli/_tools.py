@@ -1,0 +1,161 @@
+"""The product's own tools: `imafarm queryhr`, `querydc`, `qfarm`."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+from rich.console import Console
+
+from imafarm.cli._errors import PASSED
+from imafarm.cli._farm import topology_of
+from imafarm.cli._options import After, Assignments, FarmFile, Hosts, Seed, StoreUrl, Zones
+
+if TYPE_CHECKING:
+    from imafarm.farm import Farm
+    from imafarm.report.progress import ProgressLine
+    from imafarm.topology import Topology
+
+TOOL_HOSTS = 10
+
+SWITCHES = {"querydc": {"e": "-e"}, "qfarm": {"zone": "--zone"}}
+"""By tool: what the product's own switches, such as `/zone`, are called here besides."""
+PATHS_FOLLOW = {"--farm", "--store"}
+"""After these comes a path, whatever it looks like."""
+
+
+def queryhr(
+    host: str | None = None,
+    /,
+    *,
+    hosts: Hosts = None,
+    zones: Zones = None,
+    farm: FarmFile = None,
+    store: StoreUrl = None,
+) -> int:
+    """Print the host records of a farm.
+
+    Parameters
+    ----------
+    host
+        Only the record of this host.
+    """
+    from imafarm.tools.queryhr import host_records
+
+    topology = topology_of(farm, hosts, zones, store, default_hosts=TOOL_HOSTS)
+    for line in host_records(topology.resolver, host):
+        print(line)
+    return PASSED
+
+
+def querydc(
+    host: str | None = None,
+    /,
+    *,
+    elect: Annotated[
+        bool, Parameter(name=["-e", "--elect"], negative=(), show_default=False, help="Force an election first.")
+    ] = False,
+    hosts: Hosts = None,
+    zones: Zones = None,
+    farm: FarmFile = None,
+    store: StoreUrl = None,
+    seed: Seed = 0,
+    set_: Assignments = (),
+    after: After = None,
+) -> int:
+    """Boot a farm and print the data collector of each zone.
+
+    Parameters
+    ----------
+    host
+        Ask this host: only its own zone, and the collector that it knows of.
+    """
+    from imafarm.tools import querydc as tool
+
+    async def question(running: Farm) -> Iterable[str]:
+        if elect:
+            return tool.named_elections(await tool.elect(running, host))
+        return tool.named_collectors(tool.collectors(running, host))
+
+    topology = topology_of(farm, hosts, zones, store, default_hosts=TOOL_HOSTS, assignments=set_)
+    return _ask(question, topology, seed, after)
+
+
+def qfarm(
+    host: str | None = None,
+    /,
+    *,
+    zone: Annotated[
+        bool, Parameter(negative=(), show_default=False, help="Only the zones and their collectors; or /zone.")
+    ] = False,
+    hosts: Hosts = None,
+    zones: Zones = None,
+    farm: FarmFile = None,
+    store: StoreUrl = None,
+    seed: Seed = 0,
+    set_: Assignments = (),
+    after: After = None,
+) -> int:
+    """Boot a farm and print its servers; D marks a data collector.
+
+    Parameters
+    ----------
+    host
+        Ask this host: in its zone, the collector that it knows of is marked.
+    """
+    from imafarm.tools import qfarm as tool
+
+    async def question(running: Farm) -> Iterable[str]:
+        return (
+            tool.listed_zones(tool.zones(running, host)) if zone else tool.listed_servers(tool.servers(running, host))
+        )
+
+    topology = topology_of(farm, hosts, zones, store, default_hosts=TOOL_HOSTS, assignments=set_)
+    return _ask(question, topology, seed, after)
+
+
+def _ask(
+    question: Callable[[Farm], Awaitable[Iterable[str]]], topology: Topology, seed: int, after: float | None
+) -> int:
+    """Boots a farm, asks it, and prints the answer."""
+    from imafarm.emulated import run
+    from imafarm.report.progress import progress_line
+    from imafarm.settings import check_seed
+    from imafarm.tools._asking import check_after
+
+    check_seed(seed)
+    check_after(after)
+    with progress_line(Console(stderr=True)) as line:
+        answer = run(_ask_emulated, question, topology, seed, after, line)
+    for said in answer:
+        print(said)
+    return PASSED
+
+
+async def _ask_emulated(
+    question: Callable[[Farm], Awaitable[Iterable[str]]],
+    topology: Topology,
+    seed: int,
+    after: float | None,
+    line: ProgressLine | None,
+) -> list[str]:
+    from imafarm.emulated import open_emulated_farm
+    from imafarm.tools._asking import settle
+
+    progress = line.tell if line else None
+    async with open_emulated_farm(topology=topology, seed=seed, progress=progress) as farm:
+        await settle(farm, after)
+        return list(await question(farm))
+
+
+def with_options(arguments: Sequence[str]) -> list[str]:
+    """The call with the product's own switches as options: `/zone` is `--zone`, and `/table:X` would be `--table=X`."""
+    tool, *rest = arguments or [""]
+    known = SWITCHES.get(tool, {})
+    options = []
+    for before, argument in zip([tool, *rest], rest, strict=False):
+        name, colon, value = argument[1:].partition(":")
+        option = known.get(name.lower()) if argument.startswith("/") and before not in PATHS_FOLLOW else None
+        options.append(argument if option is None else f"{option}={value}" if colon else option)
+    return [*arguments[:1], *options]
