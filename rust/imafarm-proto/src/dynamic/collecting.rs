@@ -67,7 +67,7 @@ impl Collecting {
     #[inline]
     pub(super) fn warm(&self, directory: &Directory, server: HostIndex, show: impl Fn(*const u8)) {
         self.store.warm(directory, server, &show);
-        if let Some(told) = self.load_told.get(directory.position(server)) {
+        if let Some(told) = self.members.get(directory.position(server)) {
             show(core::ptr::from_ref(told).cast());
         }
     }
