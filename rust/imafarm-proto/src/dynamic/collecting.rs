@@ -109,6 +109,9 @@ impl Collecting {
         from: HostIndex,
         message: Message,
     ) {
+        if !turn.who.is_in_zone(from) {
+            self.gateways.heard(turn, from);
+        }
         if let Message::ServerUpdate(_) | Message::SessionUpdate(_) | Message::LoadUpdate(_) = message {
             counts.updates += 1;
             counts.update_bytes += u64::from(message.encoded_len());
@@ -136,7 +139,6 @@ impl Collecting {
                 bindings.reply(turn, on, from, Message::PeerPingAck);
                 self.gateways.on_ping(turn, bindings, &self.store, (on, from), sum);
             }
-            Message::PeerPingAck => self.gateways.heard(turn, from),
             Message::MasterIs { master } => self.gateways.on_master_is(turn, bindings, from, master),
             Message::Subscribe { table, on } if turn.who.is_in_zone(from) => self.subscribe(from, table, on),
             // Answers, and what only a member hears.

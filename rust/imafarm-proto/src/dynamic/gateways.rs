@@ -39,6 +39,9 @@ struct Peer {
     look: Time,
     /// Whether it was asked for all, and has not begun yet.
     asked: bool,
+    /// How often in a row an announcement was not answered in time: over a narrow link answers stand behind updates, and
+    /// to hurry would only send more of those.
+    unanswered: u32,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,7 +68,7 @@ impl Gateways {
         let others = (0..directory.zone_count() as u32).map(ZoneIndex).filter(|&zone| zone != mine);
         let peers = others.filter(|&zone| !directory.zone_hosts(zone).is_empty()).map(|zone| {
             let position = directory.zone_hosts(zone).len() as u32;
-            Peer { zone, reach: Reach::Asking { position }, look: turn.now, asked: false }
+            Peer { zone, reach: Reach::Asking { position }, look: turn.now, asked: false, unanswered: 0 }
         });
         Gateways { peers: peers.collect(), look: turn.now }
     }
@@ -95,7 +98,7 @@ impl Gateways {
         let Some(peer) = self.peer_of(turn, host) else { return };
         peer.reach = Reach::Up { collector: host, pinged: false };
         peer.look = look;
-        peer.asked = true;
+        (peer.asked, peer.unanswered) = (true, 0);
         bindings.reply(turn, on, host, Message::FullUpdateRequest);
         self.find_next_look();
     }
@@ -112,9 +115,10 @@ impl Gateways {
         self.peer_of(turn, host).filter(|peer| peer.collector() == Some(host)).map(|peer| &mut peer.asked)
     }
 
-    /// A peer is there.
+    /// A peer says anything at all: it is there. Over a narrow link the answer to a ping may stand behind a full update.
     pub(super) fn heard(&mut self, turn: &Turn<'_>, host: HostIndex) {
-        if let Some(peer) = self.peer_of(turn, host).filter(|peer| peer.collector() == Some(host)) {
+        let waited = Reach::Up { collector: host, pinged: true };
+        if let Some(peer) = self.peer_of(turn, host).filter(|peer| peer.reach == waited) {
             peer.reach = Reach::Up { collector: host, pinged: false };
             peer.look = turn.now + turn.who.settings.peer_ping_interval;
             self.find_next_look();
@@ -150,12 +154,17 @@ impl Gateways {
         let directory = turn.who.directory;
         let zone = directory.zone(from);
         let Some(peer) = self.peers.iter_mut().find(|peer| peer.zone == zone) else { return };
+        let master = master.and_then(|id| directory.by_id(id)).filter(|&host| directory.zone(host) == zone);
         match peer.reach {
+            // An answer to a question of long ago.
+            Reach::Up { collector, .. } | Reach::Announced { collector }
+                if collector != from || master == Some(collector) =>
+            {
+                return;
+            }
             // It was taken for the collector, and is none (any more).
-            Reach::Up { collector, .. } | Reach::Announced { collector } if collector != from => return,
             Reach::Asking { .. } | Reach::Up { .. } | Reach::Announced { .. } | Reach::Lost => {}
         }
-        let master = master.and_then(|id| directory.by_id(id)).filter(|&host| directory.zone(host) == zone);
         match master {
             Some(master) => self.announce(turn, bindings, master),
             None => {
@@ -205,8 +214,11 @@ impl Gateways {
         let message = Message::GatewayUpdate { filler: Filler(0) };
         bindings.send(turn, collector, message.lengthened_to(gateway_figures(turn).transmitted));
         if let Some(peer) = self.peer_of(turn, collector) {
+            let settings = turn.who.settings;
+            let patience = settings.keep_alive_timeout.doubled(peer.unanswered, settings.gateway_validation_interval);
             peer.reach = Reach::Announced { collector };
-            peer.look = turn.now + turn.who.settings.keep_alive_timeout;
+            peer.look = turn.now + patience;
+            peer.unanswered += 1;
         }
         self.find_next_look();
     }
