@@ -434,7 +434,7 @@ impl Schedule {
         } else if self.spare.len() < SPARE {
             self.spare.push(events);
         }
-        if self.sorted.is_empty() {
+        if sorted.capacity() > 0 {
             self.sorted = sorted;
         }
     }

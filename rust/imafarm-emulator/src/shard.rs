@@ -97,6 +97,9 @@ impl Shard {
                 let is_wake = matches!(event.parcel, Parcel::Wake);
                 *handled += u64::from(!is_wake);
                 world.partner = event.source;
+                if let Parcel::Connect { .. } = event.parcel {
+                    seat.warm_caller(event.source);
+                }
                 acted |= !is_wake | seat.meet_deadlines(world, outbox, now, time);
                 seat.receive(world, outbox, time, event.take());
                 seat.note_deadline();

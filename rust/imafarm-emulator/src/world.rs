@@ -303,6 +303,12 @@ impl Seat {
         self.host.warm(EntryIndex(end.entry()), prefetch);
     }
 
+    /// Calls for the memory of what the host keeps of a caller, who is about to say something.
+    #[inline]
+    pub(crate) fn warm_caller(&self, caller: u32) {
+        self.host.warm_caller(HostIndex(caller), prefetch);
+    }
+
     /// Something arrives.
     #[inline]
     pub(crate) fn receive(&mut self, world: &mut World, out: &mut Outbox, now: Time, event: Event) {

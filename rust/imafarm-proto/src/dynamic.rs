@@ -19,7 +19,7 @@ use update::{Update, registration, session_message};
 use crate::bindings::Bindings;
 use crate::dynamic_store::DynamicStore;
 use crate::host_record::{HostId, HostIndex};
-use crate::host_resolver::EntryIndex;
+use crate::host_resolver::{Directory, EntryIndex};
 use crate::input::SessionAct;
 use crate::load;
 use crate::message::{Filler, Kind, LoadUpdate, Message, ServerUpdate, SessionEvent, SessionUpdate, Table};
@@ -139,6 +139,14 @@ impl Dynamic {
     #[inline]
     pub fn next_deadline(&self) -> Option<(Time, &'static str)> {
         self.collecting.as_deref().and_then(Collecting::next_deadline)
+    }
+
+    /// Shows where in memory what a collector keeps of a server is.
+    #[inline]
+    pub fn warm(&self, directory: &Directory, server: HostIndex, show: impl Fn(*const u8)) {
+        if let Some(collecting) = &self.collecting {
+            collecting.warm(directory, server, show);
+        }
     }
 
     /// The bytes held besides this itself.

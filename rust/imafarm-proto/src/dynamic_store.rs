@@ -68,6 +68,17 @@ impl DynamicStore {
         DynamicStore { zones: (0..directory.zone_count()).map(|_| ZoneTables::default()).collect() }
     }
 
+    /// Shows where in memory what is known of a server is.
+    #[inline]
+    pub fn warm(&self, directory: &Directory, server: HostIndex, show: impl Fn(*const u8)) {
+        let tables = &self.zones[directory.zone(server).at()];
+        let position = directory.position(server);
+        if let (Some(server), Some(load)) = (tables.servers.get(position), tables.loads.get(position)) {
+            show(core::ptr::from_ref(server).cast());
+            show(core::ptr::from_ref(load).cast());
+        }
+    }
+
     /// A server registers, or goes: what was known of it is void.
     pub fn register(&mut self, directory: &Directory, server: HostIndex, update: &ServerUpdate) -> Applied {
         let (entry, load) = self.entry(directory, server);

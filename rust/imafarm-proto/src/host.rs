@@ -178,6 +178,16 @@ impl Host {
         self.bindings.warm(entry, show);
     }
 
+    /// Shows where in memory what a collector keeps of another host is, for drivers that know who has called.
+    #[inline]
+    pub fn warm_caller(&self, caller: HostIndex, show: impl Fn(*const u8)) {
+        if self.zone.standing() == Standing::Master {
+            let directory = &*self.directory;
+            self.zone.warm(directory.position(caller), &show);
+            self.dynamic.warm(directory, caller, &show);
+        }
+    }
+
     /// The bytes it holds besides itself.
     pub fn memory(&self) -> usize {
         self.bindings.memory() + self.zone.memory() + self.dynamic.memory()

@@ -189,6 +189,14 @@ impl Zone {
         self.lost.pop()
     }
 
+    /// Shows where in memory what a collector keeps of a member is.
+    #[inline]
+    pub fn warm(&self, position: usize, show: impl Fn(*const u8)) {
+        if let Role::Master(collector) = &self.role {
+            collector.warm(position, show);
+        }
+    }
+
     /// The bytes held besides this itself.
     pub fn memory(&self) -> usize {
         match &self.role {

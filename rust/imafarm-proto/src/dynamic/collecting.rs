@@ -4,7 +4,7 @@
 use crate::bindings::Bindings;
 use crate::dynamic_store::{Applied, DynamicStore};
 use crate::host_record::HostIndex;
-use crate::host_resolver::EntryIndex;
+use crate::host_resolver::{Directory, EntryIndex};
 use crate::message::{Filler, Message, ServerUpdate, Table};
 use crate::outbox::Notice;
 use crate::time::Time;
@@ -61,6 +61,15 @@ impl Collecting {
 
     pub(super) fn next_deadline(&self) -> Option<(Time, &'static str)> {
         self.gateways.next_deadline()
+    }
+
+    /// Shows where in memory what is kept of a server is.
+    #[inline]
+    pub(super) fn warm(&self, directory: &Directory, server: HostIndex, show: impl Fn(*const u8)) {
+        self.store.warm(directory, server, &show);
+        if let Some(member) = self.members.get(directory.position(server)) {
+            show(core::ptr::from_ref(member).cast());
+        }
     }
 
     pub(super) fn memory(&self) -> usize {

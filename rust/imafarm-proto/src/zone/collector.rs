@@ -61,6 +61,14 @@ impl Collector {
         collector
     }
 
+    /// Shows where in memory what is kept of a member is.
+    #[inline]
+    pub(super) fn warm(&self, position: usize, show: impl Fn(*const u8)) {
+        if let Some(member) = self.members.get(position) {
+            show(core::ptr::from_ref(member).cast());
+        }
+    }
+
     /// The bytes held.
     pub(super) fn memory(&self) -> usize {
         size_of::<Collector>()
