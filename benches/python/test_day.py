@@ -38,7 +38,7 @@ def emulated(hosts: int) -> int:
 
 
 def plain(hosts: int) -> int:
-    """The heartbeats of `hosts` - 1 members in these hours, and their answers; nobody binds, and nobody is ever late."""
+    """The heartbeats of `hosts` - 1 members in these hours, and their answers; nobody binds, nobody is ever late."""
     draw = random.Random(7).random
     due, heartbeat, answer = 0, 1, 2
     events = [(HEARTBEAT_SECONDS * draw(), due, member) for member in range(1, hosts)]

@@ -67,8 +67,8 @@ impl Collecting {
     #[inline]
     pub(super) fn warm(&self, directory: &Directory, server: HostIndex, show: impl Fn(*const u8)) {
         self.store.warm(directory, server, &show);
-        if let Some(told) = self.members.get(directory.position(server)) {
-            show(core::ptr::from_ref(told).cast());
+        if let Some(member) = self.members.get(directory.position(server)) {
+            show(core::ptr::from_ref(member).cast());
         }
     }
 
