@@ -445,8 +445,8 @@ class Farm(ABC):
         """The servers of a zone that its collector, or the collector `at`, has heard of. `KeyError` as above."""
 
     @abstractmethod
-    def subscriptions(self, zone: str) -> list[tuple[str, str]]:
-        """Who has subscribed to which table at a zone's collector: (host, table)."""
+    def subscriptions(self, zone: str, *, at: str | None = None) -> list[tuple[str, str]]:
+        """Who has subscribed to which table at a zone's collector, or at `at`: (host, table). `KeyError` as above."""
 
     @abstractmethod
     def traffic(self) -> Mapping[tuple[str, str], Mapping[str, Traffic]]:

@@ -128,6 +128,43 @@ def test_loads_have_the_products_columns() -> None:
     assert [len(rule) for rule in lines[2].split()] == [20, 11, 20, 19]
 
 
+@pytest.mark.parametrize("switch", ["--load", "/load", "/Load"])
+def test_loads_are_listed_as_the_collectors_hold_them(ask: Ask, switch: str) -> None:
+    assert ask("qfarm", switch, "--hosts", 3, "--zones", 2, "--after", 120).splitlines()[3:] == [
+        "H1                   0           0                    AllowLogons",
+        "H2                   0           0                    AllowLogons",
+        "H3                   0           0                    AllowLogons",
+    ]
+
+
+@pytest.mark.parametrize("shares", [0, 1])
+def test_loads_of_other_zones_are_known_only_if_they_are_shared(shares: int) -> None:
+    async def main() -> None:
+        settings = {"ShareLoadInformation": shares}
+        async with imafarm.open_emulated_farm(hosts=4, zones=2, seed=7, settings=settings) as farm:
+            await farm.wait_converged()
+            await trio.sleep(60)
+            await farm.set_load("H2", 700)
+            await farm.set_load("H4", 10_002)
+            await farm.stop("H3")
+            await trio.sleep(60)
+            assert qfarm.loads(farm) == [("H1", 0), ("H2", 700), ("H4", 10_002)]
+            of_others = [("H4", 10_002 if shares else None)]
+            assert qfarm.loads(farm, "H2") == [("H1", 0), ("H2", 700), *of_others]
+            await farm.crash(["H1", "H2"])
+            await trio.sleep(60)
+            assert qfarm.loads(farm) == [("H4", 10_002)], "nobody is left to tell of the other zone"
+
+    imafarm.run(main)
+
+
+def test_loads_and_zones_are_not_asked_for_at_once(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as left:
+        cli.main(["qfarm", "/load", "/zone"])
+    assert left.value.code == 2
+    assert "--load: not together with --zone" in capsys.readouterr().err
+
+
 def test_the_readme_shows_what_is_printed(ask: Ask, pytestconfig: pytest.Config) -> None:
     readme = (pytestconfig.rootpath / "README.md").read_text(encoding="utf-8")
     assert f"$ imafarm qfarm --hosts 4 --zones 2\n{ask('qfarm', '--hosts', 4, '--zones', 2)}```\n" in readme

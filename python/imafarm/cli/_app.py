@@ -9,7 +9,7 @@ from cyclopts import App
 from imafarm.cli._run import list_scenarios, run
 from imafarm.cli._schema import schema
 from imafarm.cli._store import store
-from imafarm.cli._tools import qfarm, querydc, queryhr
+from imafarm.cli._tools import qfarm, querydc, queryds, queryhr
 
 app = App(
     name="imafarm",
@@ -23,6 +23,7 @@ app.command(list_scenarios, name="list")
 app.command(run)
 app.command(queryhr)
 app.command(querydc)
+app.command(queryds)
 app.command(qfarm)
 app.command(schema)
 app.command(store)

@@ -1,4 +1,4 @@
-"""The product's own tools: `imafarm queryhr`, `querydc`, `qfarm`."""
+"""The product's own tools: `imafarm queryhr`, `querydc`, `queryds`, `qfarm`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 from rich.console import Console
 
-from imafarm.cli._errors import PASSED
+from imafarm.cli._errors import PASSED, unknown
 from imafarm.cli._farm import topology_of
 from imafarm.cli._options import After, Assignments, FarmFile, Hosts, Seed, StoreUrl, Zones
 
@@ -19,7 +19,11 @@ if TYPE_CHECKING:
 
 TOOL_HOSTS = 10
 
-SWITCHES = {"querydc": {"e": "-e"}, "qfarm": {"zone": "--zone"}}
+SWITCHES = {
+    "querydc": {"e": "-e"},
+    "queryds": {"table": "--table"},
+    "qfarm": {"load": "--load", "zone": "--zone"},
+}
 """By tool: what the product's own switches, such as `/zone`, are called here besides."""
 PATHS_FOLLOW = {"--farm", "--store"}
 """After these comes a path, whatever it looks like."""
@@ -82,10 +86,47 @@ def querydc(
     return _ask(question, topology, seed, after)
 
 
+def queryds(
+    host: str | None = None,
+    /,
+    *,
+    table: Annotated[str, Parameter(help="Conn_Sessions, Server_State, Server_Load or Subscriptions; or /table:NAME.")],
+    hosts: Hosts = None,
+    zones: Zones = None,
+    farm: FarmFile = None,
+    store: StoreUrl = None,
+    seed: Seed = 0,
+    set_: Assignments = (),
+    after: After = None,
+) -> int:
+    """Boot a farm and print a table of its collectors' dynamic stores.
+
+    Parameters
+    ----------
+    host
+        Ask this host: what its data collector holds, of its own zone and of the others.
+    """
+    from imafarm.tools import queryds as tool
+
+    named = next((known for known in tool.TABLES if known.lower() == table.lower()), None)
+    if named is None:
+        raise unknown("--table", table, tool.TABLES)
+
+    async def question(running: Farm) -> Iterable[str]:
+        return tool.listed_table(named, tool.records(running, named, host))
+
+    topology = topology_of(farm, hosts, zones, store, default_hosts=TOOL_HOSTS, assignments=set_)
+    return _ask(question, topology, seed, after)
+
+
 def qfarm(
     host: str | None = None,
     /,
     *,
+    load: Annotated[
+        bool,
+        Parameter(negative=(), show_default=False, help="Each server's load, as its collector holds it; or /load."),
+    ] = False,
     zone: Annotated[
         bool, Parameter(negative=(), show_default=False, help="Only the zones and their collectors; or /zone.")
     ] = False,
@@ -102,14 +143,20 @@ def qfarm(
     Parameters
     ----------
     host
-        Ask this host: in its zone, the collector that it knows of is marked.
+        Ask this host: in its zone, the collector that it knows of is marked; and that one tells the loads.
     """
+    from imafarm.errors import ConfigurationError
     from imafarm.tools import qfarm as tool
 
+    if load and zone:
+        raise ConfigurationError(["--load: not together with --zone"])
+
     async def question(running: Farm) -> Iterable[str]:
-        return (
-            tool.listed_zones(tool.zones(running, host)) if zone else tool.listed_servers(tool.servers(running, host))
-        )
+        if load:
+            return tool.listed_loads(tool.loads(running, host))
+        if zone:
+            return tool.listed_zones(tool.zones(running, host))
+        return tool.listed_servers(tool.servers(running, host))
 
     topology = topology_of(farm, hosts, zones, store, default_hosts=TOOL_HOSTS, assignments=set_)
     return _ask(question, topology, seed, after)
@@ -150,7 +197,7 @@ async def _ask_emulated(
 
 
 def with_options(arguments: Sequence[str]) -> list[str]:
-    """The call with the product's own switches as options: `/zone` is `--zone`, and `/table:X` would be `--table=X`."""
+    """The call with the product's own switches as options: `/zone` is `--zone`, and `/table:X` is `--table=X`."""
     tool, *rest = arguments or [""]
     known = SWITCHES.get(tool, {})
     options = []

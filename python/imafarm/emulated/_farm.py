@@ -304,10 +304,10 @@ class EmulatedFarm(Farm):
             for host, up, load, sessions in self._engine.server_states(holder, number) or ()
         ]
 
-    def subscriptions(self, zone: str) -> list[tuple[str, str]]:
+    def subscriptions(self, zone: str, *, at: str | None = None) -> list[tuple[str, str]]:
         return [
             (self._hosts[host], table)
-            for _, holder in self._holders(zone, None)
+            for _, holder in self._holders(zone, at)
             for host, table in self._engine.subscribers(holder)
         ]
 

@@ -45,6 +45,21 @@ def check_running(farm: Farm, host: str) -> str:
     return host
 
 
+def collector_asked(farm: Farm, host: str | None) -> str | None:
+    """Who answers when `host` is asked for dynamic data: the collector that it knows of. `None`: each zone's own.
+
+    Errors: `ConfigurationError` for a host that is unknown or not up, or knows of no collector that is.
+    """
+    if host is None:
+        return None
+    collector = farm.host_state(check_running(farm, host)).master
+    if collector is None:
+        raise ConfigurationError(
+            [f"HOST: {host} knows of no data collector at {trio.current_time():,.3f} s, so it cannot be asked"]
+        )
+    return check_running(farm, collector)
+
+
 def running_collectors(farm: Farm, zone: str) -> list[str]:
     """Every running host of a zone that takes itself for its collector. A zone that is split has several."""
     states = {host: farm.host_state(host) for host in farm.hosts_of(zone)}

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from imafarm.farm import Farm
-from imafarm.tools._asking import NOBODY, check_running, running_collectors
+from imafarm.tools._asking import NOBODY, check_running, collector_asked, running_collectors
 
 NO_CONNECTION = 10_002
 """The load of a server that has no connection left to give."""
@@ -39,7 +39,7 @@ def listed_servers(servers: Iterable[ServerLine]) -> Iterator[str]:
 
 
 def listed_loads(loads: Iterable[tuple[str, int | None]]) -> Iterator[str]:
-    """The lines of `qfarm /load`, from each server's name and its load as its collector holds it.
+    """The lines of `qfarm /load`, from each server's name and its load as a collector holds it, if it does.
 
     Load throttling counts logons that take time. Here a logon takes none, so nothing is ever added for it.
     """
@@ -68,6 +68,17 @@ def servers(farm: Farm, host: str | None = None) -> list[ServerLine]:
         for server in farm.hosts_of(zone)
         if farm.host_state(server).power == "up"
     ]
+
+
+def loads(farm: Farm, host: str | None = None) -> list[tuple[str, int | None]]:
+    """The servers that are up and their loads, as their zones' collectors hold them; with `host`, as its own does.
+
+    A collector knows the loads of other zones' servers only if load is shared across zones.
+
+    Errors: `ConfigurationError` for a host that cannot be asked.
+    """
+    at = collector_asked(farm, host)
+    return [(row.host, row.load) for zone in farm.zones for row in farm.server_states(zone, at=at) if row.up]
 
 
 def zones(farm: Farm, host: str | None = None) -> list[tuple[str, str | None]]:
