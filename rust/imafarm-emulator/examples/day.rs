@@ -26,6 +26,7 @@ fn main() {
         settings: Arc::new(Settings::default()),
         host_settings: Vec::new(),
         host_magic: Vec::new(),
+        applications: imafarm_proto::applications::Catalogue::default(),
         inside: Link::INSIDE,
         between: Link::BETWEEN,
         links: Vec::new(),

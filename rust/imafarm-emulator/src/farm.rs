@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use imafarm_proto::applications::Catalogue;
 use imafarm_proto::bindings::BindingCounts;
 use imafarm_proto::dice::{Dice, Purpose};
 use imafarm_proto::dynamic::{Dynamic, DynamicCounts};
@@ -122,6 +123,8 @@ pub struct Plan {
     pub settings: Arc<Settings>,
     /// The settings of others.
     pub host_settings: Vec<(HostIndex, Arc<Settings>)>,
+    /// The applications that it begins with.
+    pub applications: Catalogue,
     /// Links inside a zone.
     pub inside: Link,
     /// Links between zones.
@@ -158,7 +161,7 @@ impl Farm {
     /// A farm at time zero, with every host off.
     pub fn new(plan: Plan) -> Farm {
         let Plan { directory, seed, magic, host_magic, product, settings, host_settings, .. } = plan;
-        let Plan { inside, between, links, wire, traced, threads, .. } = plan;
+        let Plan { applications, inside, between, links, wire, traced, threads, .. } = plan;
         let dice = Dice::new(seed);
         let zones = directory.zone_count();
         let zone_of: Vec<u32> = directory.hosts().map(|host| directory.zone(host).0).collect();
@@ -171,14 +174,15 @@ impl Farm {
         for (host, own) in host_magic {
             magic[host.at()] = own;
         }
+        let applications = Arc::new(applications);
         let hosts = directory.len() as u32;
         let shards = Share::among(threads.min(THREADS_MAX)).map(|share| {
             let seats = share.hosts(hosts).map(|me| {
                 let (magic, settings) = (magic[me as usize], Arc::clone(&settings[me as usize]));
-                Seat::new(
-                    me,
-                    Host::new(HostIndex(me), magic, dice, Arc::clone(&directory), settings, product.profile()),
-                )
+                let mut host =
+                    Host::new(HostIndex(me), magic, dice, Arc::clone(&directory), settings, product.profile());
+                host.set_applications(&applications);
+                Seat::new(me, host)
             });
             let seats = seats.collect();
             let world = World {

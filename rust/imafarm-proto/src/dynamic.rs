@@ -320,7 +320,7 @@ impl Dynamic {
             load: Some(self.load()),
             sessions: self.sessions.active(),
             disconnected: self.sessions.disconnected(),
-            applications: 0,
+            applications: turn.who.applications.count_on(turn.who.me, turn.who.knows),
             filler: Filler(0),
         };
         registration(turn, update, self.seq == 1)

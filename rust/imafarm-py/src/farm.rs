@@ -31,6 +31,7 @@ const LATEST: u64 = i64::MAX as u64;
 /// host_settings: the same by host, over `settings`
 /// inside, between: the links inside a zone and between zones; latency_ns, jitter_ns, bandwidth_bps, loss_ppm
 /// links: the same for the link between two zones, by a pair of zones in either order, over `between`
+/// applications: what is published at first, in the order of their numbers: name and hosts, or None for all hosts
 /// wire: whether every message is encoded and decoded on its way
 /// trace: the kinds of messages whose deliveries are kept
 /// threads: how many work, 1 to 64: the largest power of two among as many; it changes nothing of what happens
@@ -72,7 +73,9 @@ impl EmulatedFarm {
         settings: "Mapping[str, int] | None" = None,
         host_settings: "Mapping[int, Mapping[str, int]] | None" = None, inside: "Mapping[str, int] | None" = None,
         between: "Mapping[str, int] | None" = None,
-        links: "Mapping[tuple[int, int], Mapping[str, int]] | None" = None, wire = false, trace: "Sequence[str]" = Vec::new(),
+        links: "Mapping[tuple[int, int], Mapping[str, int]] | None" = None,
+        applications: "Sequence[tuple[str, Sequence[int] | None]]" = Vec::new(), wire = false,
+        trace: "Sequence[str]" = Vec::new(),
         threads = Whole(1)
     ))]
     #[expect(clippy::too_many_arguments, reason = "keywords, each with its own default")]
@@ -87,6 +90,7 @@ impl EmulatedFarm {
         inside: Option<&Bound<'_, PyAny>>,
         between: Option<&Bound<'_, PyAny>>,
         links: Option<&Bound<'_, PyAny>>,
+        applications: Vec<(String, Option<Vec<Whole>>)>,
         wire: bool,
         trace: Vec<String>,
         threads: Whole,
@@ -102,6 +106,7 @@ impl EmulatedFarm {
             inside,
             between,
             links,
+            applications,
             wire,
             trace,
             threads,
