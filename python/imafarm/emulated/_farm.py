@@ -111,6 +111,7 @@ class EmulatedFarm(Farm):
             inside=topology.inside.for_engine(),
             between=topology.between.for_engine(),
             links=topology.links_for_engine(),
+            applications=topology.applications_for_engine(),
             wire=wire,
             threads=threads,
         )
