@@ -99,6 +99,14 @@ impl Host {
             Input::Session(number, act) => rooms.dynamic.act(turn, rooms.bindings, number, act),
             Input::SetLoad(load) => rooms.dynamic.set_load(turn, rooms.bindings, load),
             Input::Subscribe(table, on) => rooms.dynamic.subscribe(turn, rooms.bindings, table, on),
+            Input::Resolve(question) => match rooms.zone.standing() {
+                Standing::Down | Standing::Stopping => Dynamic::refuse(turn, question),
+                Standing::Joining
+                | Standing::Candidate
+                | Standing::Acknowledged
+                | Standing::Member
+                | Standing::Master => rooms.dynamic.resolve(turn, rooms.bindings, question),
+            },
             Input::Incoming(call) if rooms.zone.standing() == Standing::Down => turn.out.push(Verb::Refuse(call)),
             Input::Incoming(call) => rooms.bindings.called(turn, call),
             Input::Connected(entry) => {

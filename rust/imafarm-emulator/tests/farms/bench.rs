@@ -34,6 +34,7 @@ pub fn plan(hosts: u32, zones: u32, turned: &[(&str, u64)]) -> Plan {
         inside: Link::INSIDE,
         between: Link::BETWEEN,
         links: Vec::new(),
+        workload: Vec::new(),
         wire: false,
         traced: Kind::ALL.to_vec(),
         threads: 1,
