@@ -30,6 +30,7 @@ fn main() {
         inside: Link::INSIDE,
         between: Link::BETWEEN,
         links: Vec::new(),
+        workload: Vec::new(),
         wire: false,
         traced: Vec::new(),
         threads,

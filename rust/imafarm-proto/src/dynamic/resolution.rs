@@ -11,6 +11,7 @@
 //! New sessions begin during an election as at any other time (IMA Information, "New Data Collector Election Process").
 //! How is our guess: a host that has no collector, or gets no answer in time, takes the session itself if it can.
 
+use crate::applications::Servers;
 use crate::bindings::Bindings;
 use crate::dynamic_store::DynamicStore;
 use crate::host_record::{HostIndex, ZoneIndex};
@@ -76,14 +77,9 @@ impl Questions {
     }
 }
 
-/// Whether a server publishes an application.
-fn publishes(_turn: &Turn<'_>, _server: HostIndex, _app: u32) -> bool {
-    true
-}
-
 /// A host on its own takes a session itself, if it publishes the application and is not full.
 pub(super) fn take_oneself(turn: &mut Turn<'_>, question: Question, load: u32) {
-    let can = publishes(turn, turn.who.me, question.app) && load::takes_more(load);
+    let can = turn.who.publishes(turn.who.me, question.app) && load::takes_more(load);
     let server = can.then_some(turn.who.me);
     turn.out.push(Verb::Direct { request: question.request, server, load: if can { load } else { 0 } });
 }
@@ -282,9 +278,13 @@ impl Desk<'_, '_> {
         Span(self.turn.who.settings.resolution_timeout.0 / 2 / turns)
     }
 
-    /// The least loaded server of a zone, as far as its loads are known here.
-    fn offer(&self, zone: ZoneIndex, _app: u32) -> Option<Offer> {
-        let (load, server) = self.store.least_loaded(self.turn.who.directory, zone)?;
+    /// The least loaded server of a zone that publishes the application, as far as this host knows.
+    fn offer(&self, zone: ZoneIndex, app: u32) -> Option<Offer> {
+        let who = &self.turn.who;
+        let (load, server) = match who.applications.servers(app, who.knows)? {
+            Servers::All => self.store.least_loaded(who.directory, zone),
+            Servers::Only(servers) => self.store.least_loaded_of(who.directory, zone, servers),
+        }?;
         Some(Offer { load, far: zone != self.my_zone(), server })
     }
 
