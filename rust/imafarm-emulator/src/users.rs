@@ -252,15 +252,7 @@ impl Seat {
         }
     }
     /// A session's time is over, as far as it was drawn.
-    fn step(
-        &mut self,
-        world: &mut World,
-        out: &mut Outbox,
-        now: Time,
-        zone: u32,
-        session: u32,
-        connected: bool,
-    ) {
+    fn step(&mut self, world: &mut World, out: &mut Outbox, now: Time, zone: u32, session: u32, connected: bool) {
         let Some(workload) = world.users.of_zone(zone) else { return };
         let draw = Draw::new(world.users.dice, self.me, session, now);
         let goes_on = draw.is_of(if connected { workload.disconnect_ppm } else { workload.reconnect_ppm });
@@ -338,7 +330,9 @@ impl Farm {
         let mut visits = Visits::default();
         for shard in &self.shards {
             let by_zone = (0..).zip(&shard.world.visits);
-            by_zone.filter(|&(number, _)| zone.is_none_or(|zone| zone == number)).for_each(|(_, own)| visits.merge(own));
+            by_zone
+                .filter(|&(number, _)| zone.is_none_or(|zone| zone == number))
+                .for_each(|(_, own)| visits.merge(own));
         }
         visits
     }
@@ -361,9 +355,10 @@ impl Farm {
         let visits = self.visits(None);
         let asking = self.seats().flat_map(|seat| &seat.clients).filter(|client| client.request & OF_USER != 0).count();
         let events = self.shards.iter().flat_map(|shard| shard.world.schedule.pending());
-        let going = events.chain(self.pipes.pending()).chain(self.seats().flat_map(Seat::waiting)).filter(|event| {
-            matches!(event.parcel, Parcel::User(Errand::Knock { .. } | Errand::Visit { .. }))
-        });
+        let going = events
+            .chain(self.pipes.pending())
+            .chain(self.seats().flat_map(Seat::waiting))
+            .filter(|event| matches!(event.parcel, Parcel::User(Errand::Knock { .. } | Errand::Visit { .. })));
         let under_way = (asking + going.count()) as u64;
         let accounted = visits.logged_on + visits.refused + visits.lost + under_way;
         (accounted != visits.arrived).then(|| format!("users: {visits:?}, and {under_way} are under way"))

@@ -245,9 +245,8 @@ mod tests {
 
     /// When users come to one host of ten, within so many hours.
     fn arrivals(workload: &Workload, hours: u64) -> Vec<u64> {
-        let next = |&(number, at): &(u32, Time)| {
-            Some((number + 1, workload.next_arrival(Dice::new(7), 10, 4, number, at)?))
-        };
+        let next =
+            |&(number, at): &(u32, Time)| Some((number + 1, workload.next_arrival(Dice::new(7), 10, 4, number, at)?));
         let all = core::iter::successors(Some((0, Time::ZERO)), next).skip(1);
         all.map(|(_, at)| at.0).take_while(|&at| at < hours * HOUR).collect()
     }

@@ -315,12 +315,7 @@ impl Collecting {
         searches.begin(&mut desk, question, me);
     }
 
-    pub(super) fn mind_searches(
-        &mut self,
-        turn: &mut Turn<'_>,
-        bindings: &mut Bindings,
-        counts: &mut DynamicCounts,
-    ) {
+    pub(super) fn mind_searches(&mut self, turn: &mut Turn<'_>, bindings: &mut Bindings, counts: &mut DynamicCounts) {
         let (searches, mut desk) = self.desk(turn, bindings, counts);
         searches.mind(&mut desk);
     }

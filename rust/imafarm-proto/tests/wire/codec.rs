@@ -4,7 +4,8 @@ use core::slice;
 
 use imafarm_proto::host_record::{HostId, ZoneIndex};
 use imafarm_proto::message::{
-    Filler, Kind, LoadUpdate, MagicNumber, Message, Preference, Resolve, Resolved, ServerUpdate, SessionEvent, SessionUpdate, Table,
+    Filler, Kind, LoadUpdate, MagicNumber, Message, Preference, Resolve, Resolved, ServerUpdate, SessionEvent,
+    SessionUpdate, Table,
 };
 use imafarm_proto::transport::{Framer, HEADER_LEN, Limits};
 
