@@ -122,7 +122,6 @@ class EmulatedFarm:
     host_settings: the same by host, over `settings`
     inside, between: the links inside a zone and between zones; latency_ns, jitter_ns, bandwidth_bps, loss_ppm
     links: the same for the link between two zones, by a pair of zones in either order, over `between`
-    applications: what is published at first, in the order of their numbers: name and hosts, or None for all hosts
     wire: whether every message is encoded and decoded on its way
     trace: the kinds of messages whose deliveries are kept
     threads: how many work, 1 to 64: the largest power of two among as many; it changes nothing of what happens
@@ -143,7 +142,6 @@ class EmulatedFarm:
         inside: Mapping[str, int] | None = None,
         between: Mapping[str, int] | None = None,
         links: Mapping[tuple[int, int], Mapping[str, int]] | None = None,
-        applications: Sequence[tuple[str, Sequence[int] | None]] = ...,
         wire: bool = False,
         trace: Sequence[str] = ...,
         threads: SupportsIndex = ...,

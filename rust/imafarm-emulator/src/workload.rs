@@ -125,7 +125,7 @@ fn minus_ln(word: u64) -> u64 {
         fraction = fraction << 1 | carried;
     }
     let log2 = u128::from(whole) << 32 | fraction;
-    (((64 << 32) - log2) * LN_2 >> 32) as u64
+    ((((64 << 32) - log2) * LN_2) >> 32) as u64
 }
 
 /// By what factor a rate is multiplied as time goes on: straight lines between points, in millionths.

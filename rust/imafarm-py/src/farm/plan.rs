@@ -14,6 +14,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyMapping;
 
 use crate::columns::Whole;
+use crate::farm::workload::workloads;
 use crate::host_resolver::HostResolver;
 
 /// A farm as Python describes it.
@@ -29,6 +30,7 @@ pub struct Sketch<'a, 'py> {
     pub between: Option<&'a Bound<'py, PyAny>>,
     pub links: Option<&'a Bound<'py, PyAny>>,
     pub applications: Vec<(String, Option<Vec<Whole>>)>,
+    pub workload: Option<&'a Bound<'py, PyAny>>,
     pub wire: bool,
     pub trace: Vec<String>,
     pub threads: Whole,
@@ -60,7 +62,9 @@ impl Sketch<'_, '_> {
         }
         let between = link("between", Link::BETWEEN, self.between)?;
         let links = links(directory.zone_count() as u64, between, self.links)?;
+        let applications = catalogue(directory.len() as u64, self.applications)?;
         Ok(Plan {
+            workload: workloads(directory.zone_count() as u64, applications.len(), self.workload)?,
             seed: self.seed.within("seed", 0, u64::MAX)?,
             magic: MagicNumber(self.magic.within("magic", 0, u32::MAX.into())? as u32),
             product: product(self.product)?,
@@ -70,7 +74,7 @@ impl Sketch<'_, '_> {
             inside: link("inside", Link::INSIDE, self.inside)?,
             between,
             links,
-            applications: catalogue(directory.len() as u64, self.applications)?,
+            applications,
             wire: self.wire,
             threads: self.threads.within("threads", 1, THREADS_MAX.into())? as u32,
             traced: self.trace.iter().map(|name| kind(name)).collect::<PyResult<_>>()?,
@@ -79,9 +83,9 @@ impl Sketch<'_, '_> {
     }
 }
 
-type Items<'py> = Vec<(Bound<'py, PyAny>, Bound<'py, PyAny>)>;
+pub type Items<'py> = Vec<(Bound<'py, PyAny>, Bound<'py, PyAny>)>;
 
-fn items<'py>(key: &str, given: Option<&Bound<'py, PyAny>>) -> PyResult<Items<'py>> {
+pub fn items<'py>(key: &str, given: Option<&Bound<'py, PyAny>>) -> PyResult<Items<'py>> {
     let Some(given) = given else { return Ok(Vec::new()) };
     let mapping = given.cast::<PyMapping>().map_err(|_| PyTypeError::new_err(format!("{key}: not a mapping")))?;
     mapping.items()?.iter().map(|item| item.extract()).collect()
