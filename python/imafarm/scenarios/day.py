@@ -73,7 +73,9 @@ async def play(farm: Farm, journal: Journal) -> None:
     turned_away = day.users.refused + day.users.lost
     journal.check("nobody is turned away", turned_away == 0, f"{turned_away:,} of {day.users.arrived:,}")
     least, most = spread
-    journal.check("servers are loaded alike", most - least <= SPREAD_SESSIONS, f"{least} to {most} sessions at the peak")
+    journal.check(
+        "servers are loaded alike", most - least <= SPREAD_SESSIONS, f"{least} to {most} sessions at the peak"
+    )
     journal.check(
         "a day of work elects nobody",
         day.elections_started == 0 and farm.masters == masters,
