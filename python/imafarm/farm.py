@@ -166,7 +166,7 @@ class FarmStatistics:
     users: Users = field(default_factory=Users)
 
     def since(self, earlier: FarmStatistics) -> FarmStatistics:
-        """What was counted after `earlier`; messages in flight, active bindings, sessions and `GAUGES` are those of now."""
+        """What was counted after `earlier`; messages in flight, active bindings, sessions and `GAUGES` are as now."""
         then = earlier.messages
         ours, theirs = self.bindings, earlier.bindings
         return FarmStatistics(

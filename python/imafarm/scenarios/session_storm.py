@@ -1,7 +1,7 @@
 """A morning: everybody logs on within ten minutes, and in the middle of it a data collector crashes.
 
-IMA Information, "New Data Collector Election Process": sessions on other servers do not notice, and neither do users who
-come meanwhile.
+IMA Information, "New Data Collector Election Process": sessions on other servers do not notice, and neither do users
+who come meanwhile.
 """
 
 from __future__ import annotations
