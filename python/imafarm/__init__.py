@@ -35,6 +35,7 @@ from imafarm.configuration import OpenedStore, set_store_opener
 from imafarm.emulated import EmulatedFarm, Progress, open_emulated_farm, run
 from imafarm.errors import ConfigurationError, FarmDeadlock, ImafarmError, StoreError
 from imafarm.farm import (
+    Assignment,
     Bindings,
     Cut,
     Election,
@@ -47,6 +48,7 @@ from imafarm.farm import (
     Session,
     SessionRow,
     Traffic,
+    Users,
     Work,
 )
 from imafarm.topology import (
@@ -73,6 +75,7 @@ set_store_opener(_open_store)
 __version__ = version("imafarm")
 
 __all__ = [
+    "Assignment",
     "Bindings",
     "ConfigurationError",
     "ConnectionCache",
@@ -102,6 +105,7 @@ __all__ = [
     "StorePlan",
     "Topology",
     "Traffic",
+    "Users",
     "Work",
     "Workload",
     "open_emulated_farm",

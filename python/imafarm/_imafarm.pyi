@@ -19,6 +19,7 @@ EVENT_MASTER_RESIGNED: Final[int]
 EVENT_MASTER_UNREACHABLE: Final[int]
 EVENT_MEMBER_LOST: Final[int]
 EVENT_PEER_LOST: Final[int]
+EVENT_RESOLVED: Final[int]
 EVENT_SESSION_CHANGED: Final[int]
 EVENT_TABLE_CHANGED: Final[int]
 EVENT_ZONE_AGREED: Final[int]
@@ -122,6 +123,9 @@ class EmulatedFarm:
     host_settings: the same by host, over `settings`
     inside, between: the links inside a zone and between zones; latency_ns, jitter_ns, bandwidth_bps, loss_ppm
     links: the same for the link between two zones, by a pair of zones in either order, over `between`
+    applications: what is published at first, in the order of their numbers: name and hosts, or None for all hosts
+    workload: what the users of a zone do, by zone: logons_per_day, session_ns, session_least_ns, disconnect_ppm,
+        reconnect_ppm, disconnected_ns, shape (pairs of nanoseconds and millionths), period_ns, applications (numbers)
     wire: whether every message is encoded and decoded on its way
     trace: the kinds of messages whose deliveries are kept
     threads: how many work, 1 to 64: the largest power of two among as many; it changes nothing of what happens
@@ -142,6 +146,8 @@ class EmulatedFarm:
         inside: Mapping[str, int] | None = None,
         between: Mapping[str, int] | None = None,
         links: Mapping[tuple[int, int], Mapping[str, int]] | None = None,
+        applications: Sequence[tuple[str, Sequence[int] | None]] = ...,
+        workload: Mapping[int, Mapping[str, Any]] | None = None,
         wire: bool = False,
         trace: Sequence[str] = ...,
         threads: SupportsIndex = ...,
@@ -238,6 +244,11 @@ class EmulatedFarm:
         """
         The other zones' collectors that the collector `holder` knows.
         """
+    def resolve(self, /, host: SupportsIndex, app: SupportsIndex, zones: Sequence[int] = ...) -> int:
+        """
+        Asks a host where a session of an application should run, and rather in these zones, the best first; the number of
+        the question. The answer is there once the host has told of it (`EVENT_RESOLVED`).
+        """
     def restart(self, /, hosts: Iterable[int]) -> None:
         """
         Crashes hosts and starts them again at once.
@@ -297,6 +308,10 @@ class EmulatedFarm:
     def subscribers(self, /, holder: SupportsIndex) -> list[tuple[int, str]]:
         """
         Who subscribed to which table at the collector `holder`, in the order in which they did.
+        """
+    def take_answer(self, /, request: SupportsIndex) -> tuple[int, int] | None:
+        """
+        Takes the answer to a question: (server, its load), with -1 if no server takes the session. None before it is there.
         """
     def take_events(self, /) -> list[tuple[int, int, int, int, int]]:
         """
@@ -760,6 +775,7 @@ __all__ = [
     "EVENT_MASTER_UNREACHABLE",
     "EVENT_MEMBER_LOST",
     "EVENT_PEER_LOST",
+    "EVENT_RESOLVED",
     "EVENT_SESSION_CHANGED",
     "EVENT_TABLE_CHANGED",
     "EVENT_ZONE_AGREED",

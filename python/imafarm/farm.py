@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import enum
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -66,8 +66,10 @@ class EventKind(enum.Flag):
     """Something has happened to a session of the host."""
     TABLE_CHANGED = 8192
     """A table to which the host subscribed has changed."""
+    RESOLVED = 1 << 20
+    """The host was asked by `Farm.resolve` where a session should run, and has an answer."""
 
-    ALL = 16_383
+    ALL = 16_383 | RESOLVED
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +133,20 @@ class Work:
 
 
 @dataclass(frozen=True, slots=True)
+class Users:
+    """What became of the users of workloads. `arrived == logged_on + refused + lost` + those on their way, always."""
+
+    arrived: int = 0
+    logged_on: int = 0
+    refused: int = 0
+    """Those who were told that no server takes them."""
+    lost: int = 0
+    """Those who found no host to ask, or whose host or server was gone before they had a session."""
+    sessions: int = 0
+    """How many sessions there are now, whoever began them."""
+
+
+@dataclass(frozen=True, slots=True)
 class FarmStatistics:
     """A farm's figures at one moment, counted since it was opened."""
 
@@ -147,9 +163,10 @@ class FarmStatistics:
     """By zone: the product's performance counters, by their own names."""
     work: Mapping[str, Work] = field(default_factory=dict)
     """By zone: what waits, and how busy its hosts were."""
+    users: Users = field(default_factory=Users)
 
     def since(self, earlier: FarmStatistics) -> FarmStatistics:
-        """What was counted after `earlier`; messages in flight, active bindings and `GAUGES` are those of now."""
+        """What was counted after `earlier`; messages in flight, active bindings, sessions and `GAUGES` are as now."""
         then = earlier.messages
         ours, theirs = self.bindings, earlier.bindings
         return FarmStatistics(
@@ -174,11 +191,22 @@ class FarmStatistics:
                 zone: work.since(earlier.work.get(zone, Work()), self.seconds - earlier.seconds)
                 for zone, work in self.work.items()
             },
+            users=_users_since(self.users, earlier.users),
         )
 
 
 def _counters_since(now: Mapping[str, int], then: Mapping[str, int]) -> dict[str, int]:
     return {name: value if name in GAUGES else value - then.get(name, 0) for name, value in now.items()}
+
+
+def _users_since(now: Users, then: Users) -> Users:
+    return Users(
+        arrived=now.arrived - then.arrived,
+        logged_on=now.logged_on - then.logged_on,
+        refused=now.refused - then.refused,
+        lost=now.lost - then.lost,
+        sessions=now.sessions,
+    )
 
 
 def _traffic_since(now: Traffic, then: Traffic) -> Traffic:
@@ -290,6 +318,16 @@ class ServerRow:
     sessions: int
 
 
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """Where a session should run."""
+
+    host: str
+    load: int
+    """Its load, as far as whoever chose it knew."""
+    zone: str
+
+
 class Farm(ABC):
     """Servers that share one control plane, and what an experimenter may do to them.
 
@@ -376,6 +414,18 @@ class Farm(ABC):
     @abstractmethod
     async def logoff(self, session: Session) -> bool:
         """A session ends. Whether it was there."""
+
+    @abstractmethod
+    async def resolve(self, app: str, *, at: str | None = None, zones: Sequence[str] = ()) -> Assignment | None:
+        """Which server should run a session of an application: the least loaded; `None` if no server can take it.
+
+        app: its name.
+        at: the host that a user's client asks; the first that runs, unless said.
+        zones: those in which it should rather run, the best first; all others are tried after them.
+
+        `KeyError` for an unknown application, host or zone; `ConfigurationError` for more zones than can be preferred,
+        and for a farm of which no host runs.
+        """
 
     @abstractmethod
     async def set_load(self, hosts: Hosts, load: int | None) -> None:
@@ -484,7 +534,7 @@ class Farm(ABC):
         with self._waits.for_(f"an event {kinds.name}" + (f" on {host}" if host else "")):
             async with self.events(kinds) as events:
                 while True:
-                    event = await _receive(events)
+                    event = await receive(events)
                     if (host is None or event.host == host) and (where is None or where(event)):
                         return event
 
@@ -503,7 +553,7 @@ class Farm(ABC):
                     master = self.masters[zone]
                     if master is not None and master != other_than:
                         return master
-                    await _receive(agreements)
+                    await receive(agreements)
 
     async def wait_converged(self) -> dict[str, str]:
         """Waits until all hosts are started and every zone agrees on a living collector at once; by zone.
@@ -517,7 +567,7 @@ class Farm(ABC):
                     masters = {zone: master for zone, master in self.masters.items() if master is not None}
                     if len(masters) == len(self.led_zones):
                         return masters
-                    await _receive(agreements)
+                    await receive(agreements)
 
     def waits(self) -> Mapping[trio.lowlevel.Task, str]:
         """Which tasks wait for something of this farm, and for what."""
@@ -533,7 +583,8 @@ class Farm(ABC):
         return zone
 
 
-async def _receive(events: trio.MemoryReceiveChannel[FarmEvent]) -> FarmEvent:
+async def receive(events: trio.MemoryReceiveChannel[FarmEvent]) -> FarmEvent:
+    """The next event of a stream. `trio.ClosedResourceError` once the farm is closed."""
     try:
         return await events.receive()
     except trio.EndOfChannel:

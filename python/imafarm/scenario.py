@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import trio
 
 from imafarm.farm import Election, Farm, FarmStatistics
+from imafarm.topology import Topology
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +71,10 @@ class Scenario:
     least_hosts_in_zone: int
     """A zone with fewer hosts has no such story."""
     play: Callable[[Farm, Journal], Awaitable[None]]
+    zones: int = 1
+    """How many zones it is played with unless somebody says otherwise."""
+    prepare: Callable[[Topology], Topology] | None = None
+    """What it needs of a farm before that is opened; nothing, if `None`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +152,7 @@ class Verdict:
                 "won": self.statistics.elections_won,
                 "converged_seconds": self.converged_seconds,
             },
+            "users": asdict(self.statistics.users),
             "counters": {zone: dict(counters) for zone, counters in self.statistics.counters.items()},
         }
 

@@ -21,6 +21,7 @@ ROOMS = [
     "host_resolver",
     "binding",
     "message",
+    "applications",
     "host_record",
     "settings",
     "profile",

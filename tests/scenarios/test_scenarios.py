@@ -28,6 +28,7 @@ KEYS = [
     "messages",
     "bindings",
     "elections",
+    "users",
     "counters",
 ]
 
@@ -101,6 +102,46 @@ def test_a_zone_that_outgrows_the_cache_thrashes(play: Play, entries: int, thras
     assert verdict["verdict"] == "passed", verdict["checks"]
     said = check(verdict, "evictions just where a zone outgrows the cache")["detail"]
     assert said.startswith("0 in ") != thrashes
+
+
+SIZES = [(8, 2), (30, 3), (120, 4)]
+
+
+@pytest.mark.parametrize(("hosts", "zones"), SIZES)
+@pytest.mark.parametrize("scenario", ["session-storm", "day"])
+def test_what_users_do_is_the_same_for_the_same_seed(play: Play, scenario: str, hosts: int, zones: int) -> None:
+    one, same, other = (
+        play(scenario, "--hosts", str(hosts), "--zones", str(zones), "--seed", seed) for seed in ("7", "7", "8")
+    )
+    for verdict in (one, same, other):
+        assert verdict["verdict"] == "passed", verdict["checks"]
+        del verdict["wall_seconds"]
+    assert one["digest"] == same["digest"] != other["digest"]
+    assert one == same
+    users = one["users"]
+    assert users["arrived"] > 8 * hosts
+    assert users["arrived"] - users["logged_on"] - users["refused"] - users["lost"] <= zones
+
+
+def test_a_storm_with_load_sharing_is_weathered_too(play: Play) -> None:
+    verdict = play("session-storm", "--hosts", "40", "--zones", "4", "--seed", "7", "--set", "ShareLoadInformation=1")
+    assert verdict["verdict"] == "passed", verdict["checks"]
+    relayed = verdict["messages"]["RESOLVE"]["sent"]
+    assert relayed < 1.1 * verdict["users"]["arrived"], "collectors need not ask one another"
+
+
+def test_a_day_of_a_farm_file_is_the_day_it_says(play: Play, tmp_path: Path) -> None:
+    farm = tmp_path / "farm.toml"
+    farm.write_text(
+        '[[zones]]\nname = "EAST"\nhosts = 3\n[[zones]]\nname = "WEST"\nhosts = 3\n'
+        '[[applications]]\nname = "Word"\nservers = ["H1", "H2", "H5"]\n'
+        '[[workloads]]\nzones = ["WEST"]\nlogons_per_hour = 10\nsession_minutes = 30\napplications = ["Word"]\n'
+    )
+    verdict = play("day", "--farm", farm)
+    assert check(verdict, "users log on all day")["passed"]
+    assert 180 < verdict["users"]["logged_on"] < 300, "240 a day"
+    spread = check(verdict, "servers are loaded alike")["detail"]
+    assert spread.startswith("0 to "), "three servers publish nothing"
 
 
 def test_a_farm_that_cannot_agree_fails(play: Play, tmp_path: Path) -> None:

@@ -49,7 +49,7 @@ BODIES: dict[str, st.SearchStrategy[Message]] = {
     "SUBSCRIBE": st.tuples(st.integers(0, 2), st.booleans()),
     "TABLE_CHANGED": st.tuples(st.integers(0, 2)),
     "FULL_UPDATE": st.tuples(),
-    "RESOLVE": st.tuples(U32, U32, st.booleans()),
+    "RESOLVE": st.tuples(U32, U32, st.integers(0, 2**64 - 1), st.booleans()),
     "RESOLVED": st.tuples(U32, st.none() | HOST_ID, U32),
     "CONFIG_CHANGE": st.tuples(U32, U32, FILLER),
     "CONFIG_CHANGE_ACK": st.tuples(U32, FILLER),

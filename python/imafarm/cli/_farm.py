@@ -19,6 +19,7 @@ def topology_of(
     store: str | None = None,
     *,
     default_hosts: int,
+    default_zones: int = 1,
     product: Product | None = None,
     registry: Path | None = None,
     assignments: Sequence[str] = (),
@@ -34,7 +35,8 @@ def topology_of(
     if farm is not None and store is not None:
         raise ConfigurationError(["--farm: the store given by --store says this already"])
     if farm is None and store is None:
-        topology = Topology.of(default_hosts if hosts is None else hosts, 1 if zones is None else zones)
+        count = default_hosts if hosts is None else hosts
+        topology = Topology.of(count, max(1, min(default_zones, count)) if zones is None else zones)
     elif hosts is not None or zones is not None:
         key = "--hosts" if hosts is not None else "--zones"
         where = "file given by --farm" if farm is not None else "store given by --store"

@@ -70,11 +70,14 @@ def run(
         zones,
         store,
         default_hosts=chosen.hosts,
+        default_zones=chosen.zones,
         product=product_of(product),
         registry=settings,
         assignments=set_,
     )
     _check_fits(chosen, topology)
+    if chosen.prepare is not None:
+        topology = chosen.prepare(topology)
     if out is not None:
         _check_writable(out)
     verdict = _play(chosen, topology, seed, threads, store)

@@ -25,6 +25,7 @@ class Verb(IntEnum):
     SESSION = auto()
     SET_LOAD = auto()
     SUBSCRIBE = auto()
+    RESOLVE = auto()
     PARTITION = auto()
     STOP = auto()
     CRASH = auto()

@@ -20,6 +20,7 @@ from imafarm.emulated._commands import CommandQueue, Verb
 from imafarm.emulated._conductor import Conductor
 from imafarm.errors import ConfigurationError
 from imafarm.farm import (
+    Assignment,
     Bindings,
     Cut,
     Election,
@@ -33,7 +34,9 @@ from imafarm.farm import (
     Session,
     SessionRow,
     Traffic,
+    Users,
     Work,
+    receive,
 )
 from imafarm.settings import check_settings, default_settings
 from imafarm.topology import Topology
@@ -111,6 +114,8 @@ class EmulatedFarm(Farm):
             inside=topology.inside.for_engine(),
             between=topology.between.for_engine(),
             links=topology.links_for_engine(),
+            applications=topology.applications_for_engine(),
+            workload=topology.workload_for_engine(),
             wire=wire,
             threads=threads,
         )
@@ -197,6 +202,33 @@ class EmulatedFarm(Farm):
             Verb.SESSION, (which,), (number, act), lambda: self._engine.session(which, number, act)
         )
         return cast(bool, done)
+
+    async def resolve(self, app: str, *, at: str | None = None, zones: Sequence[str] = ()) -> Assignment | None:
+        number, preferred = self._app_number(app), [self._zone_names.index(self._known_zone(zone)) for zone in zones]
+        which = self._first_up() if at is None else self._indices(at)[0]
+        with self._waits.for_(f"{self._hosts[which]} to know where {app} should run"):
+            async with self.events(EventKind.RESOLVED) as answers:
+                try:
+                    request = await self._commands.do(
+                        Verb.RESOLVE,
+                        (which,),
+                        (number, *preferred),
+                        lambda: self._engine.resolve(which, number, preferred),
+                    )
+                except ValueError as error:
+                    raise ConfigurationError([str(error)]) from None
+                while (answer := self._engine.take_answer(cast(int, request))) is None:
+                    await receive(answers)
+        server, load = answer
+        if server < 0:
+            return None
+        return Assignment(host=self._hosts[server], load=load, zone=self._zone_names[self._zone_of[server]])
+
+    def _first_up(self) -> int:
+        for index in range(len(self._hosts)):
+            if self._engine.host_state(index)["power"] == "up":
+                return index
+        raise ConfigurationError(["at: no host of the farm runs"])
 
     async def set_load(self, hosts: Hosts, load: int | None) -> None:
         which = self._indices(hosts)
@@ -288,6 +320,7 @@ class EmulatedFarm(Farm):
                 zone: self._work(figures["work"], figures["hosts"])
                 for zone, figures in self._by_zone(raw["by_zone"]).items()
             },
+            users=Users(**raw["users"]),
         )
 
     def sessions(self, zone: str | None = None, *, at: str | None = None) -> list[SessionRow]:

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import replace
 
 import trio
 
 from imafarm.farm import Farm
 from imafarm.scenario import Journal
+from imafarm.topology import Topology
 
+APPLICATION = "Desktop"
+"""What users log on to in a farm of which nobody says more."""
+STORE_LOOK_SECONDS = 0.5
+"""How often collectors are looked at while reports are under way."""
 AGREEMENT_SECONDS = 3_600.0
 """Farm seconds that a zone may take to agree before a scenario gives it up."""
 
@@ -20,6 +26,31 @@ async def boot(farm: Farm, journal: Journal) -> bool:
     with trio.move_on_after(AGREEMENT_SECONDS) as limit:
         await farm.wait_converged()
     return check_masters(farm, journal, "every zone agrees on a collector", gave_up=limit.cancelled_caught)
+
+
+def with_application(topology: Topology) -> Topology:
+    """A farm that has something to log on to: one application on all servers, if it has none."""
+    return topology if topology.applications else replace(topology, applications={APPLICATION: None})
+
+
+def hosts_by_zone(topology: Topology) -> dict[str, int]:
+    """How many hosts each zone has; zones without any are left out."""
+    resolver = topology.resolver
+    counts = Counter(resolver.zones_of(range(len(resolver))))
+    return {name: counts[number] for number, name in enumerate(resolver.zones()) if counts[number]}
+
+
+async def stores_agree(
+    farm: Farm, journal: Journal, seconds: float, *, name: str = "every collector holds every session"
+) -> bool:
+    """Waits until what all collectors hold is what is; checks that it takes no longer than so many seconds."""
+    wrong = farm.check_stores()
+    with trio.move_on_after(seconds):
+        while wrong:
+            await trio.sleep(STORE_LOOK_SECONDS)
+            wrong = farm.check_stores()
+    found = f"{farm.statistics().users.sessions:,} sessions of {len(farm.hosts):,} servers"
+    return journal.check(name, not wrong, "; ".join(wrong[:3]) or found)
 
 
 def check_masters(farm: Farm, journal: Journal, name: str, *, gave_up: bool = False) -> bool:

@@ -1,11 +1,14 @@
-//! A zone boots and works, hour after hour, with nothing but heartbeats: `cargo run --release --example day -- HOSTS
-//! HOURS THREADS ZONES`.
+//! A farm boots and works, hour after hour, with nothing but heartbeats and, if asked for, so many logons a day:
+//! `cargo run --release --example day -- HOSTS HOURS THREADS ZONES LOGONS`.
 
 use std::sync::Arc;
 use std::time::Instant;
 
 use imafarm_emulator::farm::{Farm, Plan};
 use imafarm_emulator::network::Link;
+use imafarm_emulator::workload::{Shape, Workload};
+use imafarm_proto::applications::{Catalogue, Servers};
+use imafarm_proto::host_record::ZoneIndex;
 use imafarm_proto::host_resolver::Directory;
 use imafarm_proto::message::{Kind, MagicNumber};
 use imafarm_proto::profile::Product;
@@ -18,6 +21,17 @@ fn main() {
     let hours = arguments.next().unwrap_or(1);
     let threads = arguments.next().unwrap_or(1) as u32;
     let zones = arguments.next().unwrap_or(1) as u32;
+    let logons = arguments.next().unwrap_or(0);
+    let workload = Workload {
+        logons_per_day: logons / u64::from(zones),
+        session: Span::from_secs(4 * 3_600),
+        session_least: Span::from_secs(60),
+        disconnect_ppm: 100_000,
+        reconnect_ppm: 500_000,
+        disconnected: Span::from_secs(600),
+        shape: Shape::constant(),
+        applications: vec![0],
+    };
     let mut farm = Farm::new(Plan {
         directory: Arc::new(Directory::generate(hosts, zones)),
         seed: 7,
@@ -26,9 +40,11 @@ fn main() {
         settings: Arc::new(Settings::default()),
         host_settings: Vec::new(),
         host_magic: Vec::new(),
+        applications: Catalogue::new([("Desktop".into(), Servers::All)]).expect("one"),
         inside: Link::INSIDE,
         between: Link::BETWEEN,
         links: Vec::new(),
+        workload: (0..zones).map(|zone| (ZoneIndex(zone), workload.clone())).collect(),
         wire: false,
         traced: Vec::new(),
         threads,
@@ -55,6 +71,7 @@ fn main() {
     let tally = farm.ledger().total(Kind::Heartbeat);
     println!("heartbeats: {:?}", tally.delivered);
     println!("{:?}", farm.totals(None));
+    println!("users: {:?}, {} sessions", farm.visits(None), farm.session_count(None));
     println!("memory: {} bytes", farm.memory());
     println!("conservation: {:?}", farm.check_conservation());
 }

@@ -7,6 +7,7 @@ use std::time::Instant;
 use imafarm_emulator::chronicle::What;
 use imafarm_emulator::farm::{Farm, Plan};
 use imafarm_emulator::network::Link;
+use imafarm_proto::applications::Catalogue;
 use imafarm_proto::host_record::{HostId, HostRecord, Preference};
 use imafarm_proto::host_resolver::Directory;
 use imafarm_proto::message::{Kind, MagicNumber};
@@ -37,9 +38,11 @@ fn main() {
         settings: Arc::new(settings),
         host_settings: Vec::new(),
         host_magic: Vec::new(),
+        applications: Catalogue::default(),
         inside: Link::INSIDE,
         between: Link::BETWEEN,
         links: Vec::new(),
+        workload: Vec::new(),
         wire: false,
         traced: Vec::new(),
         threads,

@@ -38,6 +38,8 @@ pub mod class {
     pub const SESSION_CHANGED: u32 = 4096;
     /// A table to which a host subscribed has changed.
     pub const TABLE_CHANGED: u32 = 8192;
+    /// A host that was asked where a session should run has an answer.
+    pub const RESOLVED: u32 = 1 << 20;
 }
 
 /// Something that observers may want to know.
@@ -66,6 +68,15 @@ pub enum What {
     Notice(Notice),
     /// All running hosts of the host's zone take it for their collector, and so does it.
     ZoneAgreed,
+    /// The host knows where a session should run, for somebody outside.
+    Resolved {
+        /// The number of the question.
+        request: u32,
+        /// The server, if one can take the session.
+        server: Option<HostIndex>,
+        /// Its load.
+        load: u32,
+    },
 }
 
 impl What {
@@ -86,6 +97,7 @@ impl What {
             What::Notice(Notice::PeerLost(_)) => class::PEER_LOST,
             What::Notice(Notice::SessionChanged(..)) => class::SESSION_CHANGED,
             What::Notice(Notice::TableChanged(_)) => class::TABLE_CHANGED,
+            What::Resolved { .. } => class::RESOLVED,
         }
     }
 
@@ -99,6 +111,7 @@ impl What {
                 | Notice::MemberLost(host)
                 | Notice::PeerLost(host),
             ) => Some(host),
+            What::Resolved { server, .. } => server,
             What::Up | What::Down | What::Paused | What::Resumed | What::ZoneAgreed => None,
             What::Notice(
                 Notice::ElectionStarted
@@ -157,6 +170,8 @@ pub struct Chronicle {
     events: Vec<FarmEvent>,
     /// The classes of events that are kept for observers.
     kept: u32,
+    /// Answers that nobody has taken.
+    answers: BTreeMap<u32, (Option<HostIndex>, u32)>,
 }
 
 impl Chronicle {
@@ -171,6 +186,7 @@ impl Chronicle {
             elections: Vec::new(),
             events: Vec::new(),
             kept: u32::MAX,
+            answers: BTreeMap::new(),
         }
     }
 
@@ -194,6 +210,11 @@ impl Chronicle {
     /// The events since they were last taken, in order.
     pub fn take_events(&mut self) -> Vec<FarmEvent> {
         core::mem::take(&mut self.events)
+    }
+
+    /// Takes the answer to a question from outside, if it is there.
+    pub fn take_answer(&mut self, request: u32) -> Option<(Option<HostIndex>, u32)> {
+        self.answers.remove(&request)
     }
 
     /// The elections so far, in the order in which they began.
@@ -260,6 +281,7 @@ impl Chronicle {
                 | Notice::TableChanged(_),
             )
             | What::ZoneAgreed => {}
+            What::Resolved { request, server, load } => drop(self.answers.insert(request, (server, load))),
         }
     }
 

@@ -6,7 +6,7 @@
 
 use core::fmt;
 
-use imafarm_proto::message::{Message, ServerUpdate, SessionUpdate};
+use imafarm_proto::message::{Message, Resolve, ServerUpdate, SessionUpdate};
 use imafarm_proto::time::Time;
 
 /// The history of one host.
@@ -68,7 +68,6 @@ fn word(message: &Message) -> u64 {
         Message::GatewayUpdate { filler } | Message::GatewayUpdateAck { filler } => filler.0.into(),
         Message::Subscribe { table, on } => two(*table as u32, (*on).into()),
         Message::TableChanged { table } => *table as u64,
-        Message::Resolve { request, app, relayed } => two(*request, *app) ^ u64::from(*relayed) << 63,
         Message::ConfigChange { change, bytes, filler } => two(*change, *bytes) ^ u64::from(filler.0) << 48,
         Message::ServerUpdate(update) => {
             let ServerUpdate { server, seq, up, load, sessions, disconnected, applications, filler } = &**update;
@@ -81,6 +80,10 @@ fn word(message: &Message) -> u64 {
             mix(server.get() ^ whose, two(*seq, load.unwrap_or(u32::MAX)) ^ (*event as u64) << 56 ^ LEFT)
         }
         Message::LoadUpdate(update) => mix(update.server.get() ^ LEFT, two(update.seq, update.load) ^ RIGHT),
+        Message::Resolve(asked) => {
+            let Resolve { request, app, preference, relayed } = &**asked;
+            mix(two(*request, *app) ^ LEFT, preference.0 ^ u64::from(*relayed) << 63 ^ RIGHT)
+        }
         Message::Resolved(resolved) => {
             let server = resolved.server.map_or(0, |id| id.get());
             mix(server ^ LEFT, two(resolved.request, resolved.load) ^ RIGHT)

@@ -4,11 +4,12 @@
 
 use std::sync::Arc;
 
+use imafarm_proto::applications::Catalogue;
 use imafarm_proto::bindings::BindingCounts;
 use imafarm_proto::dice::{Dice, Purpose};
 use imafarm_proto::dynamic::{Dynamic, DynamicCounts};
 use imafarm_proto::host::Host;
-use imafarm_proto::host_record::HostIndex;
+use imafarm_proto::host_record::{HostIndex, ZoneIndex};
 use imafarm_proto::host_resolver::Directory;
 use imafarm_proto::input::{Input, SessionAct};
 use imafarm_proto::message::{Kind, MagicNumber, Table};
@@ -24,8 +25,11 @@ use crate::network::{EndRef, Link, Network, Pipes};
 use crate::prefetch::Lines;
 use crate::schedule::{Event, Parcel, Schedule};
 use crate::shard::{Shard, Share};
+use crate::users::Users;
+use crate::workload::Workload;
 use crate::world::{Seat, World};
 
+pub use crate::users::Visits;
 pub use crate::work::WorkTotals;
 pub use crate::world::TraceRecord;
 
@@ -122,12 +126,16 @@ pub struct Plan {
     pub settings: Arc<Settings>,
     /// The settings of others.
     pub host_settings: Vec<(HostIndex, Arc<Settings>)>,
+    /// The applications that it begins with.
+    pub applications: Catalogue,
     /// Links inside a zone.
     pub inside: Link,
     /// Links between zones.
     pub between: Link,
     /// Links between two zones that differ from `between`, alike in both directions; the last of a pair counts.
     pub links: Vec<(u32, u32, Link)>,
+    /// What the users of a zone do; a zone that is not named has none.
+    pub workload: Vec<(ZoneIndex, Workload)>,
     /// Whether every message is encoded and decoded on its way.
     pub wire: bool,
     /// Which kinds are traced.
@@ -152,13 +160,15 @@ pub struct Farm {
     pub(crate) trace: Vec<TraceRecord>,
     directory: Arc<Directory>,
     dice: Dice,
+    /// The number of the last question from outside.
+    pub(crate) requests: u32,
 }
 
 impl Farm {
     /// A farm at time zero, with every host off.
     pub fn new(plan: Plan) -> Farm {
         let Plan { directory, seed, magic, host_magic, product, settings, host_settings, .. } = plan;
-        let Plan { inside, between, links, wire, traced, threads, .. } = plan;
+        let Plan { applications, inside, between, links, workload, wire, traced, threads, .. } = plan;
         let dice = Dice::new(seed);
         let zones = directory.zone_count();
         let zone_of: Vec<u32> = directory.hosts().map(|host| directory.zone(host).0).collect();
@@ -171,14 +181,16 @@ impl Farm {
         for (host, own) in host_magic {
             magic[host.at()] = own;
         }
+        let applications = Arc::new(applications);
+        let users = Arc::new(Users::new(Arc::clone(&directory), dice, workload));
         let hosts = directory.len() as u32;
         let shards = Share::among(threads.min(THREADS_MAX)).map(|share| {
             let seats = share.hosts(hosts).map(|me| {
                 let (magic, settings) = (magic[me as usize], Arc::clone(&settings[me as usize]));
-                Seat::new(
-                    me,
-                    Host::new(HostIndex(me), magic, dice, Arc::clone(&directory), settings, product.profile()),
-                )
+                let mut host =
+                    Host::new(HostIndex(me), magic, dice, Arc::clone(&directory), settings, product.profile());
+                host.set_applications(&applications);
+                Seat::new(me, host)
             });
             let seats = seats.collect();
             let world = World {
@@ -190,6 +202,8 @@ impl Farm {
                 away: Vec::new(),
                 piped: Vec::new(),
                 ledger: Ledger::new(zones),
+                users: Arc::clone(&users),
+                visits: vec![Visits::default(); zones],
                 notices: Vec::new(),
                 wire,
                 traced: Kind::ALL.map(|kind| traced.contains(&kind)),
@@ -197,7 +211,7 @@ impl Farm {
             };
             Shard::new(world, seats)
         });
-        Farm {
+        let mut farm = Farm {
             now: Time::ZERO,
             shards: shards.collect(),
             pipes: Pipes::new(zones as u32),
@@ -207,7 +221,12 @@ impl Farm {
             trace: Vec::new(),
             directory,
             dice,
+            requests: 0,
+        };
+        for (at, arrival) in (0..hosts).filter_map(|host| users.next_arrival(host, 0, Time::ZERO)) {
+            farm.shard_mut(arrival.target).world.schedule.push(at, arrival);
         }
+        farm
     }
 
     /// The shard of a host.
@@ -222,13 +241,13 @@ impl Farm {
     }
 
     /// A host, and the world it acts on.
-    fn seat_mut(&mut self, host: u32) -> (&mut Seat, &mut World) {
+    pub(crate) fn seat_mut(&mut self, host: u32) -> (&mut Seat, &mut World) {
         let Shard { world, seats, .. } = self.shard_mut(host);
         (&mut seats[world.share.place(host)], world)
     }
 
     /// Every host, in order.
-    fn seats(&self) -> impl Iterator<Item = &Seat> {
+    pub(crate) fn seats(&self) -> impl Iterator<Item = &Seat> {
         self.directory.hosts().map(|host| self.seat(host.0))
     }
 
@@ -274,6 +293,7 @@ impl Farm {
                 for event in seat.give_up_work(now) {
                     seat.lose(world, &event);
                 }
+                seat.lose_clients(world, now);
                 seat.renew(now);
                 world.note(now, host, What::Down);
             }
@@ -523,6 +543,7 @@ impl Farm {
                 broken.push(format!("{}: sent {:?}, accounted for {accounted:?}", kind.name(), tally.sent));
             }
         }
+        broken.extend(self.check_visits());
         let totals = self.totals(None);
         let BindingCounts { opened, evicted, closed, .. } = totals.bindings;
         if opened != evicted + closed + totals.active {

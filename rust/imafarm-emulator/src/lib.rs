@@ -7,6 +7,8 @@
 //! engine        time goes on, window by window
 //! shard         some of the hosts, worked through by one thread
 //! world         one host acts: its verbs become connections, messages in flight and notices
+//! users         what users do: they come, ask, log on, disconnect and log off
+//! workload      when they come and for how long they stay, in numbers
 //! work          what waits for a host that is at work
 //! chronicle     what observers are told: events, elections, agreement
 //! network       the links: latency, jitter, bandwidth, loss, cuts; both ends of every connection
@@ -26,5 +28,7 @@ pub mod network;
 mod prefetch;
 pub mod schedule;
 pub mod shard;
+mod users;
 mod work;
+pub mod workload;
 mod world;

@@ -16,6 +16,7 @@ use imafarm_proto::time::{Span, Time};
 
 use crate::network::EndRef;
 use crate::shard::Share;
+use crate::users::Errand;
 
 /// What arrives at a host.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,6 +48,8 @@ pub enum Parcel {
     },
     /// The host has named a deadline that may be due.
     Wake,
+    /// A user comes, or does something.
+    User(Errand),
 }
 
 /// One event: 32 bytes, since millions may be in flight.
@@ -66,7 +69,7 @@ pub struct Event {
 
 impl Event {
     /// The order in which a host takes its events: by time; at one instant starts first, then what comes over the
-    /// network, then deadlines. Callers at one instant are taken by who they are; arrivals by connection. Events that
+    /// network, then deadlines, then users. Callers at one instant are taken by who they are; arrivals by connection. Events that
     /// are equal in all this were sent by one host on one connection: they stay in the order in which they were sent.
     #[inline]
     pub fn order(&self) -> u64 {
@@ -77,6 +80,7 @@ impl Event {
             Parcel::Broken { .. } if self.to != EndRef::NONE => (2, self.to.0),
             Parcel::Broken { .. } => (3, self.source),
             Parcel::Wake => (4, 0),
+            Parcel::User(errand) => errand.order(self.target),
         };
         u64::from(self.offset << 3 | class) << 32 | u64::from(who)
     }
@@ -103,7 +107,8 @@ impl Event {
             | Parcel::Finish
             | Parcel::Refused
             | Parcel::Broken { .. }
-            | Parcel::Wake => None,
+            | Parcel::Wake
+            | Parcel::User(_) => None,
         }
     }
 }

@@ -121,8 +121,8 @@ impl Seat {
     /// Something arrives at a host whose work takes time.
     pub(crate) fn queue_up(&mut self, world: &mut World, out: &mut Outbox, now: Time, event: Event) {
         let waits = match (&event.parcel, &mut self.work) {
-            // The host's own affairs do not wait.
-            (Parcel::Start | Parcel::Wake, _) | (_, None) => Some(event),
+            // The host's own affairs do not wait; and its users do not come by IMA.
+            (Parcel::Start | Parcel::Wake | Parcel::User(_), _) | (_, None) => Some(event),
             (
                 Parcel::Connect { .. }
                 | Parcel::Greeting { .. }

@@ -20,6 +20,7 @@ use crate::network::{End, EndRef, EndState, Ends, GIVE_UP, Network, Way};
 use crate::prefetch::{Lines, prefetch};
 use crate::schedule::{Event, Parcel, Schedule};
 use crate::shard::Share;
+use crate::users::{Client, Errand, Users, Visits};
 use crate::work::Work;
 
 /// Everything that the hosts of a shard share.
@@ -38,6 +39,9 @@ pub(crate) struct World {
     /// What comes to a shared link between zones, when, and how long it is.
     pub(crate) piped: Vec<(Time, Event, u32)>,
     pub(crate) ledger: Ledger,
+    pub(crate) users: Arc<Users>,
+    /// What became of users, by the zone in which they came.
+    pub(crate) visits: Vec<Visits>,
     /// What observers are to be told at the end of the window.
     pub(crate) notices: Vec<FarmEvent>,
     /// Whether every message is encoded and decoded on its way.
@@ -87,12 +91,17 @@ pub(crate) struct Seat {
     pub(crate) work: Option<Box<Work>>,
     /// What earlier lives of this host have done.
     pub(crate) past: Box<Totals>,
+    /// How many lives it has had; it may begin again at 0.
+    pub(crate) life: u16,
+    /// How many users it has asked for, and those that wait for an answer.
+    pub(crate) asked: u32,
+    pub(crate) clients: Vec<Client>,
 }
 
 impl World {
     /// An event is to happen then, to a host of this shard or of another.
     #[inline]
-    fn put(&mut self, time: Time, event: Event) {
+    pub(crate) fn put(&mut self, time: Time, event: Event) {
         if self.share.has(event.target) {
             if event.target != self.partner {
                 self.near.call(self.share.place(event.target));
@@ -165,6 +174,9 @@ impl Seat {
             wake: Time::NEVER,
             deferred: Vec::new(),
             past: Box::new(Totals::ZERO),
+            life: 0,
+            asked: 0,
+            clients: Vec::new(),
         }
     }
 
@@ -178,6 +190,7 @@ impl Seat {
         self.work = Work::of(&self.settings);
         self.host = self.host.anew(self.magic, Arc::clone(&self.settings));
         self.ends.close_all();
+        self.life = self.life.wrapping_add(1);
     }
 
     /// What the host has done in this life.
@@ -197,7 +210,8 @@ impl Seat {
 
     /// The bytes held besides the seat itself.
     pub(crate) fn memory(&self) -> usize {
-        self.host.memory() + self.ends.memory() + self.queue_memory()
+        let clients = self.clients.capacity() * size_of::<Client>();
+        self.host.memory() + self.ends.memory() + self.queue_memory() + clients
     }
 
     /// Hands the host an input and carries out what it wants.
@@ -249,12 +263,14 @@ impl Seat {
                 }
                 self.ends.close(entry.0);
             }
+            Verb::Direct { request, server, load } => self.direct(world, now, request, server, load),
             Verb::Notify(notice) => {
                 if notice == Notice::Stopped {
                     self.power = Power::Off;
                     for event in self.give_up_work(now) {
                         self.turn_away(world, now, &event, Span::ZERO);
                     }
+                    self.lose_clients(world, now);
                     self.renew(now);
                 }
                 world.note(now, self.me, What::Notice(notice));
@@ -311,7 +327,10 @@ impl Seat {
 
     /// Something arrives.
     #[inline]
-    pub(crate) fn receive(&mut self, world: &mut World, out: &mut Outbox, now: Time, event: Event) {
+    pub(crate) fn receive(&mut self, world: &mut World, out: &mut Outbox, now: Time, mut event: Event) {
+        if let Parcel::User(Errand::Arrive { number }) = event.parcel {
+            event.parcel = Parcel::User(self.arrive(world, now, number));
+        }
         match self.power {
             Power::Up if self.work.is_some() => self.queue_up(world, out, now, event),
             Power::Up => self.receive_up(world, out, now, event),
@@ -323,7 +342,8 @@ impl Seat {
                 | Parcel::Message(_)
                 | Parcel::Finish
                 | Parcel::Refused
-                | Parcel::Broken { .. } => self.deferred.push(event),
+                | Parcel::Broken { .. }
+                | Parcel::User(_) => self.deferred.push(event),
             },
             Power::Off => self.receive_down(world, out, now, event, Span::ZERO),
             Power::Crashed => self.receive_down(world, out, now, event, GIVE_UP),
@@ -346,12 +366,17 @@ impl Seat {
             | Parcel::Message(_)
             | Parcel::Finish
             | Parcel::Refused
-            | Parcel::Broken { .. } => self.turn_away(world, now, &event, give_up),
+            | Parcel::Broken { .. }
+            | Parcel::User(_) => self.turn_away(world, now, &event, give_up),
         }
     }
 
     /// Nobody is there to handle this, and its source comes to know so.
     fn turn_away(&self, world: &mut World, now: Time, event: &Event, give_up: Span) {
+        if let Parcel::User(errand) = event.parcel {
+            self.turn_client_away(world, now, errand, give_up);
+            return;
+        }
         self.lose(world, event);
         match event.parcel {
             Parcel::Connect { end } if give_up == Span::ZERO => {
@@ -364,7 +389,8 @@ impl Seat {
             | Parcel::Refused
             | Parcel::Broken { .. }
             | Parcel::Start
-            | Parcel::Wake => {}
+            | Parcel::Wake
+            | Parcel::User(_) => {}
         }
     }
 
@@ -372,6 +398,8 @@ impl Seat {
     pub(crate) fn lose(&self, world: &mut World, event: &Event) {
         if let Some(kind) = event.kind() {
             world.settle_message(event.source, self.me, kind, self.bytes_of(event), false);
+        } else if let Parcel::User(errand) = event.parcel {
+            world.lose_errand(errand);
         }
     }
 
@@ -452,6 +480,7 @@ impl Seat {
                 }
             }
             Parcel::Wake => self.woken(now),
+            Parcel::User(errand) => self.attend(world, out, now, errand),
         }
     }
 
@@ -525,7 +554,8 @@ impl Seat {
             | Parcel::Finish
             | Parcel::Refused
             | Parcel::Broken { .. }
-            | Parcel::Wake => 0,
+            | Parcel::Wake
+            | Parcel::User(_) => 0,
         }
     }
 }

@@ -16,6 +16,12 @@ pub enum Purpose {
     Phase = 3,
     /// Whether a transmission is lost.
     Loss = 4,
+    /// When the next user comes to a host.
+    Arrival = 16,
+    /// Who a user is, and what it wants.
+    User = 17,
+    /// How long a user stays, and what it does then.
+    Stay = 18,
 }
 
 /// The farm's dice: one seed, any number of independent draws.

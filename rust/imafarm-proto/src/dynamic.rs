@@ -4,6 +4,7 @@
 //! a server         logon, logoff, disconnect, reconnect, load: each change goes to its collector at once
 //!   collecting     a collector: holds what its members report, tells the other zones' collectors and subscribers
 //!     gateways     who the other zones' collectors are, and whether they are there
+//!   resolution     which server runs a session: any host asks, collectors answer
 //! ```
 //!
 //! Each server numbers its reports. Whoever holds them sees by the number that one is missing, and asks for all; and a
@@ -11,9 +12,11 @@
 
 mod collecting;
 mod gateways;
+mod resolution;
 mod update;
 
 use collecting::Collecting;
+use resolution::Questions;
 use update::{Update, registration, session_message};
 
 use crate::bindings::Bindings;
@@ -22,7 +25,7 @@ use crate::host_record::{HostId, HostIndex};
 use crate::host_resolver::{Directory, EntryIndex};
 use crate::input::SessionAct;
 use crate::load;
-use crate::message::{Filler, Kind, LoadUpdate, Message, ServerUpdate, SessionEvent, SessionUpdate, Table};
+use crate::message::{Filler, Kind, LoadUpdate, Message, Question, ServerUpdate, SessionEvent, SessionUpdate, Table};
 use crate::outbox::Notice;
 use crate::sessions::{Session, Sessions};
 use crate::time::Time;
@@ -45,6 +48,8 @@ pub struct Dynamic {
     allegiance: Allegiance,
     /// The tables it wants to hear of, one bit each.
     subscriptions: u8,
+    /// What it has asked its collector and is not answered.
+    questions: Questions,
     /// While it is the collector.
     collecting: Option<Box<Collecting>>,
     counts: DynamicCounts,
@@ -138,7 +143,14 @@ impl Dynamic {
     /// When this room next has something to do by itself, and why.
     #[inline]
     pub fn next_deadline(&self) -> Option<(Time, &'static str)> {
-        self.collecting.as_deref().and_then(Collecting::next_deadline)
+        let asked = self.questions.next_deadline();
+        let collecting = self.collecting.as_deref().and_then(Collecting::next_deadline);
+        asked.into_iter().chain(collecting).min_by_key(|(when, _)| *when)
+    }
+
+    /// `ResolutionWorkItemQueueReadyCount`: questions for which this collector waits for other zones' collectors.
+    pub fn open_searches(&self) -> usize {
+        self.collecting.as_deref().map_or(0, |collecting| collecting.searches().count())
     }
 
     /// Shows where in memory what a collector keeps of a server is.
@@ -151,7 +163,7 @@ impl Dynamic {
 
     /// The bytes held besides this itself.
     pub fn memory(&self) -> usize {
-        self.sessions.memory() + self.collecting.as_deref().map_or(0, Collecting::memory)
+        self.sessions.memory() + self.questions.memory() + self.collecting.as_deref().map_or(0, Collecting::memory)
     }
 
     // ---- what happens on this server ---------------------------------------------------------------------------
@@ -180,6 +192,22 @@ impl Dynamic {
         self.report_load(turn, bindings);
     }
 
+    /// A user's client asks where its session should run.
+    pub fn resolve(&mut self, turn: &mut Turn<'_>, bindings: &mut Bindings, question: Question) {
+        match (&mut self.collecting, self.allegiance) {
+            (Some(collecting), _) => collecting.resolve(turn, bindings, &mut self.counts, question),
+            (None, Allegiance::Member(collector)) => self.questions.ask(turn, bindings, collector, question),
+            (None, Allegiance::Nobody | Allegiance::Master(_)) => {
+                resolution::take_oneself(turn, question, self.load());
+            }
+        }
+    }
+
+    /// A user's client asks a host that does not take part any more, or not yet.
+    pub fn refuse(turn: &mut Turn<'_>, question: Question) {
+        resolution::refuse(turn, question);
+    }
+
     /// This host wants to hear of changes of a table, or no more.
     pub fn subscribe(&mut self, turn: &mut Turn<'_>, bindings: &mut Bindings, table: Table, on: bool) {
         let bit = 1 << table as u8;
@@ -197,6 +225,9 @@ impl Dynamic {
 
     /// The server is about to stop in good order: its collector hears that it goes.
     pub fn sign_off(&mut self, turn: &mut Turn<'_>, bindings: &mut Bindings) {
+        for question in self.questions.take_all() {
+            resolution::refuse(turn, question);
+        }
         self.seq += 1;
         let update =
             ServerUpdate { up: false, sessions: 0, disconnected: 0, filler: Filler(0), ..self.registration(turn) };
@@ -266,8 +297,10 @@ impl Dynamic {
     }
 
     fn change_allegiance(&mut self, turn: &mut Turn<'_>, bindings: &mut Bindings) {
-        if self.collecting.take().is_some() {
+        let mut questions = self.questions.take_all();
+        if let Some(collecting) = self.collecting.take() {
             bindings.cancel(Kind::GatewayUpdate);
+            questions.extend(collecting.searches().questions_of(turn.who.me));
         }
         match self.allegiance {
             Allegiance::Nobody => {}
@@ -301,6 +334,10 @@ impl Dynamic {
                 self.collecting = Some(Box::new(collecting));
             }
         }
+        // Whoever waits for an answer of the old collector's gets one of the new one's, or of this host's own.
+        for question in questions {
+            self.resolve(turn, bindings, question);
+        }
     }
 
     /// The first half of a full update; its rows follow when it is answered.
@@ -320,7 +357,7 @@ impl Dynamic {
             load: Some(self.load()),
             sessions: self.sessions.active(),
             disconnected: self.sessions.disconnected(),
-            applications: 0,
+            applications: turn.who.applications.count_on(turn.who.me, turn.who.knows),
             filler: Filler(0),
         };
         registration(turn, update, self.seq == 1)
@@ -330,8 +367,12 @@ impl Dynamic {
 
     /// The deadline has come.
     pub fn on_deadline(&mut self, turn: &mut Turn<'_>, bindings: &mut Bindings) {
+        while let Some(question) = self.questions.take_overdue(turn.now) {
+            resolution::take_oneself(turn, question, self.load());
+        }
         if let Some(collecting) = &mut self.collecting {
             collecting.mind_peers(turn, bindings);
+            collecting.mind_searches(turn, bindings, &mut self.counts);
         }
     }
 
@@ -389,6 +430,7 @@ impl Dynamic {
                     bindings.reply(turn, on, from, session_message(turn, row, true));
                 }
             }
+            Message::Resolved(resolved) if mine => self.questions.answered(turn, &resolved),
             Message::LoadRequest if mine => self.report_load(turn, bindings),
             Message::FullUpdateRequest if mine => self.register(turn, bindings, from),
             Message::TableChanged { table } if mine => turn.out.notify(Notice::TableChanged(table)),

@@ -3,6 +3,7 @@
 
 use crate::host_record::{HostIndex, ZoneIndex};
 use crate::host_resolver::Directory;
+use crate::load;
 use crate::message::{LoadUpdate, ServerUpdate, SessionEvent, SessionUpdate, Table};
 use crate::sessions::Session;
 
@@ -16,8 +17,10 @@ pub struct DynamicStore {
 #[derive(Debug, Default)]
 struct ZoneTables {
     servers: Vec<Server>,
-    /// Beside the rest, so that the least loaded server is found by walking through nothing else.
     loads: Vec<u32>,
+    /// The loads with what was added for sessions that were assigned since. Beside the rest, so that the least loaded
+    /// server is found by walking through nothing else.
+    biased: Vec<u32>,
 }
 
 /// What is known of one server.
@@ -31,6 +34,20 @@ struct Server {
     applications: u32,
     /// In the order of their numbers.
     sessions: Vec<Session>,
+}
+
+/// Where a server's load stands.
+struct Load<'a> {
+    told: &'a mut u32,
+    biased: &'a mut u32,
+}
+
+impl Load<'_> {
+    /// The server has reported: what was added for sessions assigned to it is void.
+    const fn set(&mut self, load: u32) {
+        *self.told = load;
+        *self.biased = load;
+    }
 }
 
 /// The load of a server of which none is known: it is down, has not reported, or does not share it.
@@ -81,28 +98,28 @@ impl DynamicStore {
 
     /// A server registers, or goes: what was known of it is void.
     pub fn register(&mut self, directory: &Directory, server: HostIndex, update: &ServerUpdate) -> Applied {
-        let (entry, load) = self.entry(directory, server);
+        let (entry, mut load) = self.entry(directory, server);
         let ServerUpdate { seq, up, applications, .. } = *update;
         *entry = Server { seq, heard: true, up, applications, sessions: Vec::new() };
-        *load = if update.up { update.load.unwrap_or(NO_LOAD) } else { NO_LOAD };
+        load.set(if update.up { update.load.unwrap_or(NO_LOAD) } else { NO_LOAD });
         Applied::Changed(Table::Servers)
     }
 
     /// A server was lost without a word.
     pub fn lose(&mut self, directory: &Directory, server: HostIndex) -> Applied {
-        let (entry, load) = self.entry(directory, server);
+        let (entry, mut load) = self.entry(directory, server);
         if !entry.up {
             return Applied::Stale;
         }
         // Its next report cannot follow on this one, whatever its number.
         *entry = Server { heard: true, ..Server::default() };
-        *load = NO_LOAD;
+        load.set(NO_LOAD);
         Applied::Changed(Table::Servers)
     }
 
     /// A session of a server has changed.
     pub fn apply(&mut self, directory: &Directory, server: HostIndex, update: &SessionUpdate) -> Applied {
-        let (entry, load) = self.entry(directory, server);
+        let (entry, mut load) = self.entry(directory, server);
         if !entry.up || update.seq > entry.seq + 1 {
             return Applied::Gap;
         }
@@ -111,7 +128,7 @@ impl DynamicStore {
         }
         entry.seq = update.seq;
         if let Some(told) = update.load {
-            *load = told;
+            load.set(told);
         }
         let active = !matches!(update.event, SessionEvent::Disconnect | SessionEvent::PresentDisconnected);
         let row = Session { number: update.session, user: update.user, app: update.app, active };
@@ -127,12 +144,12 @@ impl DynamicStore {
 
     /// A server's load has changed.
     pub fn apply_load(&mut self, directory: &Directory, server: HostIndex, update: &LoadUpdate) -> Applied {
-        let (entry, load) = self.entry(directory, server);
+        let (entry, mut load) = self.entry(directory, server);
         match (entry.up, update.seq.cmp(&entry.seq)) {
             (false, _) | (true, core::cmp::Ordering::Greater) => Applied::Gap,
             (true, core::cmp::Ordering::Less) => Applied::Stale,
             (true, core::cmp::Ordering::Equal) => {
-                *load = update.load;
+                load.set(update.load);
                 Applied::Changed(Table::Load)
             }
         }
@@ -170,9 +187,39 @@ impl DynamicStore {
         &self.zones[zone.at()].loads
     }
 
-    /// The same, to put a bias on one until its next report.
-    pub fn loads_mut(&mut self, zone: ZoneIndex) -> &mut [u32] {
-        &mut self.zones[zone.at()].loads
+    /// A session was assigned to this server, which does not know yet: until its next report it counts as so much more
+    /// loaded. A load that is not known stays so.
+    pub fn assign(&mut self, directory: &Directory, server: HostIndex, bias: u32) {
+        let biased = &mut self.zones[directory.zone(server).at()].biased;
+        if let Some(load) = biased.get_mut(directory.position(server))
+            && load::takes_more(*load)
+        {
+            *load = (*load + bias).min(load::FULL);
+        }
+    }
+
+    /// The least loaded server of a zone that takes one more session, and its load; of several the lowest-ranked, so that
+    /// the collector itself comes last (our guess).
+    pub fn least_loaded(&self, directory: &Directory, zone: ZoneIndex) -> Option<(u32, HostIndex)> {
+        let biased = &self.zones[zone.at()].biased;
+        let least = biased.iter().copied().min().filter(|&least| load::takes_more(least))?;
+        let position = biased.iter().position(|&load| load == least)?;
+        Some((least, directory.zone_hosts(zone)[position]))
+    }
+
+    /// The same among these servers alone.
+    pub fn least_loaded_of(
+        &self,
+        directory: &Directory,
+        zone: ZoneIndex,
+        servers: &[HostIndex],
+    ) -> Option<(u32, HostIndex)> {
+        let biased = &self.zones[zone.at()].biased;
+        let known = servers.iter().filter(|&&server| directory.zone(server) == zone).filter_map(|&server| {
+            let position = directory.position(server);
+            biased.get(position).map(|&load| (load, position, server))
+        });
+        known.filter(|&(load, ..)| load::takes_more(load)).min().map(|(load, _, server)| (load, server))
     }
 
     /// The bytes held.
@@ -180,21 +227,23 @@ impl DynamicStore {
         let zones = self.zones.iter().map(|tables| {
             let sessions: usize = tables.servers.iter().map(|server| server.sessions.capacity()).sum();
             tables.servers.capacity() * size_of::<Server>()
-                + tables.loads.capacity() * size_of::<u32>()
+                + (tables.loads.capacity() + tables.biased.capacity()) * size_of::<u32>()
                 + sessions * size_of::<Session>()
         });
         zones.sum::<usize>() + self.zones.capacity() * size_of::<ZoneTables>()
     }
 
-    fn entry(&mut self, directory: &Directory, server: HostIndex) -> (&mut Server, &mut u32) {
+    fn entry(&mut self, directory: &Directory, server: HostIndex) -> (&mut Server, Load<'_>) {
         let zone = directory.zone(server);
         let tables = &mut self.zones[zone.at()];
         if tables.servers.is_empty() {
             let hosts = directory.zone_hosts(zone).len();
             tables.servers = vec![Server::default(); hosts];
             tables.loads = vec![NO_LOAD; hosts];
+            tables.biased = vec![NO_LOAD; hosts];
         }
         let position = directory.position(server);
-        (&mut tables.servers[position], &mut tables.loads[position])
+        let load = Load { told: &mut tables.loads[position], biased: &mut tables.biased[position] };
+        (&mut tables.servers[position], load)
     }
 }

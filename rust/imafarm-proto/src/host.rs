@@ -10,6 +10,7 @@
 
 use std::sync::Arc;
 
+use crate::applications::{Catalogue, Changes};
 use crate::bindings::{BindingCounts, Bindings, Heard};
 use crate::dice::Dice;
 use crate::dynamic::Dynamic;
@@ -33,6 +34,8 @@ pub struct Host {
     directory: Arc<Directory>,
     settings: Arc<Settings>,
     profile: &'static Profile,
+    applications: Arc<Catalogue>,
+    knows: Changes,
     bindings: Bindings,
     zone: Zone,
     dynamic: Dynamic,
@@ -49,20 +52,28 @@ impl Host {
         profile: &'static Profile,
     ) -> Host {
         let bindings = Bindings::new(&settings);
+        let (applications, knows) = (Arc::default(), Changes::default());
         let (zone, dynamic) = (Zone::default(), Dynamic::default());
-        Host { me, magic, dice, directory, settings, profile, bindings, zone, dynamic }
+        Host { me, magic, dice, directory, settings, profile, applications, knows, bindings, zone, dynamic }
     }
 
     /// The same host before its first start, with this farm's number and these settings.
     pub fn anew(&self, magic: MagicNumber, settings: Arc<Settings>) -> Host {
-        Host::new(self.me, magic, self.dice, Arc::clone(&self.directory), settings, self.profile)
+        let anew = Host::new(self.me, magic, self.dice, Arc::clone(&self.directory), settings, self.profile);
+        Host { applications: Arc::clone(&self.applications), knows: self.knows, ..anew }
+    }
+
+    /// Gives the host the farm's catalogue, which all hosts share; it sees of it what it knows of.
+    pub fn set_applications(&mut self, applications: &Arc<Catalogue>) {
+        self.applications = Arc::clone(applications);
     }
 
     /// Handles one input; what the host wants done is added to the outbox.
     #[inline]
     pub fn handle(&mut self, input: Input, now: Time, out: &mut Outbox) {
-        let Host { me, magic, dice, directory, settings, profile, bindings, zone, dynamic } = self;
-        let who = Identity { me: *me, magic: *magic, directory, settings, dice: *dice, profile };
+        let Host { me, magic, dice, directory, settings, profile, applications, knows, bindings, zone, dynamic } = self;
+        let (me, magic, dice, knows) = (*me, *magic, *dice, *knows);
+        let who = Identity { me, magic, directory, settings, dice, profile, applications, knows };
         let turn = &mut Turn { who, now, out };
         let rooms = &mut Rooms { zone, dynamic, bindings };
         match input {
@@ -88,6 +99,14 @@ impl Host {
             Input::Session(number, act) => rooms.dynamic.act(turn, rooms.bindings, number, act),
             Input::SetLoad(load) => rooms.dynamic.set_load(turn, rooms.bindings, load),
             Input::Subscribe(table, on) => rooms.dynamic.subscribe(turn, rooms.bindings, table, on),
+            Input::Resolve(question) => match rooms.zone.standing() {
+                Standing::Down | Standing::Stopping => Dynamic::refuse(turn, question),
+                Standing::Joining
+                | Standing::Candidate
+                | Standing::Acknowledged
+                | Standing::Member
+                | Standing::Master => rooms.dynamic.resolve(turn, rooms.bindings, question),
+            },
             Input::Incoming(call) if rooms.zone.standing() == Standing::Down => turn.out.push(Verb::Refuse(call)),
             Input::Incoming(call) => rooms.bindings.called(turn, call),
             Input::Connected(entry) => {

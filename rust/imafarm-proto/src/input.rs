@@ -1,7 +1,7 @@
 //! Everything that can happen to a host.
 
 use crate::host_resolver::EntryIndex;
-use crate::message::{Message, Table};
+use crate::message::{Message, Question, Table};
 
 /// A caller that has reached our port and waits to be answered. The driver's number; it means nothing to the host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -53,6 +53,8 @@ pub enum Input {
     SetLoad(Option<u32>),
     /// Changes of a table of the collector's are of interest from now on, or no more.
     Subscribe(Table, bool),
+    /// A user's client asks this host where its session should run; the answer is a [`Verb::Direct`](crate::outbox::Verb).
+    Resolve(Question),
     /// Somebody calls.
     Incoming(Call),
     /// A connection that this host opened stands.

@@ -12,9 +12,10 @@
 //! host_resolver the shared directory and the connection cache
 //! binding       the state machine of one binding
 //! transport     bytes: framing and codec
-//! message, host_record, settings, profile, load, dice, few, time
+//! message, applications, host_record, settings, profile, load, dice, few, time
 //! ```
 
+pub mod applications;
 pub mod binding;
 pub mod bindings;
 pub mod dice;

@@ -7,7 +7,9 @@ mod updates;
 use crate::host_record::HostId;
 use crate::settings::WorkCosts;
 
-pub use updates::{Filler, LoadUpdate, Resolved, ServerUpdate, SessionEvent, SessionUpdate, Table};
+pub use updates::{
+    Filler, LoadUpdate, Preference, Question, Resolve, Resolved, ServerUpdate, SessionEvent, SessionUpdate, Table,
+};
 
 /// The number that says which farm a host belongs to (IMA Information, "magic number check").
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -137,14 +139,7 @@ pub enum Message {
 
     /// `host ->[RESOLVE] collector`, and `collector ->[RESOLVE] other zones' collectors` if load is not shared: which
     /// server should run this application? Answered by RESOLVED.
-    Resolve {
-        /// The asker's number of the question.
-        request: u32,
-        /// The application.
-        app: u32,
-        /// Whether a collector asks, for a member of its own.
-        relayed: bool,
-    },
+    Resolve(Box<Resolve>),
     /// `collector ->[RESOLVED] asker`
     Resolved(Box<Resolved>),
 
@@ -415,7 +410,7 @@ impl Message {
             Message::PeerPingAck => Kind::PeerPingAck,
             Message::Subscribe { .. } => Kind::Subscribe,
             Message::TableChanged { .. } => Kind::TableChanged,
-            Message::Resolve { .. } => Kind::Resolve,
+            Message::Resolve(_) => Kind::Resolve,
             Message::Resolved(_) => Kind::Resolved,
             Message::ConfigChange { .. } => Kind::ConfigChange,
             Message::ConfigChangeAck { .. } => Kind::ConfigChangeAck,

@@ -30,6 +30,15 @@ pub enum Verb {
     Close(EntryIndex),
     /// Drop a connection at once. Nothing more is reported of it, and the entry may be used again.
     Abort(EntryIndex),
+    /// Answer a user's client: its session should run there.
+    Direct {
+        /// The client's number of the question.
+        request: u32,
+        /// Where to; nowhere if no server can take it.
+        server: Option<HostIndex>,
+        /// That server's load, as far as it is known.
+        load: u32,
+    },
     /// Tell whoever watches.
     Notify(Notice),
 }

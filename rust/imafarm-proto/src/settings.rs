@@ -43,6 +43,10 @@ pub struct Settings {
     pub load_request_interval: Span,
     /// `PeerPingInterval`
     pub peer_ping_interval: Span,
+    /// `LoadBias`
+    pub load_bias: u32,
+    /// `ResolutionTimeout`
+    pub resolution_timeout: Span,
     work_costs: WorkCosts,
 }
 
@@ -64,6 +68,8 @@ impl Default for Settings {
             share_load_information: false,
             load_request_interval: Span::ZERO,
             peer_ping_interval: Span::ZERO,
+            load_bias: 0,
+            resolution_timeout: Span::ZERO,
             work_costs: WorkCosts::default(),
         };
         for spec in SETTINGS {
@@ -282,6 +288,28 @@ const SINGLE: &[SettingSpec] = &[
         meaning: "how often a collector pings each other zone's collector while that one answers",
         get: |s| millis(s.peer_ping_interval),
         put: |s, v| s.peer_ping_interval = Span::from_millis(v),
+    },
+    SettingSpec {
+        name: "LoadBias",
+        unit: "load",
+        default: 200,
+        min: 0,
+        max: 10_000,
+        source: OUR_GUESS,
+        meaning: "what a collector adds to a server's load when it has assigned it a session, until the server reports",
+        get: |s| s.load_bias as u64,
+        put: |s, v| s.load_bias = v as u32,
+    },
+    SettingSpec {
+        name: "ResolutionTimeout",
+        unit: "ms",
+        default: 5_000,
+        min: 2,
+        max: HOUR_MS,
+        source: OUR_GUESS,
+        meaning: "how long a host waits to be told where a session should run; its collector waits half for the others",
+        get: |s| millis(s.resolution_timeout),
+        put: |s, v| s.resolution_timeout = Span::from_millis(v),
     },
 ];
 

@@ -1,5 +1,6 @@
 //! One turn of a host: what it may look at, and where it writes what it wants, while it handles one input.
 
+use crate::applications::{Catalogue, Changes};
 use crate::dice::{Dice, Purpose};
 use crate::host_record::{HostIndex, Rank};
 use crate::host_resolver::Directory;
@@ -24,6 +25,10 @@ pub struct Identity<'a> {
     pub dice: Dice,
     /// What its product is known to have sent and read.
     pub profile: &'static Profile,
+    /// Every application of the farm, whoever knows of it.
+    pub applications: &'a Catalogue,
+    /// The changes of the farm's configuration that this host knows of.
+    pub knows: Changes,
 }
 
 impl Identity<'_> {
@@ -31,6 +36,11 @@ impl Identity<'_> {
     #[inline]
     pub fn is_in_zone(&self, other: HostIndex) -> bool {
         self.directory.zone(other) == self.directory.zone(self.me)
+    }
+
+    /// Whether a server publishes an application, as far as this host knows.
+    pub fn publishes(&self, server: HostIndex, app: u32) -> bool {
+        self.applications.servers(app, self.knows).is_some_and(|servers| servers.has(server))
     }
 }
 

@@ -3,8 +3,10 @@
 mod dynamic;
 mod plan;
 mod report;
+mod workload;
 
 use imafarm_emulator::farm::{Farm, Pace};
+use imafarm_proto::host_record::ZoneIndex;
 use imafarm_proto::message::MagicNumber;
 use imafarm_proto::time::{Span, Time};
 use pyo3::exceptions::{PyIndexError, PyValueError};
@@ -31,6 +33,9 @@ const LATEST: u64 = i64::MAX as u64;
 /// host_settings: the same by host, over `settings`
 /// inside, between: the links inside a zone and between zones; latency_ns, jitter_ns, bandwidth_bps, loss_ppm
 /// links: the same for the link between two zones, by a pair of zones in either order, over `between`
+/// applications: what is published at first, in the order of their numbers: name and hosts, or None for all hosts
+/// workload: what the users of a zone do, by zone: logons_per_day, session_ns, session_least_ns, disconnect_ppm,
+///     reconnect_ppm, disconnected_ns, shape (pairs of nanoseconds and millionths), period_ns, applications (numbers)
 /// wire: whether every message is encoded and decoded on its way
 /// trace: the kinds of messages whose deliveries are kept
 /// threads: how many work, 1 to 64: the largest power of two among as many; it changes nothing of what happens
@@ -72,7 +77,10 @@ impl EmulatedFarm {
         settings: "Mapping[str, int] | None" = None,
         host_settings: "Mapping[int, Mapping[str, int]] | None" = None, inside: "Mapping[str, int] | None" = None,
         between: "Mapping[str, int] | None" = None,
-        links: "Mapping[tuple[int, int], Mapping[str, int]] | None" = None, wire = false, trace: "Sequence[str]" = Vec::new(),
+        links: "Mapping[tuple[int, int], Mapping[str, int]] | None" = None,
+        applications: "Sequence[tuple[str, Sequence[int] | None]]" = Vec::new(),
+        workload: "Mapping[int, Mapping[str, Any]] | None" = None, wire = false,
+        trace: "Sequence[str]" = Vec::new(),
         threads = Whole(1)
     ))]
     #[expect(clippy::too_many_arguments, reason = "keywords, each with its own default")]
@@ -87,6 +95,8 @@ impl EmulatedFarm {
         inside: Option<&Bound<'_, PyAny>>,
         between: Option<&Bound<'_, PyAny>>,
         links: Option<&Bound<'_, PyAny>>,
+        applications: Vec<(String, Option<Vec<Whole>>)>,
+        workload: Option<&Bound<'_, PyAny>>,
         wire: bool,
         trace: Vec<String>,
         threads: Whole,
@@ -102,6 +112,8 @@ impl EmulatedFarm {
             inside,
             between,
             links,
+            applications,
+            workload,
             wire,
             trace,
             threads,
@@ -218,6 +230,22 @@ impl EmulatedFarm {
     fn session(&mut self, host: Whole, number: u32, act: &str) -> PyResult<bool> {
         let (host, act) = (self.host(host)?, dynamic::act(act)?);
         Ok(self.farm.session(host, number, act))
+    }
+
+    /// Asks a host where a session of an application should run, and rather in these zones, the best first; the number of
+    /// the question. The answer is there once the host has told of it (`EVENT_RESOLVED`).
+    #[pyo3(signature = (host, app, zones: "Sequence[int]" = Vec::new()))]
+    fn resolve(&mut self, host: Whole, app: u32, zones: Vec<Whole>) -> PyResult<u32> {
+        let zones: Vec<ZoneIndex> =
+            zones.into_iter().map(|zone| self.zone(zone).map(ZoneIndex)).collect::<PyResult<_>>()?;
+        let (host, preference) = (self.host(host)?, workload::preference(&zones)?);
+        Ok(self.farm.resolve(host, app, preference))
+    }
+
+    /// Takes the answer to a question: (server, its load), with -1 if no server takes the session. None before it is there.
+    fn take_answer(&mut self, request: u32) -> Option<workload::Answer> {
+        let (server, load) = self.farm.take_answer(request)?;
+        Some((server.map_or(-1, |server| i64::from(server.0)), load))
     }
 
     /// Sets the load of running hosts; None leaves it to their evaluators again.

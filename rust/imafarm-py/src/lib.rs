@@ -59,4 +59,6 @@ mod _imafarm {
     const EVENT_SESSION_CHANGED: u32 = class::SESSION_CHANGED;
     #[pymodule_export]
     const EVENT_TABLE_CHANGED: u32 = class::TABLE_CHANGED;
+    #[pymodule_export]
+    const EVENT_RESOLVED: u32 = class::RESOLVED;
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use imafarm_emulator::farm::{Farm, Plan};
 use imafarm_emulator::network::Link;
+use imafarm_proto::applications::Catalogue;
 use imafarm_proto::host_resolver::Directory;
 use imafarm_proto::message::{Kind, MagicNumber};
 use imafarm_proto::profile::Product;
@@ -29,9 +30,11 @@ pub fn plan(hosts: u32, zones: u32, turned: &[(&str, u64)]) -> Plan {
         host_magic: Vec::new(),
         settings: settings(turned),
         host_settings: Vec::new(),
+        applications: Catalogue::default(),
         inside: Link::INSIDE,
         between: Link::BETWEEN,
         links: Vec::new(),
+        workload: Vec::new(),
         wire: false,
         traced: Kind::ALL.to_vec(),
         threads: 1,

@@ -5,6 +5,8 @@ mod contract;
 mod elections;
 mod power;
 mod properties;
+mod resolution;
 mod transcripts;
 mod two_masters;
+mod users;
 mod work;

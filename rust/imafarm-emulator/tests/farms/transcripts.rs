@@ -150,6 +150,10 @@ impl Stage {
             }
             What::Notice(Notice::TableChanged(table)) => format!("{host} hears that {} has changed", table.name()),
             What::Notice(Notice::Stopped) => format!("{host} has stopped"),
+            What::Resolved { request, server: Some(server), load } => {
+                format!("{host} answers {request}: {}, {load}", self.name(server.0))
+            }
+            What::Resolved { request, server: None, .. } => format!("{host} answers {request}: nobody"),
         }
     }
 }

@@ -5,13 +5,14 @@ use crate::bindings::Bindings;
 use crate::dynamic_store::{Applied, DynamicStore};
 use crate::host_record::HostIndex;
 use crate::host_resolver::{Directory, EntryIndex};
-use crate::message::{Filler, Message, ServerUpdate, Table};
+use crate::message::{Filler, Message, Question, ServerUpdate, Table};
 use crate::outbox::Notice;
 use crate::time::Time;
 use crate::turn::Turn;
 
 use super::DynamicCounts;
 use super::gateways::Gateways;
+use super::resolution::{Desk, Searches};
 use super::update::{Update, gateway_figures, shares_load};
 
 /// A collector's dynamic data.
@@ -23,6 +24,7 @@ pub(super) struct Collecting {
     subscribers: Vec<(HostIndex, Table)>,
     /// By position in the zone's order.
     members: Vec<Reporting>,
+    searches: Searches,
 }
 
 /// How a member reports.
@@ -44,6 +46,7 @@ impl Collecting {
             gateways: Gateways::new(turn),
             subscribers: Vec::new(),
             members: vec![Reporting { load_told: turn.now, asked: false }; members],
+            searches: Searches::default(),
         }
     }
 
@@ -60,7 +63,8 @@ impl Collecting {
     }
 
     pub(super) fn next_deadline(&self) -> Option<(Time, &'static str)> {
-        self.gateways.next_deadline()
+        let deadlines = self.gateways.next_deadline().into_iter().chain(self.searches.next_deadline());
+        deadlines.min_by_key(|(when, _)| *when)
     }
 
     /// Shows where in memory what is kept of a server is.
@@ -76,6 +80,7 @@ impl Collecting {
         size_of::<Collecting>()
             + self.store.memory()
             + self.members.capacity() * size_of::<Reporting>()
+            + self.searches.memory()
             + self.subscribers.capacity() * size_of::<(HostIndex, Table)>()
     }
 
@@ -141,6 +146,14 @@ impl Collecting {
             }
             Message::MasterIs { master } => self.gateways.on_master_is(turn, bindings, from, master),
             Message::Subscribe { table, on } if turn.who.is_in_zone(from) => self.subscribe(from, table, on),
+            Message::Resolve(asked) => {
+                let (searches, mut desk) = self.desk(turn, bindings, counts);
+                desk.on_resolve(searches, on, from, &asked);
+            }
+            Message::Resolved(resolved) if !turn.who.is_in_zone(from) => {
+                let (searches, mut desk) = self.desk(turn, bindings, counts);
+                searches.answered(&mut desk, from, &resolved);
+            }
             // Answers, and what only a member hears.
             _ => {}
         }
@@ -280,6 +293,41 @@ impl Collecting {
         if let Some(message) = update.relayed(turn, shares) {
             self.gateways.relay(turn, bindings, counts, &message);
         }
+    }
+
+    // ---- resolution --------------------------------------------------------------------------------------------
+
+    /// What waits for other zones' collectors.
+    pub(super) const fn searches(&self) -> &Searches {
+        &self.searches
+    }
+
+    /// A client asks the collector itself.
+    pub(super) fn resolve(
+        &mut self,
+        turn: &mut Turn<'_>,
+        bindings: &mut Bindings,
+        counts: &mut DynamicCounts,
+        question: Question,
+    ) {
+        let me = turn.who.me;
+        let (searches, mut desk) = self.desk(turn, bindings, counts);
+        searches.begin(&mut desk, question, me);
+    }
+
+    pub(super) fn mind_searches(&mut self, turn: &mut Turn<'_>, bindings: &mut Bindings, counts: &mut DynamicCounts) {
+        let (searches, mut desk) = self.desk(turn, bindings, counts);
+        searches.mind(&mut desk);
+    }
+
+    const fn desk<'a, 't>(
+        &'a mut self,
+        turn: &'a mut Turn<'t>,
+        bindings: &'a mut Bindings,
+        counts: &'a mut DynamicCounts,
+    ) -> (&'a mut Searches, Desk<'a, 't>) {
+        let Collecting { store, gateways, searches, .. } = self;
+        (searches, Desk { turn, bindings, counts, store, gateways })
     }
 
     // ---- subscriptions -----------------------------------------------------------------------------------------

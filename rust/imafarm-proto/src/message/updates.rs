@@ -1,6 +1,6 @@
 //! What the longer messages carry, boxed: a message itself is two words.
 
-use crate::host_record::HostId;
+use crate::host_record::{HostId, ZoneIndex};
 
 /// So many bytes, all zero: what the product sent beyond the fields that are known. It makes a message as long as the
 /// product's was, and nothing else.
@@ -100,6 +100,59 @@ pub struct LoadUpdate {
     pub seq: u32,
     /// The load.
     pub load: u32,
+}
+
+/// Zones in which a session should rather run, the best first: [`Preference::MOST`] at most, told by their places among the
+/// farm's zones. Each takes 16 bits, the first the lowest, and holds the place and one; 0 is none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Preference(pub u64);
+
+impl Preference {
+    /// Any zone is as good as another.
+    pub const NONE: Preference = Preference(0);
+    /// How many zones can be named. Our guess: no more than five zones are advised, and the last need not be named.
+    pub const MOST: usize = 4;
+
+    /// These zones in this order; `None` if they are too many, or one has a place beyond what 16 bits hold.
+    pub fn of(zones: &[ZoneIndex]) -> Option<Preference> {
+        if zones.len() > Preference::MOST {
+            return None;
+        }
+        zones.iter().rev().try_fold(Preference::NONE, |rest, zone| {
+            let place = u16::try_from(zone.0).ok()?.checked_add(1)?;
+            Some(Preference(rest.0 << 16 | u64::from(place)))
+        })
+    }
+
+    /// The zones, the best first.
+    pub fn zones(self) -> impl Iterator<Item = ZoneIndex> {
+        let places = (0..Preference::MOST).map(move |at| (self.0 >> (16 * at)) as u16);
+        places.filter_map(|place| place.checked_sub(1)).map(|place| ZoneIndex(place.into()))
+    }
+}
+
+/// A question as its asker puts it: which server should run this application?
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Question {
+    /// The asker's number of it.
+    pub request: u32,
+    /// The application.
+    pub app: u32,
+    /// Where it should rather run.
+    pub preference: Preference,
+}
+
+/// A question under way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Resolve {
+    /// The asker's number of the question.
+    pub request: u32,
+    /// The application.
+    pub app: u32,
+    /// Where it should rather run.
+    pub preference: Preference,
+    /// Whether a collector asks, for a member of its own.
+    pub relayed: bool,
 }
 
 /// Where an application should run.

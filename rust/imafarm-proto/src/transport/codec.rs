@@ -2,7 +2,7 @@
 //!
 //! A new kind is one line in the table below. Its encoder, decoder, length, and its form in Python follow from it.
 
-use crate::message::{Filler, Kind, LoadUpdate, Message, Resolved, ServerUpdate, SessionUpdate};
+use crate::message::{Filler, Kind, LoadUpdate, Message, Resolve, Resolved, ServerUpdate, SessionUpdate};
 use crate::profile;
 use crate::transport::body;
 use crate::transport::field::{Field, FieldSink, FieldSource};
@@ -76,7 +76,6 @@ bodies! {
         PeerPingAck {}
         Subscribe { table, on }
         TableChanged { table }
-        Resolve { request, app, relayed }
         ConfigChange { change, bytes, filler }
         ConfigChangeAck { change, filler }
     }
@@ -84,6 +83,7 @@ bodies! {
         ServerUpdate { server, seq, up, load, sessions, disconnected, applications, filler }
         SessionUpdate { server, seq, event, session, user, app, load, filler }
         LoadUpdate { server, seq, load }
+        Resolve { request, app, preference, relayed }
         Resolved { request, server, load }
     }
 }
@@ -150,7 +150,7 @@ impl Message {
             | Message::PeerPingAck
             | Message::Subscribe { .. }
             | Message::TableChanged { .. }
-            | Message::Resolve { .. }
+            | Message::Resolve(_)
             | Message::Resolved(_) => None,
         }
     }

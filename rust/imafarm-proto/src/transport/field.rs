@@ -4,7 +4,7 @@
 //! every message: a MessagePack body, a count of bytes, a Python tuple, a test's random numbers.
 
 use crate::host_record::HostId;
-use crate::message::{Filler, MagicNumber, SessionEvent, Table};
+use crate::message::{Filler, MagicNumber, Preference, SessionEvent, Table};
 
 /// Takes the fields of one message, in order.
 pub trait FieldSink {
@@ -94,6 +94,18 @@ impl Field for HostId {
     fn take<S: FieldSource>(source: &mut S, field: &'static str) -> Result<HostId, S::Error> {
         let id = source.number(field, 1, HostId::MAX)?;
         Ok(HostId::new(id).expect("a source keeps to the range it is asked for"))
+    }
+}
+
+impl Field for Preference {
+    #[inline]
+    fn put(&self, sink: &mut impl FieldSink) {
+        sink.number(self.0);
+    }
+
+    #[inline]
+    fn take<S: FieldSource>(source: &mut S, field: &'static str) -> Result<Preference, S::Error> {
+        source.number(field, 0, u64::MAX).map(Preference)
     }
 }
 

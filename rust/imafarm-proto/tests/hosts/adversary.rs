@@ -131,7 +131,7 @@ fn at_stage(stage: Stage, directory: &Arc<Directory>) -> (ByHand, EntryIndex, En
 fn concerns(verb: &Verb, entry: EntryIndex) -> bool {
     match verb {
         Verb::Send(on, _) | Verb::Close(on) | Verb::Abort(on) => *on == entry,
-        Verb::Open { .. } | Verb::Accept { .. } | Verb::Refuse(_) | Verb::Notify(_) => false,
+        Verb::Open { .. } | Verb::Accept { .. } | Verb::Refuse(_) | Verb::Direct { .. } | Verb::Notify(_) => false,
     }
 }
 
@@ -329,7 +329,7 @@ impl Live {
             match verb {
                 Verb::Open { entry, .. } | Verb::Accept { entry, .. } => self.0.push(*entry),
                 Verb::Abort(entry) => self.forget(*entry),
-                Verb::Refuse(_) | Verb::Send(..) | Verb::Close(_) | Verb::Notify(_) => {}
+                Verb::Refuse(_) | Verb::Send(..) | Verb::Close(_) | Verb::Direct { .. } | Verb::Notify(_) => {}
             }
         }
     }

@@ -5,5 +5,6 @@ mod bindings;
 mod by_hand;
 mod elections;
 mod heartbeats;
+mod resolution;
 mod session_hosts;
 mod simultaneous;

@@ -2,9 +2,10 @@
 
 use core::slice;
 
-use imafarm_proto::host_record::HostId;
+use imafarm_proto::host_record::{HostId, ZoneIndex};
 use imafarm_proto::message::{
-    Filler, Kind, LoadUpdate, MagicNumber, Message, Resolved, ServerUpdate, SessionEvent, SessionUpdate, Table,
+    Filler, Kind, LoadUpdate, MagicNumber, Message, Preference, Resolve, Resolved, ServerUpdate, SessionEvent,
+    SessionUpdate, Table,
 };
 use imafarm_proto::transport::{Framer, HEADER_LEN, Limits};
 
@@ -42,6 +43,7 @@ fn every_kind_has_its_golden_bytes() {
         load: None,
         filler: Filler(0),
     };
+    let z2_then_z1 = Preference::of(&[ZoneIndex(1), ZoneIndex(0)]).expect("two of few zones");
     let golden = [
         (Message::BindRequest { magic, host: ftld }, "494d4146010100000000000989a4564792ce1a2b3c4dcd1f56"),
         (Message::BindResponse { magic, host: host(7) }, "494d414601020000000000070d2e273692ce1a2b3c4d07"),
@@ -72,7 +74,10 @@ fn every_kind_has_its_golden_bytes() {
         (Message::Subscribe { table: Table::Sessions, on: true }, "494d4146013b0000000000039d8e44149200c3"),
         (Message::TableChanged { table: Table::Load }, "494d4146013c000000000002f3d9fe719102"),
         (Message::FullUpdate, "494d4146013d000000000001ff652afd90"),
-        (Message::Resolve { request: 5, app: 1, relayed: false }, "494d4146014000000000000495b70fcd930501c2"),
+        (
+            Message::Resolve(Box::new(Resolve { request: 5, app: 1, preference: z2_then_z1, relayed: false })),
+            "494d414601400000000000095a5edd92940501ce00010002c2",
+        ),
         (
             Message::Resolved(Box::new(Resolved { request: 5, server: Some(ftld), load: 100 })),
             "494d41460141000000000006facf53389305cd1f5664",

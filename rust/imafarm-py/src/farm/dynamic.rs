@@ -77,10 +77,14 @@ pub fn traffic(farm: &Farm) -> Vec<(u32, u32, &'static str, u64, u64, u64, u64)>
 }
 
 /// The counters by the product's own names.
-pub fn counters<'py>(py: Python<'py>, counts: &DynamicCounts) -> PyResult<Bound<'py, PyDict>> {
+pub fn counters<'py>(py: Python<'py>, counts: &DynamicCounts, searches: u64) -> PyResult<Bound<'py, PyDict>> {
     let counters = PyDict::new(py);
     counters.set_item("DynamicStoreGatewayUpdateCount", counts.gateway_updates)?;
     counters.set_item("DynamicStoreGatewayUpdateBytesSent", counts.gateway_bytes)?;
+    counters.set_item("DynamicStoreQueryCount", counts.queries)?;
+    counters.set_item("DynamicStoreQueryRequestBytesReceived", counts.query_bytes)?;
+    counters.set_item("DynamicStoreQueryResponseBytesSent", counts.query_response_bytes)?;
+    counters.set_item("ResolutionWorkItemQueueReadyCount", searches)?;
     counters.set_item("DynamicStoreUpdatePacketsReceived", counts.updates)?;
     counters.set_item("DynamicStoreUpdateBytesReceived", counts.update_bytes)?;
     counters.set_item("DynamicStoreUpdateResponseBytesSent", counts.update_response_bytes)?;

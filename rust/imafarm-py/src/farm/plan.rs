@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use imafarm_emulator::farm::{Plan, THREADS_MAX};
 use imafarm_emulator::network::Link;
+use imafarm_proto::applications::{Catalogue, Servers};
 use imafarm_proto::host_record::HostIndex;
 use imafarm_proto::message::{Kind, MagicNumber};
 use imafarm_proto::profile::Product;
@@ -13,6 +14,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyMapping;
 
 use crate::columns::Whole;
+use crate::farm::workload::workloads;
 use crate::host_resolver::HostResolver;
 
 /// A farm as Python describes it.
@@ -27,6 +29,8 @@ pub struct Sketch<'a, 'py> {
     pub inside: Option<&'a Bound<'py, PyAny>>,
     pub between: Option<&'a Bound<'py, PyAny>>,
     pub links: Option<&'a Bound<'py, PyAny>>,
+    pub applications: Vec<(String, Option<Vec<Whole>>)>,
+    pub workload: Option<&'a Bound<'py, PyAny>>,
     pub wire: bool,
     pub trace: Vec<String>,
     pub threads: Whole,
@@ -58,7 +62,9 @@ impl Sketch<'_, '_> {
         }
         let between = link("between", Link::BETWEEN, self.between)?;
         let links = links(directory.zone_count() as u64, between, self.links)?;
+        let applications = catalogue(directory.len() as u64, self.applications)?;
         Ok(Plan {
+            workload: workloads(directory.zone_count() as u64, applications.len(), self.workload)?,
             seed: self.seed.within("seed", 0, u64::MAX)?,
             magic: MagicNumber(self.magic.within("magic", 0, u32::MAX.into())? as u32),
             product: product(self.product)?,
@@ -68,6 +74,7 @@ impl Sketch<'_, '_> {
             inside: link("inside", Link::INSIDE, self.inside)?,
             between,
             links,
+            applications,
             wire: self.wire,
             threads: self.threads.within("threads", 1, THREADS_MAX.into())? as u32,
             traced: self.trace.iter().map(|name| kind(name)).collect::<PyResult<_>>()?,
@@ -76,9 +83,9 @@ impl Sketch<'_, '_> {
     }
 }
 
-type Items<'py> = Vec<(Bound<'py, PyAny>, Bound<'py, PyAny>)>;
+pub type Items<'py> = Vec<(Bound<'py, PyAny>, Bound<'py, PyAny>)>;
 
-fn items<'py>(key: &str, given: Option<&Bound<'py, PyAny>>) -> PyResult<Items<'py>> {
+pub fn items<'py>(key: &str, given: Option<&Bound<'py, PyAny>>) -> PyResult<Items<'py>> {
     let Some(given) = given else { return Ok(Vec::new()) };
     let mapping = given.cast::<PyMapping>().map_err(|_| PyTypeError::new_err(format!("{key}: not a mapping")))?;
     mapping.items()?.iter().map(|item| item.extract()).collect()
@@ -117,6 +124,21 @@ fn links(zones: u64, between: Link, given: Option<&Bound<'_, PyAny>>) -> PyResul
         links.push((one, other, link(&key, between, Some(&given))?));
     }
     Ok(links)
+}
+
+/// The applications that a farm begins with, each on hosts that there are.
+fn catalogue(hosts: u64, given: Vec<(String, Option<Vec<Whole>>)>) -> PyResult<Catalogue> {
+    let mut applications = Vec::new();
+    for (name, servers) in given {
+        let key = format!("applications[{name:?}]");
+        let host = |host: Whole| Ok::<_, PyErr>(HostIndex(host.within(&key, 0, hosts - 1)? as u32));
+        let servers = match servers {
+            None => Servers::All,
+            Some(servers) => Servers::only(servers.into_iter().map(host).collect::<PyResult<_>>()?),
+        };
+        applications.push((name.into(), servers));
+    }
+    Catalogue::new(applications).map_err(|error| PyValueError::new_err(error.to_string()))
 }
 
 fn whole(key: &str, name: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>) -> PyResult<i128> {

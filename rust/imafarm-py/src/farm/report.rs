@@ -9,6 +9,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 
 use crate::farm::dynamic::counters;
+use crate::farm::workload::users;
 
 pub fn host_state<'py>(py: Python<'py>, farm: &Farm, host: u32) -> PyResult<Bound<'py, PyDict>> {
     let (inner, power) = farm.host(host);
@@ -29,13 +30,14 @@ pub fn statistics<'py>(py: Python<'py>, farm: &Farm) -> PyResult<Bound<'py, PyDi
     statistics.set_item("messages", messages(py, farm)?)?;
     statistics.set_item("bindings", bindings(py, &totals)?)?;
     statistics.set_item("elections", elections_of(py, &totals)?)?;
+    statistics.set_item("users", users(py, farm, None)?)?;
     let by_zone = PyList::empty(py);
     for zone in 0..farm.directory().zone_count() as u32 {
         let totals = farm.totals(Some(zone));
         let row = PyDict::new(py);
         row.set_item("bindings", bindings(py, &totals)?)?;
         row.set_item("elections", elections_of(py, &totals)?)?;
-        row.set_item("counters", counters(py, &totals.dynamic)?)?;
+        row.set_item("counters", counters(py, &totals.dynamic, farm.open_searches(Some(zone)))?)?;
         row.set_item("work", work(py, &totals)?)?;
         row.set_item("hosts", farm.directory().zone_hosts(ZoneIndex(zone)).len())?;
         by_zone.append(row)?;
