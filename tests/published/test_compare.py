@@ -1,4 +1,4 @@
-"""`imafarm compare published`: every figure beside what an emulated farm makes of it."""
+"""`imafarm compare published`: every figure of CTX114843 and of IMA Information beside what emulated farms make of it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 
 import imafarm
 from imafarm import Farm, Product, Topology, cli, open_emulated_farm
-from imafarm.published import FIGURES, Direction, Kind, Report, _figures, compare_with
+from imafarm.published import FIGURES, Direction, Kind, Report, Row, Unit, _figures, compare_with
 from imafarm.published._bench import Bench, Opener
 from imafarm.published._report import key_of
 
@@ -35,18 +35,124 @@ def call(capsys: pytest.CaptureFixture[str], *arguments: str) -> Answer:
     return Answer(left.value.code, *capsys.readouterr())
 
 
-def opener(product: Product | None = None, *, cut: bool = False) -> Opener:
-    """Opens farms of small size; of another product than asked for, or with their zones cut off from one another."""
+def opener(product: Product | None = None, *, cut: bool = False, wire: bool = False) -> Opener:
+    """Opens small farms: of another product than asked for, with zone Z1 cut off, or with all messages encoded."""
 
     @asynccontextmanager
     async def opened(topology: Topology) -> AsyncIterator[Farm]:
         topology = replace(topology, product=product or topology.product)
-        async with open_emulated_farm(topology=topology, boot_seconds=None, threads=1) as farm:
+        async with open_emulated_farm(topology=topology, boot_seconds=None, wire=wire, threads=1) as farm:
             if cut and len(farm.zones) > 1:
                 await farm.partition(farm.hosts_of("Z1"))
             yield farm
 
     return opened
+
+
+def rows_of(report: Report, section: str) -> dict[str, list[Row]]:
+    """The rows of a section by operation; every one of them holds."""
+    rows = [row for row in report.rows if row.figure.source.startswith(section)]
+    off = [row.as_json() for row in rows if not row.holds]
+    assert rows, f"nothing is measured of {section}"
+    assert off == []
+    by_operation: dict[str, list[Row]] = {}
+    for row in rows:
+        by_operation.setdefault(row.figure.operation, []).append(row)
+    return by_operation
+
+
+@pytest.fixture(scope="module")
+def report() -> Report:
+    """All figures beside farms of their products."""
+    return imafarm.run(compare_with, None, opener())
+
+
+@pytest.mark.parametrize(
+    ("table", "columns"),
+    [
+        ("Citrix Presentation Server 4.5 Sharing load information", 2),
+        ("Citrix Presentation Server 4.5 NOT Sharing load information", 2),
+        ("Citrix Presentation Server 4.0 Sharing load information", 1),
+        ("Citrix Presentation Server 4.0 NOT Sharing load information", 1),
+        ("MetaFrame Presentation Server 3.0 (events)", 1),
+    ],
+)
+def test_session_events_take_what_their_table_says(report: Report, table: str, columns: int) -> None:
+    """CTX114843, "Bandwidth of Data Collector Communication": from collector to collector, and back where printed."""
+    events = rows_of(report, f"CTX114843, {table}")
+    assert [operation.partition(",")[0] for operation in events] == ["connect", "disconnect", "reconnect", "logoff"]
+    assert all(len(rows) == columns for rows in events.values())
+
+
+@pytest.mark.parametrize(
+    ("table", "columns"),
+    [
+        ("Citrix Presentation Server 4.5 (console)", 2),
+        ("Citrix Presentation Server 4.0 (console)", 1),
+        ("MetaFrame Presentation Server 3.0 (console)", 1),
+    ],
+)
+def test_console_operations_take_what_their_table_says(report: Report, table: str, columns: int) -> None:
+    """CTX114843, "Bandwidth of Data Collector Communication": what one collector sends another."""
+    operations = rows_of(report, f"CTX114843, {table}")
+    assert list(operations) == ["server query", "application publishing", "changing a zone's data collector"]
+    assert all(len(rows) == columns for rows in operations.values())
+    assert all(row.measured == 0 for row in operations["server query"])
+
+
+def test_a_start_reads_what_the_formula_of_its_product_says(report: Report) -> None:
+    """CTX114843, "Bandwidth of Server to Data Store Communication": so much, and so much more for each other server."""
+    starts = rows_of(report, "CTX114843, Bandwidth of Server to Data Store Communication")
+    assert {operation: len(rows) for operation, rows in starts.items()} == {
+        "a start, one server in the farm": 3,
+        "a start, each other server": 3,
+    }
+
+
+def test_publishing_and_new_servers_take_what_the_text_says(report: Report) -> None:
+    """CTX114843, "Bandwidth of Data Collector Communication": 466 bytes for each additional server, and 4.56 KB for one
+    that starts, which is more than anything else sends."""
+    operations = rows_of(report, "CTX114843, Bandwidth of Data Collector Communication")
+    each, new = operations["application publishing, each additional server"], operations["starting a new server"]
+    assert [row.measured for row in each] == [466] * 3
+    others = [
+        row.measured
+        for row in report.rows
+        if row.figure.unit is Unit.KILOBYTES and row.figure.direction is Direction.TRANSMITTED
+        if row.figure.operation not in ("starting a new server", "the least change that is not broadcast")
+    ]
+    assert min(row.measured or 0 for row in new) > max(amount or 0 for amount in others)
+
+
+def test_an_update_goes_to_each_other_zone_once(report: Report) -> None:
+    """CTX114843, "Initial Boot of a Presentation Server Farm": once with two zones, twice with three."""
+    relayed = rows_of(report, "CTX114843, Initial Boot of a Presentation Server Farm")
+    assert [[row.measured for row in rows] for rows in relayed.values()] == [[1] * 3, [2] * 3, [4] * 3]
+
+
+def test_what_is_said_of_farm_communication_holds(report: Report) -> None:
+    """CTX114843, "Farm Communication": about 300 bytes less where load is not shared; connections and elections that do
+    without the data store; notices of changes under 64 KB, and under 10 KB in version 3.0."""
+    operations = rows_of(report, "CTX114843, Farm Communication")
+    assert {operation: len(rows) for operation, rows in operations.items()} == {
+        "a session event, less for load not shared": 2,
+        "a logon": 3,
+        "an election": 3,
+        "the least change that is not broadcast": 3,
+    }
+
+
+def test_hosts_keep_track_of_one_another_as_the_text_says(report: Report) -> None:
+    """IMA Information, "How many connections", "How does the ZDC keep track", "Communication Events"."""
+    operations = rows_of(report, "IMA Information, ")
+    assert [rows[0].figure.printed for rows in operations.values()] == ["512", "1", "5", "60000"]
+    assert all(len(rows) == 3 for rows in operations.values())
+
+
+def test_a_full_update_is_the_sum_of_its_published_parts(report: Report) -> None:
+    """The vendor elsewhere, and others."""
+    assert len(rows_of(report, "the vendor, elsewhere")) == 4
+    assert len(rows_of(report, "others")) == 1
 
 
 def test_every_row_holds_and_soon(capsys: pytest.CaptureFixture[str]) -> None:
@@ -140,13 +246,25 @@ def test_what_does_not_come_about_does_not_hold() -> None:
     """In farms whose zones cannot reach one another nothing is transmitted, and nothing to nobody is not 0 KB."""
     report = imafarm.run(compare_with, Product.PS40, opener(cut=True))
     held = {row.figure.operation for row in report.rows if row.holds}
-    assert held == {"a start, one server in the farm", "a start, each other server", "an election"}
+    assert held == {
+        "a start, one server in the farm",
+        "a start, each other server",
+        "an election",
+        "connections that a host keeps open",
+        "silence after which a member is pinged",
+        "from one heartbeat of a member to the next",
+    }
     unseen = {row.figure.operation for row in report.rows if row.measured is None}
     assert {"connect, load shared", "server query", "starting a new server", "application publishing"} <= unseen
 
 
 def test_a_comparison_is_the_same_twice(of_another_product: Report) -> None:
     assert imafarm.run(compare_with, Product.PS45, opener(Product.MF30)) == of_another_product
+
+
+def test_what_is_counted_are_the_bytes_of_the_wire() -> None:
+    plain, encoded = (imafarm.run(compare_with, Product.MF30, opener(wire=wire)) for wire in (False, True))
+    assert encoded == plain
 
 
 def test_a_farm_that_never_comes_to_rest_is_no_bench() -> None:

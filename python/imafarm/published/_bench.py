@@ -45,8 +45,8 @@ BOOT_SECONDS = 10.0
 """Over how long the hosts of a farm start."""
 STILL_SECONDS = 10.0
 """For so long nothing is sent in a farm that is at rest: twice as long as hosts wait for an answer."""
-MOST_ROUNDS = 60
-"""After so many times `STILL_SECONDS` a farm will not come to rest any more."""
+PATIENCE_SECONDS = 600.0
+"""Whatever takes longer does not come about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +97,8 @@ class Running:
     async def during(self, act: Callable[[], Awaitable[object]]) -> Flow:
         """Has something done, waits until all is still, and tells what was sent."""
         before = self.farm.traffic()
-        await act()
+        with trio.move_on_after(PATIENCE_SECONDS):
+            await act()
         await settle(self.farm)
         return Flow(before, self.farm.traffic())
 
@@ -138,18 +139,25 @@ class Bench:
         async with self.open_farm(topology) as farm:
             idle = set(off)
             await farm.start([host for host in farm.hosts if host not in idle], spread_seconds=BOOT_SECONDS)
-            collectors = await farm.wait_converged()
+            collectors = await _agreed(farm)
             await settle(farm)
             yield Running(farm, collectors)
 
 
+async def _agreed(farm: Farm) -> Mapping[str, str]:
+    with trio.move_on_after(PATIENCE_SECONDS):
+        return await farm.wait_converged()
+    raise RuntimeError(f"the farm's zones have not agreed on their collectors within {PATIENCE_SECONDS:.0f} s")
+
+
 async def settle(farm: Farm) -> None:
-    """Waits until nothing is sent any more. `RuntimeError` if that never comes."""
-    before = farm.traffic()
-    for _ in range(MOST_ROUNDS):
-        await trio.sleep(STILL_SECONDS)
-        now = farm.traffic()
-        if now == before:
-            return
-        before = now
-    raise RuntimeError(f"the farm has not come to rest within {MOST_ROUNDS * STILL_SECONDS:.0f} s")
+    """Waits until nothing is sent any more. `RuntimeError` if that does not come."""
+    with trio.move_on_after(PATIENCE_SECONDS):
+        before = farm.traffic()
+        while True:
+            await trio.sleep(STILL_SECONDS)
+            now = farm.traffic()
+            if now == before:
+                return
+            before = now
+    raise RuntimeError(f"the farm has not come to rest within {PATIENCE_SECONDS:.0f} s")

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from imafarm.published._bench import Amount, Amounts, Bench, Opener
 from imafarm.published._configuration import elections, limit, logons, publishing, starts
 from imafarm.published._figures import figures_of
+from imafarm.published._keeping import connections, heartbeats, lost_peer, silent_member
 from imafarm.published._operations import (
     changing_collector,
     full_updates,
@@ -27,6 +28,10 @@ STEPS: tuple[Callable[[Bench], Awaitable[Amounts]], ...] = (
     logons,
     elections,
     limit,
+    connections,
+    silent_member,
+    lost_peer,
+    heartbeats,
     full_updates,
 )
 
