@@ -1,4 +1,4 @@
-"""`imafarm compare published`: every figure of CTX114843 and of IMA Information beside what emulated farms make of it."""
+"""`imafarm compare published`: the figures of CTX114843 and IMA Information beside what emulated farms make of them."""
 
 from __future__ import annotations
 
