@@ -17,7 +17,7 @@ import trio
 from imafarm.farm import Farm, Traffic
 from imafarm.published._figures import Direction
 from imafarm.settings import default_settings
-from imafarm.topology import Product, Topology
+from imafarm.topology import Product, StorePlan, Topology
 
 Opener = Callable[[Topology], AbstractAsyncContextManager[Farm]]
 """Opens a farm in which nobody is started yet."""
@@ -127,6 +127,23 @@ class Bench:
         applications: Iterable[str] = (),
     ) -> AsyncIterator[Running]:
         """A farm at rest, some hosts of which are not started. The applications are published on all."""
+        async with self.unstarted(hosts, zones, settings=settings, applications=applications) as farm:
+            idle = set(off)
+            await farm.start([host for host in farm.hosts if host not in idle], spread_seconds=BOOT_SECONDS)
+            collectors = await _agreed(farm)
+            await settle(farm)
+            yield Running(farm, collectors)
+
+    def unstarted(
+        self,
+        hosts: int,
+        zones: int = 1,
+        *,
+        settings: Mapping[str, int] = MappingProxyType({}),
+        applications: Iterable[str] = (),
+        store: StorePlan | None = None,
+    ) -> AbstractAsyncContextManager[Farm]:
+        """A farm in which nobody runs, and whose data store is beside every host unless it is said where."""
         known = default_settings()
         quiet = {name: DAY_MS for name in RHYTHMS if name in known}
         topology = Topology.of(
@@ -135,13 +152,9 @@ class Bench:
             product=self.product,
             settings=quiet | dict(settings),
             applications=dict.fromkeys(applications),
+            store=store,
         )
-        async with self.open_farm(topology) as farm:
-            idle = set(off)
-            await farm.start([host for host in farm.hosts if host not in idle], spread_seconds=BOOT_SECONDS)
-            collectors = await _agreed(farm)
-            await settle(farm)
-            yield Running(farm, collectors)
+        return self.open_farm(topology)
 
 
 async def _agreed(farm: Farm) -> Mapping[str, str]:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from fractions import Fraction
 
+import trio
+
+from imafarm.farm import EventKind
 from imafarm.published._bench import HERE, NOTICING, THERE, Amounts, Bench, Flow, Running
 from imafarm.published._figures import (
     EACH_READ,
@@ -15,13 +18,20 @@ from imafarm.published._figures import (
     LIMIT,
     LOGON_READS,
     PUBLISHING,
+    START_FAR,
+    START_NEAR,
     Direction,
 )
+from imafarm.topology import StorePlan
 
 OUT, BACK, READ = Direction.TRANSMITTED, Direction.RECEIVED, Direction.READ
 NOTICE = ("CONFIG_CHANGE",)
 FURTHER = 10
 """By how many servers one farm is larger than another, where what each adds is measured."""
+NEAR_SECONDS, FAR_SECONDS = 0.002, 0.1
+"""The round trips to the data store for which it was published how long a start took."""
+MOST_SECONDS = 3_600.0
+"""After which a start is given up."""
 SHORTEST, LONGEST = 1, 128 * KILOBYTE
 """Between these is the limit of what is broadcast."""
 
@@ -38,6 +48,26 @@ async def starts(bench: Bench) -> Amounts:
         (FIRST_READ, READ): first or None,
         (EACH_READ, READ): Fraction(later - first, FURTHER) if first and is_up else None,
     }
+
+
+async def start_times(bench: Bench) -> Amounts:
+    """How long a start takes when the data store is near, and when it is far."""
+    if START_NEAR not in bench.wanted:
+        return {}
+    near, far = await _start(bench, NEAR_SECONDS), await _start(bench, FAR_SECONDS)
+    return {(START_NEAR, READ): near, (START_FAR, READ): None if far is None else far / 60}
+
+
+async def _start(bench: Bench, round_trip_seconds: float) -> Fraction | None:
+    """The seconds that one server's start takes, to the millisecond."""
+    plan = StorePlan(round_trip_seconds=round_trip_seconds)
+    async with bench.unstarted(1, store=plan) as farm:
+        began = trio.current_time()
+        with trio.move_on_after(MOST_SECONDS):
+            await farm.start("H1")
+            up = await farm.wait_event(EventKind.HOST_UP, host="H1")
+            return Fraction(round((up.seconds - began) * 1_000), 1_000)
+        return None
 
 
 # ---- changes -----------------------------------------------------------------------------------------------------

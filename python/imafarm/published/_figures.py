@@ -1,4 +1,4 @@
-"""Every figure of CTX114843 and of IMA Information as it is printed, and those of a full update, published elsewhere.
+"""Every figure of CTX114843 and of IMA Information as it is printed, and what was published elsewhere.
 
 A row of a table is a line here, in the order of the text. How exact a figure is shows in its last digit.
 """
@@ -24,6 +24,7 @@ class Unit(enum.StrEnum):
     BYTES = "bytes"
     TIMES = "times"
     MILLISECONDS = "ms"
+    SECONDS = "s"
     MINUTES = "minutes"
     CONNECTIONS = "connections"
 
@@ -102,6 +103,8 @@ UPDATE_SESSION = "a full update, each session"
 UPDATE_DISCONNECTED = "a full update, each disconnected session"
 UPDATE_APPLICATION = "a full update, each application"
 UPDATE_ROUND_TRIP = "a full update, there and back"
+START_NEAR = "a start, 2 ms to the data store and back"
+START_FAR = "a start, 100 ms to the data store and back"
 MOST_CONNECTIONS = "connections that a host keeps open"
 SILENT_MEMBER = "silence after which a member is pinged"
 LOST_PEER = "wait before a lost collector is called again"
@@ -201,7 +204,7 @@ def _figures() -> Iterator[Figure]:
     yield from _console()
     yield from _collectors()
     yield from _keeping_track()
-    yield from _full_updates()
+    yield from _elsewhere()
 
 
 def _store() -> Iterator[Figure]:
@@ -264,13 +267,16 @@ def _keeping_track() -> Iterator[Figure]:
         yield _row(EVENTS_SECTION, product, HEARTBEAT, out, "60000", Unit.MILLISECONDS)
 
 
-def _full_updates() -> Iterator[Figure]:
-    """Version 4.5, load not shared."""
+def _elsewhere() -> Iterator[Figure]:
+    """A full update of version 4.5, load not shared, and how long starts took."""
     product = Product.PS45
     yield _row(ELSEWHERE, product, UPDATE_SERVER, Direction.TRANSMITTED, "3.43")
     yield _row(ELSEWHERE, product, UPDATE_SESSION, Direction.TRANSMITTED, ".05")
     yield _row(ELSEWHERE, product, UPDATE_DISCONNECTED, Direction.TRANSMITTED, ".04")
     yield _row(ELSEWHERE, product, UPDATE_APPLICATION, Direction.TRANSMITTED, ".0013")
+    # Of which version is not told.
+    yield _row(ELSEWHERE, product, START_NEAR, Direction.READ, "50", Unit.SECONDS)
+    yield _row(ELSEWHERE, product, START_FAR, Direction.READ, "15", Unit.MINUTES)
     yield _row(OTHERS, product, UPDATE_ROUND_TRIP, Direction.BOTH, "1.5", Unit.TIMES)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 from imafarm.published._bench import Amount, Amounts, Bench, Opener
-from imafarm.published._configuration import elections, limit, logons, publishing, starts
+from imafarm.published._configuration import elections, limit, logons, publishing, start_times, starts
 from imafarm.published._figures import figures_of
 from imafarm.published._keeping import connections, heartbeats, lost_peer, silent_member
 from imafarm.published._operations import (
@@ -33,6 +33,7 @@ STEPS: tuple[Callable[[Bench], Awaitable[Amounts]], ...] = (
     lost_peer,
     heartbeats,
     full_updates,
+    start_times,
 )
 
 

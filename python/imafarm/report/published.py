@@ -19,6 +19,7 @@ SHORT = {
     Unit.BYTES: "B",
     Unit.TIMES: "x",
     Unit.MILLISECONDS: "ms",
+    Unit.SECONDS: "s",
     Unit.MINUTES: "min",
     Unit.CONNECTIONS: "",
 }
