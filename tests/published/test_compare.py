@@ -150,8 +150,8 @@ def test_hosts_keep_track_of_one_another_as_the_text_says(report: Report) -> Non
 
 
 def test_full_updates_and_start_times_are_as_published_elsewhere(report: Report) -> None:
-    """What a full update is made of, which CTX114843, "Farm Communication", names without numbers; and how long starts took
-    near the data store and far from it."""
+    """What a full update is made of, which CTX114843, "Farm Communication", tells without numbers; and how long starts
+    took near the data store and far from it."""
     assert len(rows_of(report, "the vendor, elsewhere")) == 6
     assert len(rows_of(report, "others")) == 1
 
