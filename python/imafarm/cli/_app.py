@@ -6,6 +6,7 @@ from importlib.metadata import version
 
 from cyclopts import App
 
+from imafarm.cli._compare import compare
 from imafarm.cli._run import list_scenarios, run
 from imafarm.cli._schema import schema
 from imafarm.cli._store import store
@@ -21,6 +22,7 @@ app = App(
 )
 app.command(list_scenarios, name="list")
 app.command(run)
+app.command(compare)
 app.command(queryhr)
 app.command(querydc)
 app.command(queryds)

@@ -1,4 +1,4 @@
-"""Every figure of CTX114843 as it is printed, and those of a full update that the vendor published elsewhere.
+"""Every figure of CTX114843 and of IMA Information as it is printed, and what was published elsewhere.
 
 A row of a table is a line here, in the order of the text. How exact a figure is shows in its last digit.
 """
@@ -23,10 +23,14 @@ class Unit(enum.StrEnum):
     KILOBYTES = "KB"
     BYTES = "bytes"
     TIMES = "times"
+    MILLISECONDS = "ms"
+    SECONDS = "s"
+    MINUTES = "minutes"
+    CONNECTIONS = "connections"
 
     @property
     def size(self) -> int:
-        """What it counts for in bytes, or in times."""
+        """How much it is of what is measured: of bytes, or of itself."""
         return KILOBYTE if self is Unit.KILOBYTES else 1
 
 
@@ -34,7 +38,7 @@ class Direction(enum.StrEnum):
     """Which way the bytes go."""
 
     TRANSMITTED = "transmitted"
-    """Out of the zone in which it happens."""
+    """Out of the zone in which it happens, or to another host of it."""
     RECEIVED = "received"
     """Back into it."""
     BOTH = "both"
@@ -47,9 +51,9 @@ class Kind(enum.StrEnum):
     """Why a farm of ours should measure as published."""
 
     CALIBRATED = "calibrated"
-    """A figure of the profile says so: a message is filled up to it, or a limit set by it."""
+    """A number of ours says so: a message is filled up to a figure of the profile, or a setting has it as default."""
     EMERGENT = "emergent"
-    """It follows from what hosts do. Nothing in the profile says it."""
+    """It follows from what hosts do. No number of ours says it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +103,12 @@ UPDATE_SESSION = "a full update, each session"
 UPDATE_DISCONNECTED = "a full update, each disconnected session"
 UPDATE_APPLICATION = "a full update, each application"
 UPDATE_ROUND_TRIP = "a full update, there and back"
+START_NEAR = "a start, 2 ms to the data store and back"
+START_FAR = "a start, 100 ms to the data store and back"
+MOST_CONNECTIONS = "connections that a host keeps open"
+SILENT_MEMBER = "silence after which a member is pinged"
+LOST_PEER = "wait before a lost collector is called again"
+HEARTBEAT = "from one heartbeat of a member to the next"
 
 ZONES = (2, 3, 5)
 """Farms in which replication is counted. The text tells of two and three zones; the rule it gives is Z - 1."""
@@ -166,6 +176,9 @@ STORE_SECTION = "CTX114843, Bandwidth of Server to Data Store Communication"
 COLLECTOR_SECTION = "CTX114843, Bandwidth of Data Collector Communication"
 BOOT_SECTION = "CTX114843, Initial Boot of a Presentation Server Farm"
 FARM_SECTION = "CTX114843, Farm Communication"
+CONNECTIONS_SECTION = "IMA Information, How many connections to servers in the farm"
+TRACK_SECTION = "IMA Information, How does the ZDC keep track of all of the hosts"
+EVENTS_SECTION = "IMA Information, Communication Events"
 ELSEWHERE = "the vendor, elsewhere"
 OTHERS = "others"
 
@@ -190,7 +203,8 @@ def _figures() -> Iterator[Figure]:
     yield from _session_events()
     yield from _console()
     yield from _collectors()
-    yield from _full_updates()
+    yield from _keeping_track()
+    yield from _elsewhere()
 
 
 def _store() -> Iterator[Figure]:
@@ -241,18 +255,33 @@ def _collectors() -> Iterator[Figure]:
         yield _row(FARM_SECTION, product, LIMIT, Direction.TRANSMITTED, limit)
 
 
-def _full_updates() -> Iterator[Figure]:
-    """Version 4.5, load not shared."""
+def _keeping_track() -> Iterator[Figure]:
+    """What IMA Information says of every product alike."""
+    out = Direction.TRANSMITTED
+    for product in PRODUCTS:
+        yield _row(CONNECTIONS_SECTION, product, MOST_CONNECTIONS, Direction.BOTH, "512", Unit.CONNECTIONS)
+    for product in PRODUCTS:
+        yield _row(TRACK_SECTION, product, SILENT_MEMBER, out, "1", Unit.MINUTES)
+        yield _row(TRACK_SECTION, product, LOST_PEER, out, "5", Unit.MINUTES)
+    for product in PRODUCTS:
+        yield _row(EVENTS_SECTION, product, HEARTBEAT, out, "60000", Unit.MILLISECONDS)
+
+
+def _elsewhere() -> Iterator[Figure]:
+    """A full update of version 4.5, load not shared, and how long starts took."""
     product = Product.PS45
     yield _row(ELSEWHERE, product, UPDATE_SERVER, Direction.TRANSMITTED, "3.43")
     yield _row(ELSEWHERE, product, UPDATE_SESSION, Direction.TRANSMITTED, ".05")
     yield _row(ELSEWHERE, product, UPDATE_DISCONNECTED, Direction.TRANSMITTED, ".04")
     yield _row(ELSEWHERE, product, UPDATE_APPLICATION, Direction.TRANSMITTED, ".0013")
+    # Of which version is not told.
+    yield _row(ELSEWHERE, product, START_NEAR, Direction.READ, "50", Unit.SECONDS)
+    yield _row(ELSEWHERE, product, START_FAR, Direction.READ, "15", Unit.MINUTES)
     yield _row(OTHERS, product, UPDATE_ROUND_TRIP, Direction.BOTH, "1.5", Unit.TIMES)
 
 
 FIGURES: tuple[Figure, ...] = tuple(_figures())
-"""Every figure, in the order of the text."""
+"""Every figure, in the order of the texts."""
 
 
 def figures_of(product: Product | None = None) -> tuple[Figure, ...]:

@@ -14,6 +14,17 @@ from rich.text import Text
 from imafarm.published import Kind, Report, Row, Unit
 from imafarm.topology import Product
 
+SHORT = {
+    Unit.KILOBYTES: "KB",
+    Unit.BYTES: "B",
+    Unit.TIMES: "x",
+    Unit.MILLISECONDS: "ms",
+    Unit.SECONDS: "s",
+    Unit.MINUTES: "min",
+    Unit.CONNECTIONS: "",
+}
+"""The units, as long as a column of them is."""
+
 
 def print_report(report: Report, console: Console) -> None:
     """Prints the rows by product and source; they fit 80 columns."""
@@ -29,8 +40,8 @@ def _parts(report: Report, marks: tuple[str, str]) -> Iterator[RenderableType]:
     yield Text("")
     yield _verdict(report)
     yield Text(
-        "calibrated: a figure of the product's profile makes it so. "
-        "emergent: it follows from what hosts do, and nothing in the profile says it.",
+        "calibrated: a figure of the product's profile, or a setting's default, makes it so. "
+        "emergent: it follows from what hosts do, and no number of ours says it.",
         style="dim",
     )
 
@@ -68,13 +79,9 @@ def _rows(rows: Iterator[Row], marks: tuple[str, str], *, titled: bool) -> Table
         measured, off = "not seen", ""
         if row.measured is not None and row.difference is not None:
             measured, off = _number(row.measured, figure.unit), _number(row.difference, figure.unit, sign="+")
-        published = f"{figure.printed} {_short(figure.unit)}"
+        published = f"{figure.printed} {SHORT[figure.unit]}".rstrip()
         table.add_row(mark, figure.operation, figure.direction.value, published, measured, off, figure.kind.value)
     return table
-
-
-def _short(unit: Unit) -> str:
-    return {Unit.KILOBYTES: "KB", Unit.BYTES: "B", Unit.TIMES: "x"}[unit]
 
 
 def _number(value: Fraction, unit: Unit, sign: str = "") -> str:

@@ -3,6 +3,7 @@
 mod codec;
 mod cuts;
 mod faults;
+mod figures;
 
 use core::convert::Infallible;
 
