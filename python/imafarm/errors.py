@@ -28,6 +28,14 @@ class ConfigurationError(ImafarmError, ValueError):
         return "\n  ".join([f"{where}{len(self.mistakes)} mistakes", *self.mistakes])
 
 
+class StoreDown(ImafarmError):
+    """The data store of a farm is down, so a change of its configuration was not made."""
+
+    def __init__(self) -> None:
+        """There is one thing to say."""
+        super().__init__("the data store is down: the change was not made")
+
+
 class FarmDeadlock(ImafarmError):
     """Neither Trio nor any farm has a next event, so farm time cannot go on. Says who waits for what."""
 

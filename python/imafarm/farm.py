@@ -69,7 +69,24 @@ class EventKind(enum.Flag):
     RESOLVED = 1 << 20
     """The host was asked by `Farm.resolve` where a session should run, and has an answer."""
 
-    ALL = 16_383 | RESOLVED
+    HOST_STARTING = 1 << 28
+    """A host's service is about to start: it reads the data store."""
+    STARTED_FROM_CACHE = 1 << 21
+    """A host's service started from its local host cache, since the data store is down."""
+    START_REFUSED = 1 << 22
+    """A host's service did not start, since the data store is down."""
+    SERVICE_TIMED_OUT = 1 << 23
+    """A host's service still starts, and the service manager takes it for hung, which is benign."""
+    STORE_UNREACHABLE = 1 << 24
+    """A host could not reach the data store, which it could before."""
+    CHANGE_MADE = 1 << 25
+    """A change of the configuration, made on the host, is in the data store."""
+    CHANGE_REFUSED = 1 << 26
+    """A change of the configuration, made on the host, could not be written."""
+    CHANGE_LEARNT = 1 << 27
+    """The host's local host cache has a change that it did not have."""
+
+    ALL = 16_383 | RESOLVED | 255 << 21
 
 
 @dataclass(frozen=True, slots=True)
@@ -351,6 +368,11 @@ class Farm(ABC):
     def zones(self) -> tuple[str, ...]:
         """Every zone, in the order in which records first name them."""
 
+    @property
+    @abstractmethod
+    def product(self) -> str:
+        """The product whose figures the hosts go by: XP, MF30, PS40 or PS45."""
+
     @abstractmethod
     def hosts_of(self, zone: str) -> tuple[str, ...]:
         """A zone's hosts, in the order of the records. `KeyError` for an unknown zone."""
@@ -460,6 +482,27 @@ class Farm(ABC):
         communicating with are in the farm"). `ConfigurationError` for a number out of range.
         """
 
+    @abstractmethod
+    async def publish(self, app: str, servers: Hosts | None = None, *, at: str | None = None) -> int:
+        """Publishes an application on these servers, or on all, in a console on the host `at` (the first that runs).
+
+        Comes back when the change is in the data store; its number.
+
+        Errors: `StoreDown`; `ConfigurationError` if the host does not run.
+        """
+
+    @abstractmethod
+    async def change_configuration(self, size_bytes: int, *, at: str | None = None) -> int:
+        """Changes something else, for the sake of its length; otherwise as `publish`."""
+
+    @abstractmethod
+    async def store_down(self) -> None:
+        """Takes the data store down, and all copies of it."""
+
+    @abstractmethod
+    async def store_up(self) -> None:
+        """Brings the data store back."""
+
     # -- what is
 
     @abstractmethod
@@ -507,6 +550,21 @@ class Farm(ABC):
         """What the collectors hold that is not so. Empty once all is quiet; reports under way may show here."""
 
     @abstractmethod
+    def change_of(self, host: str) -> int:
+        """The number of the change up to which a host's local host cache has all."""
+
+    @abstractmethod
+    def event_log(self) -> list[FarmEvent]:
+        """What hosts have written to their event logs: starts that took long, and those without the data store."""
+
+    @abstractmethod
+    def check_caches(self) -> list[str]:
+        """Running hosts whose local host caches lack what the data store has; empty if there are none.
+
+        While a notice is under way there may be some; who missed one lacks it until its next poll.
+        """
+
+    @abstractmethod
     def check_conservation(self) -> list[str]:
         """What breaks `sent = delivered + dropped + in flight`, by kind, in messages and bytes; empty if nothing."""
 
@@ -526,6 +584,10 @@ class Farm(ABC):
     @abstractmethod
     async def wait_started(self) -> None:
         """Waits until every host that has been told to start so far has done so."""
+
+    @abstractmethod
+    async def wait_change(self, number: int, hosts: Hosts | None = None) -> None:
+        """Waits until a change is in the local host caches of all these hosts that run (of all hosts, if not given)."""
 
     async def wait_event(
         self, kinds: EventKind, *, host: str | None = None, where: Callable[[FarmEvent], bool] | None = None

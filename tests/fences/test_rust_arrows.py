@@ -9,7 +9,9 @@ import pytest
 
 ROOMS = [
     "host",
+    "configuration",
     "dynamic",
+    "local_host_cache",
     "zone",
     "bindings",
     "turn",

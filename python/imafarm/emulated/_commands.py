@@ -16,6 +16,7 @@ class Verb(IntEnum):
     SET_SETTING = auto()
     SET_MAGIC = auto()
     HEAL = auto()
+    STORE_UP = auto()
     RESUME = auto()
     START = auto()
     RESTART = auto()
@@ -26,7 +27,10 @@ class Verb(IntEnum):
     SET_LOAD = auto()
     SUBSCRIBE = auto()
     RESOLVE = auto()
+    PUBLISH = auto()
+    CHANGE = auto()
     PARTITION = auto()
+    STORE_DOWN = auto()
     STOP = auto()
     CRASH = auto()
 

@@ -18,6 +18,7 @@ from imafarm.configuration import ConfigurationChange, ConfigurationLog
 from imafarm.emulated._clock import NANOSECONDS
 from imafarm.emulated._commands import CommandQueue, Verb
 from imafarm.emulated._conductor import Conductor
+from imafarm.emulated._console import ConsoleFarm
 from imafarm.errors import ConfigurationError
 from imafarm.farm import (
     Assignment,
@@ -25,7 +26,6 @@ from imafarm.farm import (
     Cut,
     Election,
     EventKind,
-    Farm,
     FarmEvent,
     FarmStatistics,
     Hosts,
@@ -38,7 +38,7 @@ from imafarm.farm import (
     Work,
     receive,
 )
-from imafarm.settings import check_settings, default_settings
+from imafarm.settings import check_settings
 from imafarm.topology import Topology
 from imafarm.topology._topology import magic_mistake
 
@@ -76,7 +76,7 @@ class Progress:
     """Real seconds since the farm was opened."""
 
 
-class EmulatedFarm(Farm):
+class EmulatedFarm(ConsoleFarm):
     """Hosts in virtual time; made by `open_emulated_farm`."""
 
     def __init__(
@@ -101,8 +101,8 @@ class EmulatedFarm(Farm):
         self._zone_of = resolver.zones_of(range(len(resolver)))
         self._zone_names = tuple(resolver.zones())
         self._zones = tuple(self._zone_names[zone] for zone in dict.fromkeys(self._zone_of))
-        self._settings = {**default_settings(), **topology.settings}
-        self._host_settings = {resolver.by_name(name): dict(own) for name, own in topology.host_settings.items()}
+        self._product = topology.product
+        self._has_store = topology.store is not None
         self._engine = _imafarm.EmulatedFarm(
             resolver,
             seed=seed,
@@ -110,12 +110,13 @@ class EmulatedFarm(Farm):
             host_magic=topology.host_magic_for_engine(),
             product=topology.product,
             settings=topology.settings,
-            host_settings=self._host_settings,
+            host_settings={resolver.by_name(name): own for name, own in topology.host_settings.items()},
             inside=topology.inside.for_engine(),
             between=topology.between.for_engine(),
             links=topology.links_for_engine(),
             applications=topology.applications_for_engine(),
             workload=topology.workload_for_engine(),
+            store=topology.store_for_engine(),
             wire=wire,
             threads=threads,
         )
@@ -135,6 +136,10 @@ class EmulatedFarm(Farm):
     def zones(self) -> tuple[str, ...]:
         return self._zones
 
+    @property
+    def product(self) -> str:
+        return self._product
+
     def hosts_of(self, zone: str) -> tuple[str, ...]:
         number = self._zone_names.index(self._known_zone(zone))
         return tuple(host for host, its in zip(self._hosts, self._zone_of, strict=True) if its == number)
@@ -143,8 +148,7 @@ class EmulatedFarm(Farm):
         return self._resolver.record(self._indices(host)[0])
 
     def setting(self, host: str, name: str) -> int:
-        own = self._host_settings.get(self._indices(host)[0], {})
-        return own.get(name, self._settings[name])
+        return self._engine.setting(self._indices(host)[0], name)
 
     # -- verbs
 
@@ -261,13 +265,9 @@ class EmulatedFarm(Farm):
     async def set_setting(self, hosts: Hosts, name: str, value: int) -> None:
         which = self._indices(hosts)
         ((name, value),) = check_settings({name: value}).items()
-
-        def turn() -> None:
-            self._engine.set_setting(which, name, value)
-            for host in which:
-                self._host_settings.setdefault(host, {})[name] = value
-
-        await self._commands.do(Verb.SET_SETTING, which, (name, value), turn)
+        await self._commands.do(
+            Verb.SET_SETTING, which, (name, value), lambda: self._engine.set_setting(which, name, value)
+        )
 
     async def set_magic(self, hosts: Hosts, number: int) -> None:
         which = self._indices(hosts)
@@ -403,6 +403,10 @@ class EmulatedFarm(Farm):
     async def wait_started(self) -> None:
         if trio.current_time() < self._started_seconds:
             await trio.sleep_until(self._started_seconds)
+        if self._has_store:
+            # Who was told to start at this instant reads the data store by the end of the tick.
+            await trio.sleep(self._engine.tick_ns / NANOSECONDS)
+            await self._wait_until_nobody_starts()
 
     # -- for the conductor
 

@@ -41,6 +41,7 @@ fn main() {
         host_settings: Vec::new(),
         host_magic: Vec::new(),
         applications: Catalogue::new([("Desktop".into(), Servers::All)]).expect("one"),
+        store: None,
         inside: Link::INSIDE,
         between: Link::BETWEEN,
         links: Vec::new(),

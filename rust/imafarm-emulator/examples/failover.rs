@@ -39,6 +39,7 @@ fn main() {
         host_settings: Vec::new(),
         host_magic: Vec::new(),
         applications: Catalogue::default(),
+        store: None,
         inside: Link::INSIDE,
         between: Link::BETWEEN,
         links: Vec::new(),

@@ -40,6 +40,24 @@ pub mod class {
     pub const TABLE_CHANGED: u32 = 8192;
     /// A host that was asked where a session should run has an answer.
     pub const RESOLVED: u32 = 1 << 20;
+    /// A host's service is about to start: it reads the data store.
+    pub const HOST_STARTING: u32 = 1 << 28;
+    /// A host's service started from its local host cache, since the data store is down.
+    pub const STARTED_FROM_CACHE: u32 = 1 << 21;
+    /// A host's service did not start, since the data store is down.
+    pub const START_REFUSED: u32 = 1 << 22;
+    /// A host's service still starts, and the service manager takes it for hung.
+    pub const SERVICE_TIMED_OUT: u32 = 1 << 23;
+    /// A host could not reach the data store, which it could before.
+    pub const STORE_UNREACHABLE: u32 = 1 << 24;
+    /// A change of the farm's configuration is in the data store.
+    pub const CHANGE_MADE: u32 = 1 << 25;
+    /// A change of the farm's configuration could not be written to the data store.
+    pub const CHANGE_REFUSED: u32 = 1 << 26;
+    /// A host's local host cache has a change that it did not have.
+    pub const CHANGE_LEARNT: u32 = 1 << 27;
+    /// What goes to the event log.
+    pub const LOGGED: u32 = STARTED_FROM_CACHE | START_REFUSED | SERVICE_TIMED_OUT | STORE_UNREACHABLE;
 }
 
 /// Something that observers may want to know.
@@ -77,13 +95,19 @@ pub enum What {
         /// Its load.
         load: u32,
     },
+    /// The host's service is about to start.
+    Starting,
+    /// A change that was made on this host is in the data store, under this number.
+    ChangeMade(u32),
+    /// A change that was made on this host could not be written.
+    ChangeRefused,
 }
 
 impl What {
     /// The class, one bit each, for masks of what to wake up for.
     pub const fn class(self) -> u32 {
         match self {
-            What::Up | What::Resumed => class::HOST_UP,
+            What::Up | What::Resumed | What::Notice(Notice::Started) => class::HOST_UP,
             What::Down | What::Paused | What::Notice(Notice::Stopped) => class::HOST_DOWN,
             What::Notice(Notice::MasterUnreachable(_)) => class::MASTER_UNREACHABLE,
             What::Notice(Notice::ElectionStarted) => class::ELECTION_STARTED,
@@ -98,6 +122,14 @@ impl What {
             What::Notice(Notice::SessionChanged(..)) => class::SESSION_CHANGED,
             What::Notice(Notice::TableChanged(_)) => class::TABLE_CHANGED,
             What::Resolved { .. } => class::RESOLVED,
+            What::Starting => class::HOST_STARTING,
+            What::Notice(Notice::StartedFromCache) => class::STARTED_FROM_CACHE,
+            What::Notice(Notice::StartRefused) => class::START_REFUSED,
+            What::Notice(Notice::ServiceTimedOut) => class::SERVICE_TIMED_OUT,
+            What::Notice(Notice::StoreUnreachable) => class::STORE_UNREACHABLE,
+            What::ChangeMade(_) => class::CHANGE_MADE,
+            What::ChangeRefused => class::CHANGE_REFUSED,
+            What::Notice(Notice::ChangeLearnt(_)) => class::CHANGE_LEARNT,
         }
     }
 
@@ -112,7 +144,14 @@ impl What {
                 | Notice::PeerLost(host),
             ) => Some(host),
             What::Resolved { server, .. } => server,
-            What::Up | What::Down | What::Paused | What::Resumed | What::ZoneAgreed => None,
+            What::Up
+            | What::Down
+            | What::Paused
+            | What::Resumed
+            | What::ZoneAgreed
+            | What::Starting
+            | What::ChangeMade(_)
+            | What::ChangeRefused => None,
             What::Notice(
                 Notice::ElectionStarted
                 | Notice::ElectionAcknowledged
@@ -120,7 +159,13 @@ impl What {
                 | Notice::StrangerRefused
                 | Notice::Stopped
                 | Notice::SessionChanged(..)
-                | Notice::TableChanged(_),
+                | Notice::TableChanged(_)
+                | Notice::Started
+                | Notice::StartedFromCache
+                | Notice::StartRefused
+                | Notice::ServiceTimedOut
+                | Notice::StoreUnreachable
+                | Notice::ChangeLearnt(_),
             ) => None,
         }
     }
@@ -168,6 +213,7 @@ pub struct Chronicle {
     opinion: Vec<u32>,
     elections: Vec<Election>,
     events: Vec<FarmEvent>,
+    log: Vec<FarmEvent>,
     /// The classes of events that are kept for observers.
     kept: u32,
     /// Answers that nobody has taken.
@@ -185,6 +231,7 @@ impl Chronicle {
             opinion: vec![NOBODY; hosts],
             elections: Vec::new(),
             events: Vec::new(),
+            log: Vec::new(),
             kept: u32::MAX,
             answers: BTreeMap::new(),
         }
@@ -217,6 +264,12 @@ impl Chronicle {
         self.answers.remove(&request)
     }
 
+    /// What hosts have written to their event logs, in order. A start that takes long is there as an error, which is benign
+    /// (CTX114843, "Bandwidth of Server to Data Store Communication").
+    pub fn event_log(&self) -> &[FarmEvent] {
+        &self.log
+    }
+
     /// The elections so far, in the order in which they began.
     pub fn elections(&self) -> &[Election] {
         &self.elections
@@ -237,13 +290,16 @@ impl Chronicle {
         if class & self.kept != 0 {
             self.events.push(event);
         }
+        if class & class::LOGGED != 0 {
+            self.log.push(event);
+        }
         class
     }
 
     fn hear_one(&mut self, event: FarmEvent) {
         let FarmEvent { time, host, what } = event;
         match what {
-            What::Up | What::Resumed => self.set_running(host, true),
+            What::Up | What::Resumed | What::Notice(Notice::Started) => self.set_running(host, true),
             What::Down | What::Paused | What::Notice(Notice::Stopped) => {
                 self.set_running(host, false);
                 if what != What::Paused {
@@ -278,9 +334,17 @@ impl Chronicle {
                 | Notice::MemberLost(_)
                 | Notice::PeerLost(_)
                 | Notice::SessionChanged(..)
-                | Notice::TableChanged(_),
+                | Notice::TableChanged(_)
+                | Notice::StartedFromCache
+                | Notice::StartRefused
+                | Notice::ServiceTimedOut
+                | Notice::StoreUnreachable
+                | Notice::ChangeLearnt(_),
             )
-            | What::ZoneAgreed => {}
+            | What::ZoneAgreed
+            | What::Starting
+            | What::ChangeMade(_)
+            | What::ChangeRefused => {}
             What::Resolved { request, server, load } => drop(self.answers.insert(request, (server, load))),
         }
     }

@@ -46,7 +46,7 @@ impl Farm {
     /// When something next happens, or may happen; `None` when nothing ever will.
     pub fn next_event(&self) -> Option<Time> {
         let scheduled = self.shards.iter().filter_map(|shard| shard.world.schedule.next_window());
-        scheduled.chain(self.pipes.next()).min().map(|next| next.max(self.now))
+        scheduled.chain(self.pipes.next()).chain(self.store.next()).min().map(|next| next.max(self.now))
     }
 
     /// Tells observers what has happened since they were last told; the classes of it.
@@ -113,6 +113,9 @@ impl Farm {
         }
         while let Some((time, event)) = self.pipes.pop(end, &self.network) {
             self.shard_mut(event.target).world.schedule.push(time, event);
+        }
+        if self.store.next().is_some() || self.shards.iter().any(|shard| !shard.world.questions.is_empty()) {
+            self.settle_store(end);
         }
     }
 

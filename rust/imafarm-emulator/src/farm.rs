@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use imafarm_proto::applications::Catalogue;
 use imafarm_proto::bindings::BindingCounts;
+use imafarm_proto::configuration::ConfigurationCounts;
 use imafarm_proto::dice::{Dice, Purpose};
 use imafarm_proto::dynamic::{Dynamic, DynamicCounts};
 use imafarm_proto::host::Host;
@@ -25,6 +26,7 @@ use crate::network::{EndRef, Link, Network, Pipes};
 use crate::prefetch::Lines;
 use crate::schedule::{Event, Parcel, Schedule};
 use crate::shard::{Shard, Share};
+use crate::store_link::{StoreLink, StorePlan};
 use crate::users::Users;
 use crate::workload::Workload;
 use crate::world::{Seat, World};
@@ -80,6 +82,8 @@ pub struct Totals {
     pub elections: ElectionCounts,
     /// Dynamic data.
     pub dynamic: DynamicCounts,
+    /// The data store and the local host cache.
+    pub configuration: ConfigurationCounts,
     /// Work, where work takes time.
     pub work: WorkTotals,
 }
@@ -90,6 +94,7 @@ impl Totals {
         active: 0,
         elections: ElectionCounts { started: 0, won: 0 },
         dynamic: DynamicCounts::ZERO,
+        configuration: ConfigurationCounts::ZERO,
         work: WorkTotals::ZERO,
     };
 
@@ -105,6 +110,7 @@ impl Totals {
         self.elections.started += other.elections.started;
         self.elections.won += other.elections.won;
         self.dynamic.merge(&other.dynamic);
+        self.configuration.merge(&other.configuration);
         self.work.merge(&other.work);
     }
 }
@@ -128,6 +134,8 @@ pub struct Plan {
     pub host_settings: Vec<(HostIndex, Arc<Settings>)>,
     /// The applications that it begins with.
     pub applications: Catalogue,
+    /// Where the data store is; without a place it is beside every host, and a start takes no time.
+    pub store: Option<StorePlan>,
     /// Links inside a zone.
     pub inside: Link,
     /// Links between zones.
@@ -153,6 +161,8 @@ pub struct Farm {
     pub(crate) now: Time,
     pub(crate) shards: Vec<Shard>,
     pub(crate) pipes: Pipes,
+    pub(crate) store: StoreLink,
+    pub(crate) applications: Arc<Catalogue>,
     pub(crate) network: Arc<Network>,
     pub(crate) chronicle: Chronicle,
     /// What observers are about to be told; empty between windows, kept for its room.
@@ -168,7 +178,7 @@ impl Farm {
     /// A farm at time zero, with every host off.
     pub fn new(plan: Plan) -> Farm {
         let Plan { directory, seed, magic, host_magic, product, settings, host_settings, .. } = plan;
-        let Plan { applications, inside, between, links, workload, wire, traced, threads, .. } = plan;
+        let Plan { applications, store, inside, between, links, workload, wire, traced, threads, .. } = plan;
         let dice = Dice::new(seed);
         let zones = directory.zone_count();
         let zone_of: Vec<u32> = directory.hosts().map(|host| directory.zone(host).0).collect();
@@ -183,6 +193,8 @@ impl Farm {
         }
         let applications = Arc::new(applications);
         let users = Arc::new(Users::new(Arc::clone(&directory), dice, workload));
+        let least_latency = network.least_latency().min(StoreLink::least_latency(store.as_ref()));
+        let store = StoreLink::new(store, inside.latency);
         let hosts = directory.len() as u32;
         let shards = Share::among(threads.min(THREADS_MAX)).map(|share| {
             let seats = share.hosts(hosts).map(|me| {
@@ -197,13 +209,16 @@ impl Farm {
                 share,
                 near: Lines::NONE,
                 partner: u32::MAX,
-                schedule: Schedule::new(network.least_latency()),
+                schedule: Schedule::new(least_latency),
                 network: Arc::clone(&network),
                 away: Vec::new(),
                 piped: Vec::new(),
                 ledger: Ledger::new(zones),
                 users: Arc::clone(&users),
                 visits: vec![Visits::default(); zones],
+                store: Arc::clone(store.view()),
+                questions: Vec::new(),
+                answers: Vec::new(),
                 notices: Vec::new(),
                 wire,
                 traced: Kind::ALL.map(|kind| traced.contains(&kind)),
@@ -215,6 +230,8 @@ impl Farm {
             now: Time::ZERO,
             shards: shards.collect(),
             pipes: Pipes::new(zones as u32),
+            store,
+            applications,
             network,
             chronicle: Chronicle::new(zone_of, zones),
             notices: Vec::new(),
@@ -235,7 +252,7 @@ impl Farm {
         &mut self.shards[number]
     }
 
-    fn seat(&self, host: u32) -> &Seat {
+    pub(crate) fn seat(&self, host: u32) -> &Seat {
         let share = self.shards[0].world.share;
         &self.shards[share.of(host)].seats[share.place(host)]
     }

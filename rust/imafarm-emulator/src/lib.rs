@@ -12,6 +12,8 @@
 //! work          what waits for a host that is at work
 //! chronicle     what observers are told: events, elections, agreement
 //! network       the links: latency, jitter, bandwidth, loss, cuts; both ends of every connection
+//! console       what an administrator does to the configuration, and who has heard of it
+//! store_link    the data store as a place
 //! checkers      what must hold of a farm that has come to rest
 //! ledger        messages and bytes, by kind and link
 //! schedule      what happens when
@@ -20,6 +22,7 @@
 
 mod checkers;
 pub mod chronicle;
+mod console;
 pub mod digest;
 mod engine;
 pub mod farm;
@@ -28,6 +31,7 @@ pub mod network;
 mod prefetch;
 pub mod schedule;
 pub mod shard;
+pub mod store_link;
 mod users;
 mod work;
 pub mod workload;

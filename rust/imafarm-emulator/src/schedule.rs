@@ -11,6 +11,7 @@
 
 use std::collections::BTreeMap;
 
+use imafarm_proto::input::{Answer, Ticket};
 use imafarm_proto::message::{Kind, MagicNumber, Message};
 use imafarm_proto::time::{Span, Time};
 
@@ -50,6 +51,8 @@ pub enum Parcel {
     Wake,
     /// A user comes, or does something.
     User(Errand),
+    /// The data store answers.
+    Consulted(Box<(Ticket, Answer)>),
 }
 
 /// One event: 32 bytes, since millions may be in flight.
@@ -69,11 +72,11 @@ pub struct Event {
 
 impl Event {
     /// The order in which a host takes its events: by time; at one instant starts first, then what comes over the
-    /// network, then deadlines, then users. Callers at one instant are taken by who they are; arrivals by connection. Events that
+    /// network, then deadlines, then users, then answers of the data store. Callers at one instant are taken by who they are; arrivals by connection. Events that
     /// are equal in all this were sent by one host on one connection: they stay in the order in which they were sent.
     #[inline]
     pub fn order(&self) -> u64 {
-        let (class, who) = match self.parcel {
+        let (class, who) = match &self.parcel {
             Parcel::Start => (0, 0),
             Parcel::Connect { .. } => (1, self.source),
             Parcel::Greeting { .. } | Parcel::Message(_) | Parcel::Finish | Parcel::Refused => (2, self.to.0),
@@ -81,6 +84,7 @@ impl Event {
             Parcel::Broken { .. } => (3, self.source),
             Parcel::Wake => (4, 0),
             Parcel::User(errand) => errand.order(self.target),
+            Parcel::Consulted(answer) => (5, answer.0.0),
         };
         u64::from(self.offset << 3 | class) << 32 | u64::from(who)
     }
@@ -108,7 +112,8 @@ impl Event {
             | Parcel::Refused
             | Parcel::Broken { .. }
             | Parcel::Wake
-            | Parcel::User(_) => None,
+            | Parcel::User(_)
+            | Parcel::Consulted(_) => None,
         }
     }
 }

@@ -122,7 +122,7 @@ impl Seat {
     pub(crate) fn queue_up(&mut self, world: &mut World, out: &mut Outbox, now: Time, event: Event) {
         let waits = match (&event.parcel, &mut self.work) {
             // The host's own affairs do not wait; and its users do not come by IMA.
-            (Parcel::Start | Parcel::Wake | Parcel::User(_), _) | (_, None) => Some(event),
+            (Parcel::Start | Parcel::Wake | Parcel::User(_) | Parcel::Consulted(_), _) | (_, None) => Some(event),
             (
                 Parcel::Connect { .. }
                 | Parcel::Greeting { .. }

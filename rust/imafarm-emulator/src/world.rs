@@ -5,7 +5,7 @@ use std::sync::Arc;
 use imafarm_proto::host::Host;
 use imafarm_proto::host_record::HostIndex;
 use imafarm_proto::host_resolver::EntryIndex;
-use imafarm_proto::input::{Call, Ending, Input};
+use imafarm_proto::input::{Answer, Call, Ending, Input, Ticket};
 use imafarm_proto::message::{Kind, MagicNumber, Message};
 use imafarm_proto::outbox::{Notice, Outbox, Verb};
 use imafarm_proto::settings::Settings;
@@ -20,6 +20,7 @@ use crate::network::{End, EndRef, EndState, Ends, GIVE_UP, Network, Way};
 use crate::prefetch::{Lines, prefetch};
 use crate::schedule::{Event, Parcel, Schedule};
 use crate::shard::Share;
+use crate::store_link::{Question, StoreView};
 use crate::users::{Client, Errand, Users, Visits};
 use crate::work::Work;
 
@@ -42,6 +43,12 @@ pub(crate) struct World {
     pub(crate) users: Arc<Users>,
     /// What became of users, by the zone in which they came.
     pub(crate) visits: Vec<Visits>,
+    /// The data store, as it was when the window began.
+    pub(crate) store: Arc<StoreView>,
+    /// What is asked of the data store, and is not answered at once.
+    pub(crate) questions: Vec<Question>,
+    /// What the data store has answered at once; empty between acts.
+    pub(crate) answers: Vec<(Ticket, Answer)>,
     /// What observers are to be told at the end of the window.
     pub(crate) notices: Vec<FarmEvent>,
     /// Whether every message is encoded and decoded on its way.
@@ -186,6 +193,7 @@ impl Seat {
         let mut past = self.life(now);
         past.bindings.closed += core::mem::take(&mut past.active);
         past.work = WorkTotals { busy: past.work.busy, ..WorkTotals::ZERO };
+        past.configuration.cache_bytes_per_second = 0;
         self.past.merge(&past);
         self.work = Work::of(&self.settings);
         self.host = self.host.anew(self.magic, Arc::clone(&self.settings));
@@ -198,7 +206,7 @@ impl Seat {
         let (host, work) = (&self.host, self.work_totals(now));
         let active = host.active_bindings().into();
         let (bindings, elections, dynamic) = (host.binding_counts(), host.election_counts(), host.dynamic().counts());
-        Totals { bindings, active, elections, dynamic, work }
+        Totals { bindings, active, elections, dynamic, configuration: host.configuration().counts(now), work }
     }
 
     /// What the host has done in all its lives.
@@ -220,6 +228,17 @@ impl Seat {
         self.host.handle(input, now, out);
         for verb in out.drain() {
             self.carry_out(world, now, verb);
+        }
+        if !world.answers.is_empty() {
+            self.hear_answers(world, out, now);
+        }
+    }
+
+    /// Hands the host what the data store has answered at once.
+    #[cold]
+    fn hear_answers(&mut self, world: &mut World, out: &mut Outbox, now: Time) {
+        for (ticket, answer) in core::mem::take(&mut world.answers) {
+            self.act(world, out, now, Input::Consulted(ticket, answer));
         }
     }
 
@@ -265,7 +284,7 @@ impl Seat {
             }
             Verb::Direct { request, server, load } => self.direct(world, now, request, server, load),
             Verb::Notify(notice) => {
-                if notice == Notice::Stopped {
+                if matches!(notice, Notice::Stopped | Notice::StartRefused) {
                     self.power = Power::Off;
                     for event in self.give_up_work(now) {
                         self.turn_away(world, now, &event, Span::ZERO);
@@ -273,8 +292,12 @@ impl Seat {
                     self.lose_clients(world, now);
                     self.renew(now);
                 }
-                world.note(now, self.me, What::Notice(notice));
+                world.note(now, self.me, if notice == Notice::Started { What::Up } else { What::Notice(notice) });
             }
+            Verb::Consult(ticket, consult) => match world.store.answer_now(&consult) {
+                Some(answer) => world.answers.push((ticket, answer)),
+                None => world.questions.push(Question { time: now, host: self.me, ticket, consult: *consult }),
+            },
         }
     }
 
@@ -343,7 +366,8 @@ impl Seat {
                 | Parcel::Finish
                 | Parcel::Refused
                 | Parcel::Broken { .. }
-                | Parcel::User(_) => self.deferred.push(event),
+                | Parcel::User(_)
+                | Parcel::Consulted(_) => self.deferred.push(event),
             },
             Power::Off => self.receive_down(world, out, now, event, Span::ZERO),
             Power::Crashed => self.receive_down(world, out, now, event, GIVE_UP),
@@ -357,8 +381,10 @@ impl Seat {
             Parcel::Start => {
                 self.power = Power::Up;
                 self.wake = Time::NEVER;
-                world.note(now, self.me, What::Up);
                 self.act(world, out, now, Input::Start);
+                if self.host.configuration().is_starting() {
+                    world.note(now, self.me, What::Starting);
+                }
             }
             Parcel::Wake => self.woken(now),
             Parcel::Connect { .. }
@@ -367,7 +393,8 @@ impl Seat {
             | Parcel::Finish
             | Parcel::Refused
             | Parcel::Broken { .. }
-            | Parcel::User(_) => self.turn_away(world, now, &event, give_up),
+            | Parcel::User(_)
+            | Parcel::Consulted(_) => self.turn_away(world, now, &event, give_up),
         }
     }
 
@@ -389,6 +416,7 @@ impl Seat {
             | Parcel::Refused
             | Parcel::Broken { .. }
             | Parcel::Start
+            | Parcel::Consulted(_)
             | Parcel::Wake
             | Parcel::User(_) => {}
         }
@@ -481,6 +509,11 @@ impl Seat {
             }
             Parcel::Wake => self.woken(now),
             Parcel::User(errand) => self.attend(world, out, now, errand),
+            Parcel::Consulted(answer) => {
+                let (ticket, answer) = *answer;
+                self.chain.add(now, u64::from(self.me) << 8, 5 + u64::from(ticket.0));
+                self.act(world, out, now, Input::Consulted(ticket, answer));
+            }
         }
     }
 
@@ -554,6 +587,7 @@ impl Seat {
             | Parcel::Finish
             | Parcel::Refused
             | Parcel::Broken { .. }
+            | Parcel::Consulted(_)
             | Parcel::Wake
             | Parcel::User(_) => 0,
         }

@@ -16,6 +16,8 @@ pub enum Purpose {
     Phase = 3,
     /// Whether a transmission is lost.
     Loss = 4,
+    /// The phase of a host's polls of the data store within their interval.
+    Poll = 9,
     /// When the next user comes to a host.
     Arrival = 16,
     /// Who a user is, and what it wants.

@@ -10,13 +10,15 @@
 
 use std::sync::Arc;
 
-use crate::applications::{Catalogue, Changes};
+use crate::applications::Catalogue;
 use crate::bindings::{BindingCounts, Bindings, Heard};
+use crate::configuration::{Configuration, Neighbours};
 use crate::dice::Dice;
 use crate::dynamic::Dynamic;
 use crate::host_record::{HostId, HostIndex, ZoneIndex};
 use crate::host_resolver::{Directory, EntryIndex};
-use crate::input::Input;
+use crate::input::{Answer, Input, Ticket};
+use crate::local_host_cache::LocalHostCache;
 use crate::message::{Concern, MagicNumber, Message};
 use crate::outbox::{Outbox, Verb};
 use crate::profile::Profile;
@@ -35,10 +37,12 @@ pub struct Host {
     settings: Arc<Settings>,
     profile: &'static Profile,
     applications: Arc<Catalogue>,
-    knows: Changes,
+    /// On its disk: the only thing that outlasts a life.
+    cache: LocalHostCache,
     bindings: Bindings,
     zone: Zone,
     dynamic: Dynamic,
+    configuration: Configuration,
 }
 
 impl Host {
@@ -52,15 +56,27 @@ impl Host {
         profile: &'static Profile,
     ) -> Host {
         let bindings = Bindings::new(&settings);
-        let (applications, knows) = (Arc::default(), Changes::default());
-        let (zone, dynamic) = (Zone::default(), Dynamic::default());
-        Host { me, magic, dice, directory, settings, profile, applications, knows, bindings, zone, dynamic }
+        Host {
+            me,
+            magic,
+            dice,
+            directory,
+            settings,
+            profile,
+            applications: Arc::default(),
+            cache: LocalHostCache::default(),
+            bindings,
+            zone: Zone::default(),
+            dynamic: Dynamic::default(),
+            configuration: Configuration::default(),
+        }
     }
 
     /// The same host before its first start, with this farm's number and these settings.
     pub fn anew(&self, magic: MagicNumber, settings: Arc<Settings>) -> Host {
         let anew = Host::new(self.me, magic, self.dice, Arc::clone(&self.directory), settings, self.profile);
-        Host { applications: Arc::clone(&self.applications), knows: self.knows, ..anew }
+        let (applications, configuration) = (Arc::clone(&self.applications), self.configuration.anew());
+        Host { applications, cache: self.cache, configuration, ..anew }
     }
 
     /// Gives the host the farm's catalogue, which all hosts share; it sees of it what it knows of.
@@ -71,13 +87,16 @@ impl Host {
     /// Handles one input; what the host wants done is added to the outbox.
     #[inline]
     pub fn handle(&mut self, input: Input, now: Time, out: &mut Outbox) {
-        let Host { me, magic, dice, directory, settings, profile, applications, knows, bindings, zone, dynamic } = self;
-        let (me, magic, dice, knows) = (*me, *magic, *dice, *knows);
+        let Host { me, magic, dice, directory, settings, profile, applications, cache, .. } = self;
+        let Host { bindings, zone, dynamic, configuration, .. } = self;
+        let (me, magic, dice, knows) = (*me, *magic, *dice, cache.changes());
         let who = Identity { me, magic, directory, settings, dice, profile, applications, knows };
         let turn = &mut Turn { who, now, out };
-        let rooms = &mut Rooms { zone, dynamic, bindings };
+        let rooms = &mut Rooms { zone, dynamic, bindings, configuration, cache };
         match input {
-            Input::Start => rooms.zone.start(turn, rooms.bindings),
+            Input::Start => rooms.configuration.start(turn),
+            Input::Consulted(ticket, answer) => rooms.on_answer(turn, ticket, answer),
+            Input::Stop if rooms.configuration.stop(turn) => {}
             Input::Stop => {
                 rooms.dynamic.sign_off(turn, rooms.bindings);
                 rooms.zone.stop(turn, rooms.bindings);
@@ -92,6 +111,7 @@ impl Host {
                 }
                 rooms.zone.on_deadline(turn, rooms.bindings);
                 rooms.dynamic.on_deadline(turn, rooms.bindings);
+                rooms.configuration.on_deadline(turn, rooms.cache);
             }
             Input::Logon { .. } | Input::Session(..) | Input::SetLoad(_) | Input::Subscribe(..)
                 if rooms.zone.standing() == Standing::Down => {}
@@ -107,6 +127,7 @@ impl Host {
                 | Standing::Member
                 | Standing::Master => rooms.dynamic.resolve(turn, rooms.bindings, question),
             },
+            Input::Change(change) => rooms.configuration.change(turn, change),
             Input::Incoming(call) if rooms.zone.standing() == Standing::Down => turn.out.push(Verb::Refuse(call)),
             Input::Incoming(call) => rooms.bindings.called(turn, call),
             Input::Connected(entry) => {
@@ -132,7 +153,8 @@ impl Host {
     #[inline]
     pub fn next_deadline(&self) -> Option<(Time, &'static str)> {
         let binding = self.bindings.next_deadline().map(|when| (when, "a binding is in progress"));
-        sooner(sooner(binding, self.zone.next_deadline()), self.dynamic.next_deadline())
+        let reports = sooner(self.zone.next_deadline(), self.dynamic.next_deadline());
+        sooner(sooner(binding, reports), self.configuration.next_deadline())
     }
 
     /// Which host this is.
@@ -191,6 +213,21 @@ impl Host {
         &self.dynamic
     }
 
+    /// Its starts, polls and change notices.
+    pub const fn configuration(&self) -> &Configuration {
+        &self.configuration
+    }
+
+    /// What its product is known to have sent and read.
+    pub const fn profile(&self) -> &'static Profile {
+        self.profile
+    }
+
+    /// What it has read of the data store.
+    pub const fn cache(&self) -> &LocalHostCache {
+        &self.cache
+    }
+
     /// Shows where in memory a binding is, for drivers that know what is about to arrive.
     #[inline]
     pub fn warm(&self, entry: EntryIndex, show: impl Fn(*const u8)) {
@@ -209,7 +246,7 @@ impl Host {
 
     /// The bytes it holds besides itself.
     pub fn memory(&self) -> usize {
-        self.bindings.memory() + self.zone.memory() + self.dynamic.memory()
+        self.bindings.memory() + self.zone.memory() + self.dynamic.memory() + self.configuration.memory()
     }
 
     /// Its settings.
@@ -233,6 +270,8 @@ struct Rooms<'a> {
     zone: &'a mut Zone,
     dynamic: &'a mut Dynamic,
     bindings: &'a mut Bindings,
+    configuration: &'a mut Configuration,
+    cache: &'a mut LocalHostCache,
 }
 
 impl Rooms<'_> {
@@ -271,7 +310,24 @@ impl Rooms<'_> {
                 self.zone.on_other_message(turn, from);
                 self.dynamic.on_message(turn, self.bindings, on, from, message);
             }
-            Concern::Configuration => {}
+            Concern::Configuration if self.zone.standing() == Standing::Down => {}
+            Concern::Configuration => {
+                self.zone.on_other_message(turn, from);
+                let peers: Vec<HostIndex> = self.dynamic.peers().collect();
+                let near = Neighbours { allegiance: self.zone.allegiance(), peers: &peers };
+                Configuration::on_message(turn, self.bindings, self.cache, near, (on, from), &message);
+            }
+        }
+    }
+
+    /// The data store has answered; the service may start at this.
+    fn on_answer(&mut self, turn: &mut Turn<'_>, ticket: Ticket, answer: Answer) {
+        let peers: Vec<HostIndex> = self.dynamic.peers().collect();
+        let near = Neighbours { allegiance: self.zone.allegiance(), peers: &peers };
+        let starts = self.configuration.on_answer(turn, self.bindings, self.cache, near, (ticket, answer));
+        turn.who.knows = self.cache.changes();
+        if starts {
+            self.zone.start(turn, self.bindings);
         }
     }
 

@@ -18,6 +18,38 @@ pub enum SessionAct {
     Logoff,
 }
 
+/// A host's number of a question to the data store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Ticket(pub u32);
+
+/// What the data store says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// All that was asked for.
+    Read {
+        /// The number of the last change that the store has.
+        latest: u32,
+        /// How much was read.
+        bytes: u64,
+    },
+    /// A change is in.
+    Written {
+        /// Its number.
+        change: u32,
+    },
+    /// The store cannot be reached.
+    Down,
+}
+
+/// A change of the farm's configuration, made in a console on this host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// The console's number of it.
+    pub order: u32,
+    /// How long it is.
+    pub bytes: u32,
+}
+
 /// How a connection ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {
@@ -55,6 +87,10 @@ pub enum Input {
     Subscribe(Table, bool),
     /// A user's client asks this host where its session should run; the answer is a [`Verb::Direct`](crate::outbox::Verb).
     Resolve(Question),
+    /// Somebody changes the farm's configuration on this host.
+    Change(Change),
+    /// The data store answers.
+    Consulted(Ticket, Answer),
     /// Somebody calls.
     Incoming(Call),
     /// A connection that this host opened stands.

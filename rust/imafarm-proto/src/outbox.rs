@@ -1,9 +1,11 @@
 //! The few verbs by which a host acts on the world.
 
+use crate::applications::Changes;
 use crate::host_record::HostIndex;
 use crate::host_resolver::EntryIndex;
-use crate::input::Call;
+use crate::input::{Call, Ticket};
 use crate::message::{Message, SessionEvent, Table};
+use crate::time::Span;
 
 /// One act. The driver carries them out in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,6 +43,34 @@ pub enum Verb {
     },
     /// Tell whoever watches.
     Notify(Notice),
+    /// Ask the data store; its answer is reported under this ticket.
+    Consult(Ticket, Box<Consult>),
+}
+
+/// A question to the data store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Consult {
+    /// All that the start of a service reads. The answer comes when the start is through.
+    Start {
+        /// In so many round trips, one after the other.
+        round_trips: u32,
+        /// How long the start takes besides.
+        work: Span,
+        /// How much is read.
+        bytes: u64,
+    },
+    /// Every change that is missing.
+    Poll {
+        /// The changes that are not.
+        known: Changes,
+    },
+    /// A change is to be written.
+    Write {
+        /// The console's number of it.
+        order: u32,
+        /// How long it is.
+        bytes: u32,
+    },
 }
 
 /// What a host tells its observers.
@@ -70,6 +100,18 @@ pub enum Notice {
     SessionChanged(u32, SessionEvent),
     /// It subscribed to a table of its collector, and that has changed.
     TableChanged(Table),
+    /// Its service has started.
+    Started,
+    /// The data store is down, so its service started from its local host cache.
+    StartedFromCache,
+    /// The data store is down, and its service may not start without.
+    StartRefused,
+    /// Its service still starts, and the service manager takes it for hung. It starts all the same.
+    ServiceTimedOut,
+    /// It could not reach the data store, which it could before.
+    StoreUnreachable,
+    /// Its local host cache has this change now, and maybe others before it.
+    ChangeLearnt(u32),
 }
 
 /// What a host wants done, in order.

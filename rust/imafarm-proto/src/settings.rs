@@ -47,6 +47,16 @@ pub struct Settings {
     pub load_bias: u32,
     /// `ResolutionTimeout`
     pub resolution_timeout: Span,
+    /// `DCNChangePollingInterval`
+    pub dcn_change_polling_interval: Span,
+    /// `PsRequired`
+    pub ps_required: bool,
+    /// `StartRoundTrips`
+    pub start_round_trips: u32,
+    /// `StartWork`
+    pub start_work: Span,
+    /// `ServiceStartTimeout`
+    pub service_start_timeout: Span,
     work_costs: WorkCosts,
 }
 
@@ -70,6 +80,11 @@ impl Default for Settings {
             peer_ping_interval: Span::ZERO,
             load_bias: 0,
             resolution_timeout: Span::ZERO,
+            dcn_change_polling_interval: Span::ZERO,
+            ps_required: false,
+            start_round_trips: 0,
+            start_work: Span::ZERO,
+            service_start_timeout: Span::ZERO,
             work_costs: WorkCosts::default(),
         };
         for spec in SETTINGS {
@@ -310,6 +325,63 @@ const SINGLE: &[SettingSpec] = &[
         meaning: "how long a host waits to be told where a session should run; its collector waits half for the others",
         get: |s| millis(s.resolution_timeout),
         put: |s, v| s.resolution_timeout = Span::from_millis(v),
+    },
+    SettingSpec {
+        name: "DCNChangePollingInterval",
+        unit: "ms",
+        default: 1_800_000,
+        min: 10,
+        max: 24 * HOUR_MS,
+        source: "known of the product (0x1B7740)",
+        meaning: "how often a host reads from the data store what its local host cache has missed",
+        get: |s| millis(s.dcn_change_polling_interval),
+        put: |s, v| s.dcn_change_polling_interval = Span::from_millis(v),
+    },
+    SettingSpec {
+        name: "PsRequired",
+        unit: "0 or 1",
+        default: 0,
+        min: 0,
+        max: 1,
+        source: "known of the product",
+        meaning: "1: the service does not start unless it reaches the data store; 0: it may start from its cache",
+        get: |s| s.ps_required as u64,
+        put: |s, v| s.ps_required = v != 0,
+    },
+    // The two are solved from what was measured on one farm: 2 ms to the data store made a start of 50 s, 100 ms one of
+    // 15 minutes. 8,673 round trips and 32.653 s besides make both to the second.
+    SettingSpec {
+        name: "StartRoundTrips",
+        unit: "round trips",
+        default: 8_673,
+        min: 1,
+        max: 1_000_000,
+        source: OUR_GUESS,
+        meaning: "round trips to the data store, one after the other, that the start of a service is made of",
+        get: |s| s.start_round_trips as u64,
+        put: |s, v| s.start_round_trips = v as u32,
+    },
+    SettingSpec {
+        name: "StartWork",
+        unit: "ms",
+        default: 32_653,
+        min: 0,
+        max: HOUR_MS,
+        source: OUR_GUESS,
+        meaning: "how long the start of a service takes besides, where the data store is given a place",
+        get: |s| millis(s.start_work),
+        put: |s, v| s.start_work = Span::from_millis(v),
+    },
+    SettingSpec {
+        name: "ServiceStartTimeout",
+        unit: "ms",
+        default: 360_000,
+        min: 1,
+        max: 24 * HOUR_MS,
+        source: "known of the product; the name is our guess",
+        meaning: "after which time the service manager takes a service that still starts for hung",
+        get: |s| millis(s.service_start_timeout),
+        put: |s, v| s.service_start_timeout = Span::from_millis(v),
     },
 ];
 

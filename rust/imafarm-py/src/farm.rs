@@ -6,10 +6,13 @@ mod report;
 mod workload;
 
 use imafarm_emulator::farm::{Farm, Pace};
-use imafarm_proto::host_record::ZoneIndex;
+use imafarm_emulator::store_link::Order;
+use imafarm_proto::applications::Servers;
+use imafarm_proto::host_record::{HostIndex, ZoneIndex};
 use imafarm_proto::message::MagicNumber;
+use imafarm_proto::settings::SettingSpec;
 use imafarm_proto::time::{Span, Time};
-use pyo3::exceptions::{PyIndexError, PyValueError};
+use pyo3::exceptions::{PyIndexError, PyKeyError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
@@ -36,6 +39,8 @@ const LATEST: u64 = i64::MAX as u64;
 /// applications: what is published at first, in the order of their numbers: name and hosts, or None for all hosts
 /// workload: what the users of a zone do, by zone: logons_per_day, session_ns, session_least_ns, disconnect_ppm,
 ///     reconnect_ppm, disconnected_ns, shape (pairs of nanoseconds and millionths), period_ns, applications (numbers)
+/// store: where the data store is: round_trip_ns, bandwidth_bps (0 for without limit) and replicas, a list of zones; None for
+///     beside every host, where a start takes no time
 /// wire: whether every message is encoded and decoded on its way
 /// trace: the kinds of messages whose deliveries are kept
 /// threads: how many work, 1 to 64: the largest power of two among as many; it changes nothing of what happens
@@ -79,7 +84,9 @@ impl EmulatedFarm {
         between: "Mapping[str, int] | None" = None,
         links: "Mapping[tuple[int, int], Mapping[str, int]] | None" = None,
         applications: "Sequence[tuple[str, Sequence[int] | None]]" = Vec::new(),
-        workload: "Mapping[int, Mapping[str, Any]] | None" = None, wire = false,
+        workload: "Mapping[int, Mapping[str, Any]] | None" = None,
+
+        store: "Mapping[str, int | list[int]] | None" = None, wire = false,
         trace: "Sequence[str]" = Vec::new(),
         threads = Whole(1)
     ))]
@@ -97,6 +104,7 @@ impl EmulatedFarm {
         links: Option<&Bound<'_, PyAny>>,
         applications: Vec<(String, Option<Vec<Whole>>)>,
         workload: Option<&Bound<'_, PyAny>>,
+        store: Option<&Bound<'_, PyAny>>,
         wire: bool,
         trace: Vec<String>,
         threads: Whole,
@@ -114,6 +122,7 @@ impl EmulatedFarm {
             links,
             applications,
             workload,
+            store,
             wire,
             trace,
             threads,
@@ -338,6 +347,101 @@ impl EmulatedFarm {
     /// The magic number that a host has, or will have from its next start on.
     fn magic(&self, host: Whole) -> PyResult<u32> {
         Ok(self.farm.magic(self.host(host)?).0)
+    }
+
+    /// Publishes an application on these hosts, or on all (None), in a console on a running host.
+    ///
+    /// Returns the number of the wish, for `order_state`, or None if the host does not run.
+    #[pyo3(signature = (host, name, servers: "Iterable[int] | None" = None))]
+    fn publish(&mut self, host: Whole, name: &str, servers: Option<Column<'_>>) -> PyResult<Option<u32>> {
+        let host = self.host(host)?;
+        let servers = match servers {
+            None => Servers::All,
+            Some(servers) => Servers::only(self.hosts(&servers)?.into_iter().map(HostIndex).collect()),
+        };
+        Ok(self.farm.publish(host, name, servers))
+    }
+
+    /// Changes something of this length that the emulation does not look at, in a console on a running host.
+    ///
+    /// Returns as `publish` does.
+    fn change_configuration(&mut self, host: Whole, size_bytes: Whole) -> PyResult<Option<u32>> {
+        let host = self.host(host)?;
+        let bytes = size_bytes.within("size_bytes", 1, u32::MAX.into())? as u32;
+        Ok(self.farm.change_configuration(host, bytes))
+    }
+
+    /// A running host, the first in order; None if none runs.
+    fn next_running(&self) -> Option<u32> {
+        (0..self.farm.directory().len() as u32).find(|&host| self.farm.runs(host))
+    }
+
+    /// The names of the applications that are published, in the order of their numbers.
+    fn applications(&self) -> Vec<String> {
+        let catalogue = self.farm.applications();
+        (0..catalogue.len()).filter_map(|app| catalogue.name(app)).map(|name| name.to_string()).collect()
+    }
+
+    /// What a setting of a host says, or will say from its next start on.
+    ///
+    /// Raises KeyError for an unknown name.
+    fn setting(&self, host: Whole, name: &str) -> PyResult<u64> {
+        let host = self.host(host)?;
+        let known = SettingSpec::find(name).map_err(|error| PyKeyError::new_err(error.to_string()))?;
+        Ok(known.of(self.farm.settings(host)))
+    }
+
+    /// What became of a wish: the number of the change, 0 while it is on its way, -1 if the data store was down.
+    ///
+    /// Raises IndexError for a number that no wish has.
+    fn order_state(&self, order: Whole) -> PyResult<i64> {
+        let known = u32::try_from(order.0).ok().and_then(|number| self.farm.order_state(number));
+        match known {
+            Some(Order::Made(change)) => Ok(change.into()),
+            Some(Order::Open) => Ok(0),
+            Some(Order::Refused) => Ok(-1),
+            None => Err(PyIndexError::new_err(format!("no wish has the number {}", order.0))),
+        }
+    }
+
+    /// Takes the data store down, or up again.
+    fn set_store_up(&mut self, up: bool) {
+        self.farm.set_store_up(up);
+    }
+
+    /// The number of the last change in the data store.
+    fn latest_change(&self) -> u32 {
+        self.farm.latest_change()
+    }
+
+    /// The number of the change up to which a host's local host cache has all.
+    fn change_of(&self, host: Whole) -> PyResult<u32> {
+        Ok(self.farm.change_of(self.host(host)?))
+    }
+
+    /// Which of these hosts run and do not have a change in their local host caches.
+    #[pyo3(signature = (change, hosts: "Iterable[int]"))]
+    fn hosts_without_change(&self, change: u32, hosts: Column<'_>) -> PyResult<Vec<u32>> {
+        let mut hosts = self.hosts(&hosts)?;
+        hosts.retain(|&host| self.farm.runs(host) && !self.farm.knows_change(host, change));
+        Ok(hosts)
+    }
+
+    /// A host whose service is about to start, from `first` on and round; None if there is none.
+    #[pyo3(signature = (first = 0))]
+    fn next_starting(&self, first: u32) -> Option<u32> {
+        self.farm.next_starting(first)
+    }
+
+    /// What hosts have written to their event logs: (time_ns, class, host).
+    fn event_log(&self) -> Vec<(u64, u32, u32)> {
+        let log = self.farm.chronicle().event_log().iter();
+        log.map(|event| (event.time.0, event.what.class(), event.host)).collect()
+    }
+
+    /// Running hosts whose local host caches do not have all that the data store has; nothing, if all is well.
+    fn check_caches(&self) -> Vec<String> {
+        self.farm.check_caches()
     }
 
     /// Which classes of events `take_events` gives; all at first.

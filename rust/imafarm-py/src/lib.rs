@@ -61,4 +61,20 @@ mod _imafarm {
     const EVENT_TABLE_CHANGED: u32 = class::TABLE_CHANGED;
     #[pymodule_export]
     const EVENT_RESOLVED: u32 = class::RESOLVED;
+    #[pymodule_export]
+    const EVENT_HOST_STARTING: u32 = class::HOST_STARTING;
+    #[pymodule_export]
+    const EVENT_STARTED_FROM_CACHE: u32 = class::STARTED_FROM_CACHE;
+    #[pymodule_export]
+    const EVENT_START_REFUSED: u32 = class::START_REFUSED;
+    #[pymodule_export]
+    const EVENT_SERVICE_TIMED_OUT: u32 = class::SERVICE_TIMED_OUT;
+    #[pymodule_export]
+    const EVENT_STORE_UNREACHABLE: u32 = class::STORE_UNREACHABLE;
+    #[pymodule_export]
+    const EVENT_CHANGE_MADE: u32 = class::CHANGE_MADE;
+    #[pymodule_export]
+    const EVENT_CHANGE_REFUSED: u32 = class::CHANGE_REFUSED;
+    #[pymodule_export]
+    const EVENT_CHANGE_LEARNT: u32 = class::CHANGE_LEARNT;
 }

@@ -31,6 +31,7 @@ pub fn plan(hosts: u32, zones: u32, turned: &[(&str, u64)]) -> Plan {
         settings: settings(turned),
         host_settings: Vec::new(),
         applications: Catalogue::default(),
+        store: None,
         inside: Link::INSIDE,
         between: Link::BETWEEN,
         links: Vec::new(),

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use imafarm_emulator::farm::{Farm, Pace, Plan, Power};
 use imafarm_emulator::network::Link;
+use imafarm_emulator::store_link::StorePlan;
 use imafarm_proto::host_record::{HostId, HostIndex, HostRecord, Preference};
 use imafarm_proto::host_resolver::Directory;
 use imafarm_proto::input::SessionAct;
@@ -31,6 +32,10 @@ enum Fault {
     Wait(u64),
     Logon(u32),
     Session(u32, SessionAct),
+    /// A change of the configuration of this many bytes.
+    Change(u32, u32),
+    /// The data store goes down, or comes back.
+    Store(bool),
 }
 
 /// One host of a farm.
@@ -63,6 +68,8 @@ struct Trial {
     wires: Wires,
     start_election: bool,
     share_load: bool,
+    /// The round trip to the data store in microseconds, if it has a place.
+    store: Option<u64>,
     /// What each kind of message costs, in microseconds; the first kind costs the first of these, and so on, round.
     costs: Vec<u32>,
     faults: Vec<Fault>,
@@ -84,6 +91,8 @@ fn fault() -> impl Strategy<Value = Fault> {
         2 => Just(Fault::Heal),
         4 => host().prop_map(Fault::Logon),
         3 => (host(), acts).prop_map(|(host, act)| Fault::Session(host, act)),
+        3 => (host(), prop_oneof![1..2_000u32, Just(70_000)]).prop_map(|(host, bytes)| Fault::Change(host, bytes)),
+        2 => any::<bool>().prop_map(Fault::Store),
         8 => (0..20_000u64).prop_map(Fault::Wait),
     ]
 }
@@ -132,14 +141,16 @@ fn trial(
 ) -> impl Strategy<Value = Trial> {
     let farm = (proptest::collection::vec(member(hosts), 2..=hosts as usize), entries, any::<u64>());
     let costs = prop_oneof![2 => Just(vec![0]), 1 => proptest::collection::vec(0..=dearest, 1..9)];
-    (farm, wires(narrowest_bps), any::<[bool; 2]>(), costs, proptest::collection::vec(fault(), 0..25)).prop_map(
-        |((hosts, entries, seed), wires, [start_election, share_load], costs, faults)| Trial {
+    let store = prop_oneof![2 => Just(None), 1 => (300..20_000u64).prop_map(Some)];
+    (farm, wires(narrowest_bps), any::<[bool; 2]>(), store, costs, proptest::collection::vec(fault(), 0..25)).prop_map(
+        |((hosts, entries, seed), wires, [start_election, share_load], store, costs, faults)| Trial {
             hosts,
             entries,
             seed,
             wires,
             start_election,
             share_load,
+            store,
             costs,
             faults,
         },
@@ -149,6 +160,7 @@ fn trial(
 const WRONG: MagicNumber = MagicNumber(0xBAD);
 const KEEP_ALIVE: Span = Span::from_secs(2);
 const KEEP_ALIVE_TIMEOUT: Span = Span::from_secs(1);
+const POLL: Span = Span::from_secs(9);
 const PEER_PING: Span = Span::from_secs(3);
 const VALIDATION: Span = Span::from_secs(10);
 const ELECTION_CEILING: Span = Span::from_secs(8);
@@ -175,6 +187,9 @@ impl Trial {
             ("StartElection", self.start_election.into()),
             ("PeerPingInterval", seconds(PEER_PING)),
             ("ShareLoadInformation", self.share_load.into()),
+            ("DCNChangePollingInterval", seconds(POLL)),
+            ("StartRoundTrips", 100),
+            ("StartWork", 200),
         ];
         let costs = Kind::ALL.into_iter().zip(self.costs.iter().cycle());
         let costs: Vec<(String, u32)> = costs.map(|(kind, &cost)| (format!("WorkCost{kind:?}"), cost)).collect();
@@ -190,6 +205,11 @@ impl Trial {
         plan.settings = settings(&turned);
         plan.host_settings = own.collect();
         plan.seed = self.seed;
+        plan.store = self.store.map(|micros| StorePlan {
+            round_trip: Span::from_micros(micros),
+            bandwidth_bps: 400_000_000,
+            replicas: vec![0],
+        });
         plan.traced = Vec::new();
         plan.inside.latency = Span::from_micros(self.wires.latency_us);
         plan.inside.bandwidth_bps = self.wires.inside_bps;
@@ -229,6 +249,10 @@ impl Trial {
                     farm.session(host, session.number, act);
                 }
             }
+            Fault::Change(host, bytes) => {
+                farm.change_configuration(host % hosts, bytes);
+            }
+            Fault::Store(up) => farm.set_store_up(up),
         }
     }
 
@@ -276,6 +300,7 @@ fn heals(trial: &Trial) -> Result<(), TestCaseError> {
     let mut farm = suffered(trial, trial.plan(), &run)?;
     farm.heal(None);
     farm.resume(&all(&farm));
+    farm.set_store_up(true);
     let right = trial.plan().magic;
     farm.set_magic(&all(&farm), right);
     let up = |farm: &Farm, host: u32| farm.host(host).1 == Power::Up;
@@ -287,6 +312,8 @@ fn heals(trial: &Trial) -> Result<(), TestCaseError> {
     // Where transmissions get lost, a heartbeat may be late at any time; it is made good.
     let patience = if trial.wires.loss_ppm > 0 { 30 } else { 0 };
     comes_true(&mut farm, patience, agrees)?;
+    // Whatever notices were lost, every host has polled the data store since.
+    prop_assert_eq!(farm.check_caches(), [""; 0]);
     // Collectors that lost sight of one another find each other, and what was lost on the way is told again.
     run(&mut farm, Span(2 * VALIDATION.0 + 2 * PEER_PING.0 + 2 * KEEP_ALIVE.0));
     check(&farm)?;

@@ -136,6 +136,9 @@ impl Stage {
             What::Paused => format!("{host} freezes"),
             What::Resumed => format!("{host} goes on"),
             What::ZoneAgreed => format!("all agree on {host}"),
+            What::Starting => format!("{host} reads the data store"),
+            What::ChangeMade(change) => format!("change {change}, made on {host}, is in the data store"),
+            What::ChangeRefused => format!("{host} cannot write a change"),
             What::Notice(Notice::MasterUnreachable(master)) => format!("{host} cannot reach {}", self.name(master.0)),
             What::Notice(Notice::ElectionStarted) => format!("{host} starts an election"),
             What::Notice(Notice::ElectionAcknowledged) => format!("{host} leaves it to others"),
@@ -149,6 +152,12 @@ impl Stage {
                 format!("{host} session {session}: {}", event.name())
             }
             What::Notice(Notice::TableChanged(table)) => format!("{host} hears that {} has changed", table.name()),
+            What::Notice(Notice::Started) => format!("{host} has started"),
+            What::Notice(Notice::StartedFromCache) => format!("{host} starts from its cache"),
+            What::Notice(Notice::StartRefused) => format!("{host} does not start"),
+            What::Notice(Notice::ServiceTimedOut) => format!("{host} takes long to start"),
+            What::Notice(Notice::StoreUnreachable) => format!("{host} cannot reach the data store"),
+            What::Notice(Notice::ChangeLearnt(change)) => format!("{host} knows of change {change}"),
             What::Notice(Notice::Stopped) => format!("{host} has stopped"),
             What::Resolved { request, server: Some(server), load } => {
                 format!("{host} answers {request}: {}, {load}", self.name(server.0))

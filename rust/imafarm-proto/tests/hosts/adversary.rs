@@ -6,7 +6,7 @@ use std::sync::Arc;
 use imafarm_proto::host_record::HostIndex;
 use imafarm_proto::host_resolver::{Directory, EntryIndex};
 use imafarm_proto::input::{Ending, Input};
-use imafarm_proto::message::{Kind, Message};
+use imafarm_proto::message::{Filler, Kind, Message};
 use imafarm_proto::outbox::{Notice, Verb};
 use imafarm_proto::zone::Standing;
 use proptest::prelude::*;
@@ -37,6 +37,8 @@ fn odd_messages() -> Vec<Message> {
     for round in [0, 1, u32::MAX] {
         all.push(Message::ElectMaster { round });
         all.push(Message::ElectMasterAck { round });
+        all.push(Message::ConfigChange { change: round, bytes: round, filler: Filler(0) });
+        all.push(Message::ConfigChangeAck { change: round, filler: Filler(0) });
     }
     for flag in [false, true] {
         all.push(Message::HeartbeatAck { collector: flag });
@@ -131,7 +133,12 @@ fn at_stage(stage: Stage, directory: &Arc<Directory>) -> (ByHand, EntryIndex, En
 fn concerns(verb: &Verb, entry: EntryIndex) -> bool {
     match verb {
         Verb::Send(on, _) | Verb::Close(on) | Verb::Abort(on) => *on == entry,
-        Verb::Open { .. } | Verb::Accept { .. } | Verb::Refuse(_) | Verb::Direct { .. } | Verb::Notify(_) => false,
+        Verb::Open { .. }
+        | Verb::Accept { .. }
+        | Verb::Refuse(_)
+        | Verb::Direct { .. }
+        | Verb::Notify(_)
+        | Verb::Consult(..) => false,
     }
 }
 
@@ -329,7 +336,12 @@ impl Live {
             match verb {
                 Verb::Open { entry, .. } | Verb::Accept { entry, .. } => self.0.push(*entry),
                 Verb::Abort(entry) => self.forget(*entry),
-                Verb::Refuse(_) | Verb::Send(..) | Verb::Close(_) | Verb::Direct { .. } | Verb::Notify(_) => {}
+                Verb::Refuse(_)
+                | Verb::Send(..)
+                | Verb::Close(_)
+                | Verb::Direct { .. }
+                | Verb::Notify(_)
+                | Verb::Consult(..) => {}
             }
         }
     }

@@ -6,7 +6,7 @@ use imafarm_proto::dice::Dice;
 use imafarm_proto::host::Host;
 use imafarm_proto::host_record::{HostId, HostIndex, HostRecord, Preference};
 use imafarm_proto::host_resolver::{Directory, EntryIndex};
-use imafarm_proto::input::{Call, Ending, Input};
+use imafarm_proto::input::{Answer, Call, Ending, Input};
 use imafarm_proto::message::{Concern, Kind, MagicNumber, Message};
 use imafarm_proto::outbox::{Notice, Outbox, Verb};
 use imafarm_proto::profile::Product;
@@ -65,13 +65,15 @@ pub struct ByHand {
     next_call: u64,
     /// Whether what concerns dynamic data is shown, and calls to other zones, which do so too.
     shows_dynamic: bool,
+    /// Whether a test itself is the data store.
+    pub shows_store: bool,
 }
 
 impl ByHand {
     pub fn new(me: u32, directory: &Arc<Directory>, settings: Arc<Settings>) -> ByHand {
         let host =
             Host::new(HostIndex(me), MAGIC, Dice::new(7), Arc::clone(directory), settings, Product::Ps45.profile());
-        ByHand { host, now: Time::ZERO, calls: Vec::new(), next_call: 0, shows_dynamic: false }
+        ByHand { host, now: Time::ZERO, calls: Vec::new(), next_call: 0, shows_dynamic: false, shows_store: false }
     }
 
     /// The same, with all that concerns dynamic data.
@@ -94,14 +96,30 @@ impl ByHand {
         shown
     }
 
+    /// Hands an input over; what the host wants done. A data store that is beside the host, and has nothing new, answers
+    /// at once, unless the test itself is the data store.
+    fn handle(&mut self, input: Input) -> Vec<Verb> {
+        let mut out = Outbox::default();
+        self.host.handle(input, self.now, &mut out);
+        let mut shown = Vec::new();
+        for verb in out.drain().collect::<Vec<Verb>>() {
+            if self.shows_store {
+                shown.push(verb);
+            } else if let Verb::Consult(ticket, _) = verb {
+                shown.extend(self.handle(Input::Consulted(ticket, Answer::Read { latest: 0, bytes: 0 })));
+            } else if verb != Verb::Notify(Notice::Started) {
+                shown.push(verb);
+            }
+        }
+        shown
+    }
+
     /// Hands an input over; what the host wants done.
     pub fn input(&mut self, input: Input) -> Vec<Verb> {
         if let Input::Connected(entry) | Input::Closed(entry, _) = input {
             self.calls.retain(|(call, _)| *call != entry);
         }
-        let mut out = Outbox::default();
-        self.host.handle(input, self.now, &mut out);
-        let verbs: Vec<Verb> = out.drain().collect();
+        let verbs = self.handle(input);
         let verbs = if self.shows_dynamic { verbs } else { self.hide_dynamic(verbs) };
         for verb in &verbs {
             if let Verb::Open { entry, to } = verb {

@@ -3,6 +3,7 @@
 mod adversary;
 mod bindings;
 mod by_hand;
+mod configuration;
 mod elections;
 mod heartbeats;
 mod resolution;

@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use imafarm_emulator::farm::{Plan, THREADS_MAX};
 use imafarm_emulator::network::Link;
+use imafarm_emulator::store_link::StorePlan;
 use imafarm_proto::applications::{Catalogue, Servers};
 use imafarm_proto::host_record::HostIndex;
 use imafarm_proto::message::{Kind, MagicNumber};
 use imafarm_proto::profile::Product;
 use imafarm_proto::settings::Settings;
+use imafarm_proto::time::Span;
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyMapping;
@@ -31,6 +33,7 @@ pub struct Sketch<'a, 'py> {
     pub links: Option<&'a Bound<'py, PyAny>>,
     pub applications: Vec<(String, Option<Vec<Whole>>)>,
     pub workload: Option<&'a Bound<'py, PyAny>>,
+    pub store: Option<&'a Bound<'py, PyAny>>,
     pub wire: bool,
     pub trace: Vec<String>,
     pub threads: Whole,
@@ -75,6 +78,7 @@ impl Sketch<'_, '_> {
             between,
             links,
             applications,
+            store: self.store.map(|given| store(directory.zone_count() as u64, given)).transpose()?,
             wire: self.wire,
             threads: self.threads.within("threads", 1, THREADS_MAX.into())? as u32,
             traced: self.trace.iter().map(|name| kind(name)).collect::<PyResult<_>>()?,
@@ -139,6 +143,30 @@ fn catalogue(hosts: u64, given: Vec<(String, Option<Vec<Whole>>)>) -> PyResult<C
         applications.push((name.into(), servers));
     }
     Catalogue::new(applications).map_err(|error| PyValueError::new_err(error.to_string()))
+}
+
+/// Where the data store is.
+fn store(zones: u64, given: &Bound<'_, PyAny>) -> PyResult<StorePlan> {
+    let mut plan = StorePlan::default();
+    for (name, value) in items("store", Some(given))? {
+        let key = format!("store: {}", name.extract::<String>()?);
+        match &*name.extract::<String>()? {
+            "round_trip_ns" => {
+                let (least, most) = (StorePlan::LEAST_ROUND_TRIP.0, StorePlan::GREATEST_ROUND_TRIP.0);
+                plan.round_trip = Span(Whole(whole("store", &name, &value)?).within(key, least, most)?);
+            }
+            "bandwidth_bps" => {
+                plan.bandwidth_bps = Whole(whole("store", &name, &value)?).within(key, 0, 1_000_000_000_000_000)?;
+            }
+            "replicas" => {
+                for zone in value.extract::<Vec<Whole>>()? {
+                    plan.replicas.push(zone.within(&key, 0, zones - 1)? as u32);
+                }
+            }
+            _ => return Err(PyValueError::new_err(format!("{key}: there is no such figure of a data store"))),
+        }
+    }
+    Ok(plan)
 }
 
 fn whole(key: &str, name: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>) -> PyResult<i128> {

@@ -2,9 +2,10 @@
 
 use imafarm_emulator::farm::{Farm, Totals};
 use imafarm_emulator::ledger::Count;
+use imafarm_proto::configuration::ConfigurationCounts;
 use imafarm_proto::host_record::ZoneIndex;
 use imafarm_proto::message::Kind;
-use imafarm_proto::time::Time;
+use imafarm_proto::time::{Span, Time};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 
@@ -37,7 +38,9 @@ pub fn statistics<'py>(py: Python<'py>, farm: &Farm) -> PyResult<Bound<'py, PyDi
         let row = PyDict::new(py);
         row.set_item("bindings", bindings(py, &totals)?)?;
         row.set_item("elections", elections_of(py, &totals)?)?;
-        row.set_item("counters", counters(py, &totals.dynamic, farm.open_searches(Some(zone)))?)?;
+        let counters = counters(py, &totals.dynamic, farm.open_searches(Some(zone)))?;
+        put_configuration(&counters, &totals.configuration)?;
+        row.set_item("counters", counters)?;
         row.set_item("work", work(py, &totals)?)?;
         row.set_item("hosts", farm.directory().zone_hosts(ZoneIndex(zone)).len())?;
         by_zone.append(row)?;
@@ -45,6 +48,16 @@ pub fn statistics<'py>(py: Python<'py>, farm: &Farm) -> PyResult<Bound<'py, PyDi
     statistics.set_item("by_zone", by_zone)?;
     Ok(statistics)
 }
+
+/// The counters of the data store and the local host cache, by the product's own names.
+fn put_configuration(counters: &Bound<'_, PyDict>, counts: &ConfigurationCounts) -> PyResult<()> {
+    counters.set_item("DataStore reads", counts.reads)?;
+    counters.set_item("DataStore bytes read", counts.bytes_read)?;
+    counters.set_item("DataStoreConnectionFailure", counts.failing.0 / MINUTE.0)?;
+    counters.set_item("LocalHostCache bytes read/sec", counts.cache_bytes_per_second)
+}
+
+const MINUTE: Span = Span::from_secs(60);
 
 fn messages<'py>(py: Python<'py>, farm: &Farm) -> PyResult<Bound<'py, PyDict>> {
     let in_flight = farm.in_flight();
