@@ -9,9 +9,13 @@ from typing import Any, Final, SupportsIndex, final
 from typing_extensions import Buffer
 
 EVENT_BINDING_REFUSED: Final[int]
+EVENT_CHANGE_LEARNT: Final[int]
+EVENT_CHANGE_MADE: Final[int]
+EVENT_CHANGE_REFUSED: Final[int]
 EVENT_ELECTION_ACKNOWLEDGED: Final[int]
 EVENT_ELECTION_STARTED: Final[int]
 EVENT_HOST_DOWN: Final[int]
+EVENT_HOST_STARTING: Final[int]
 EVENT_HOST_UP: Final[int]
 EVENT_MASTER_ACCEPTED: Final[int]
 EVENT_MASTER_DECLARED: Final[int]
@@ -20,7 +24,11 @@ EVENT_MASTER_UNREACHABLE: Final[int]
 EVENT_MEMBER_LOST: Final[int]
 EVENT_PEER_LOST: Final[int]
 EVENT_RESOLVED: Final[int]
+EVENT_SERVICE_TIMED_OUT: Final[int]
 EVENT_SESSION_CHANGED: Final[int]
+EVENT_STARTED_FROM_CACHE: Final[int]
+EVENT_START_REFUSED: Final[int]
+EVENT_STORE_UNREACHABLE: Final[int]
 EVENT_TABLE_CHANGED: Final[int]
 EVENT_ZONE_AGREED: Final[int]
 
@@ -126,6 +134,8 @@ class EmulatedFarm:
     applications: what is published at first, in the order of their numbers: name and hosts, or None for all hosts
     workload: what the users of a zone do, by zone: logons_per_day, session_ns, session_least_ns, disconnect_ppm,
         reconnect_ppm, disconnected_ns, shape (pairs of nanoseconds and millionths), period_ns, applications (numbers)
+    store: where the data store is: round_trip_ns, bandwidth_bps (0 for without limit) and replicas, a list of zones; None for
+        beside every host, where a start takes no time
     wire: whether every message is encoded and decoded on its way
     trace: the kinds of messages whose deliveries are kept
     threads: how many work, 1 to 64: the largest power of two among as many; it changes nothing of what happens
@@ -148,6 +158,7 @@ class EmulatedFarm:
         links: Mapping[tuple[int, int], Mapping[str, int]] | None = None,
         applications: Sequence[tuple[str, Sequence[int] | None]] = ...,
         workload: Mapping[int, Mapping[str, Any]] | None = None,
+        store: Mapping[str, int | list[int]] | None = None,
         wire: bool = False,
         trace: Sequence[str] = ...,
         threads: SupportsIndex = ...,
@@ -163,6 +174,24 @@ class EmulatedFarm:
         Returns 0 at `until_ns`, 1 if an event woke it, 2 after `max_events`.
 
         Raises ValueError when `until_ns` lies before `now_ns` or beyond 2**63 - 1.
+        """
+    def applications(self, /) -> list[str]:
+        """
+        The names of the applications that are published, in the order of their numbers.
+        """
+    def change_configuration(self, /, host: SupportsIndex, size_bytes: SupportsIndex) -> int | None:
+        """
+        Changes something of this length that the emulation does not look at, in a console on a running host.
+
+        Returns as `publish` does.
+        """
+    def change_of(self, /, host: SupportsIndex) -> int:
+        """
+        The number of the change up to which a host's local host cache has all.
+        """
+    def check_caches(self, /) -> list[str]:
+        """
+        Running hosts whose local host caches do not have all that the data store has; nothing, if all is well.
         """
     def check_conservation(self, /) -> list[str]:
         """
@@ -192,6 +221,10 @@ class EmulatedFarm:
         """
         The elections so far, in the order in which they began. What has not happened is None.
         """
+    def event_log(self, /) -> list[tuple[int, int, int]]:
+        """
+        What hosts have written to their event logs: (time_ns, class, host).
+        """
     @property
     def events(self, /) -> int:
         """
@@ -207,9 +240,17 @@ class EmulatedFarm:
         """
         How a host is: power, role, master (index or -1), and its bindings.
         """
+    def hosts_without_change(self, /, change: SupportsIndex, hosts: Iterable[int]) -> list[int]:
+        """
+        Which of these hosts run and do not have a change in their local host caches.
+        """
     def keep_events(self, /, classes: SupportsIndex) -> None:
         """
         Which classes of events `take_events` gives; all at first.
+        """
+    def latest_change(self, /) -> int:
+        """
+        The number of the last change in the data store.
         """
     def logon(self, /, host: SupportsIndex, user: SupportsIndex, app: SupportsIndex) -> int | None:
         """
@@ -231,10 +272,24 @@ class EmulatedFarm:
         """
         When something next happens, in nanoseconds; None when nothing ever will.
         """
+    def next_running(self, /) -> int | None:
+        """
+        A running host, the first in order; None if none runs.
+        """
+    def next_starting(self, /, first: SupportsIndex = 0) -> int | None:
+        """
+        A host whose service is about to start, from `first` on and round; None if there is none.
+        """
     @property
     def now_ns(self, /) -> int:
         """
         Farm time, in nanoseconds.
+        """
+    def order_state(self, /, order: SupportsIndex) -> int:
+        """
+        What became of a wish: the number of the change, 0 while it is on its way, -1 if the data store was down.
+
+        Raises IndexError for a number that no wish has.
         """
     def pause(self, /, hosts: Iterable[int]) -> None:
         """
@@ -243,6 +298,12 @@ class EmulatedFarm:
     def peers(self, /, holder: SupportsIndex) -> list[int]:
         """
         The other zones' collectors that the collector `holder` knows.
+        """
+    def publish(self, /, host: SupportsIndex, name: str, servers: Iterable[int] | None = None) -> int | None:
+        """
+        Publishes an application on these hosts, or on all (None), in a console on a running host.
+
+        Returns the number of the wish, for `order_state`, or None if the host does not run.
         """
     def resolve(self, /, host: SupportsIndex, app: SupportsIndex, zones: Sequence[int] = ...) -> int:
         """
@@ -286,6 +347,16 @@ class EmulatedFarm:
         Turns a setting of hosts. A running host has it from its next start on, as with a registry value.
 
         Raises ValueError for an unknown name, offering the nearest, and for a value out of range.
+        """
+    def set_store_up(self, /, up: bool) -> None:
+        """
+        Takes the data store down, or up again.
+        """
+    def setting(self, /, host: SupportsIndex, name: str) -> int:
+        """
+        What a setting of a host says, or will say from its next start on.
+
+        Raises KeyError for an unknown name.
         """
     def start(self, /, hosts: Iterable[int], *, spread_ns: SupportsIndex = ...) -> None:
         """
@@ -765,9 +836,13 @@ def settings() -> list[dict[str, Any]]:
 
 __all__ = [
     "EVENT_BINDING_REFUSED",
+    "EVENT_CHANGE_LEARNT",
+    "EVENT_CHANGE_MADE",
+    "EVENT_CHANGE_REFUSED",
     "EVENT_ELECTION_ACKNOWLEDGED",
     "EVENT_ELECTION_STARTED",
     "EVENT_HOST_DOWN",
+    "EVENT_HOST_STARTING",
     "EVENT_HOST_UP",
     "EVENT_MASTER_ACCEPTED",
     "EVENT_MASTER_DECLARED",
@@ -776,7 +851,11 @@ __all__ = [
     "EVENT_MEMBER_LOST",
     "EVENT_PEER_LOST",
     "EVENT_RESOLVED",
+    "EVENT_SERVICE_TIMED_OUT",
     "EVENT_SESSION_CHANGED",
+    "EVENT_STARTED_FROM_CACHE",
+    "EVENT_START_REFUSED",
+    "EVENT_STORE_UNREACHABLE",
     "EVENT_TABLE_CHANGED",
     "EVENT_ZONE_AGREED",
     "ConnectionCache",
