@@ -72,6 +72,19 @@ def test_a_table_is_asked_for_as_with_the_product(ask: Ask, switch: str) -> None
     )
 
 
+def test_a_working_offices_users_are_in_the_table_and_in_the_loads(ask: Ask, pytestconfig: pytest.Config) -> None:
+    """At ten in the morning, with the default evaluator: each session is a hundred of the 10,000 that are full."""
+    office = ["--farm", pytestconfig.rootpath / "examples/office.toml", "--after", 36_000]
+    first, *lines = ask("queryds", "/table:Conn_Sessions", *office).splitlines()
+    sessions = [line for line in lines if line.startswith("SessionId: ")]
+    assert len(sessions) > 20
+    assert first == f"[Conn_Sessions]: {len(sessions)} records."
+    rows = [line.split() for line in ask("qfarm", "/load", *office).splitlines()[3:]]
+    loads = {host: int(load) for host, load, *_ in rows}
+    assert sum(loads.values()) == 100 * len(sessions)
+    assert loads["FTLDTERRYDU01"] == loads["FTLDTERRYDU02"] == 0, "nothing is published on these"
+
+
 def test_a_table_that_there_is_not_is_told_from_the_nearest(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as left:
         cli.main(["queryds", "/table:Con_Session"])
