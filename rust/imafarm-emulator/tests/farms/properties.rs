@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use imafarm_emulator::farm::{Farm, Pace, Plan, Power};
 use imafarm_emulator::network::Link;
-use imafarm_proto::host_record::{HostId, HostIndex, HostRecord, Preference};
+use imafarm_emulator::workload::{Shape, Workload};
+use imafarm_proto::applications::{Catalogue, Servers};
+use imafarm_proto::host_record::{HostId, HostIndex, HostRecord, Preference, ZoneIndex};
 use imafarm_proto::host_resolver::Directory;
 use imafarm_proto::input::SessionAct;
 use imafarm_proto::message::{Kind, MagicNumber};
@@ -63,6 +65,8 @@ struct Trial {
     wires: Wires,
     start_election: bool,
     share_load: bool,
+    /// Whether users come, for a minute.
+    users: bool,
     /// What each kind of message costs, in microseconds; the first kind costs the first of these, and so on, round.
     costs: Vec<u32>,
     faults: Vec<Fault>,
@@ -132,14 +136,15 @@ fn trial(
 ) -> impl Strategy<Value = Trial> {
     let farm = (proptest::collection::vec(member(hosts), 2..=hosts as usize), entries, any::<u64>());
     let costs = prop_oneof![2 => Just(vec![0]), 1 => proptest::collection::vec(0..=dearest, 1..9)];
-    (farm, wires(narrowest_bps), any::<[bool; 2]>(), costs, proptest::collection::vec(fault(), 0..25)).prop_map(
-        |((hosts, entries, seed), wires, [start_election, share_load], costs, faults)| Trial {
+    (farm, wires(narrowest_bps), any::<[bool; 3]>(), costs, proptest::collection::vec(fault(), 0..25)).prop_map(
+        |((hosts, entries, seed), wires, [start_election, share_load, users], costs, faults)| Trial {
             hosts,
             entries,
             seed,
             wires,
             start_election,
             share_load,
+            users,
             costs,
             faults,
         },
@@ -196,6 +201,10 @@ impl Trial {
         plan.between.bandwidth_bps = self.wires.between_bps;
         (plan.inside.loss_ppm, plan.between.loss_ppm) = (self.wires.loss_ppm, self.wires.loss_ppm);
         let last = plan.directory.zone_count() as u32 - 1;
+        plan.applications = Catalogue::new([("Desktop".into(), Servers::All)]).expect("one");
+        if self.users {
+            plan.workload = (0..=last).map(|zone| (ZoneIndex(zone), users())).collect();
+        }
         plan.links = self.wires.pair.iter().filter(|_| last > 0).map(|&link| (0, last, link)).collect();
         plan
     }
@@ -239,6 +248,21 @@ impl Trial {
     fn bound(&self) -> Span {
         let round = ELECTION_CEILING.0 + KEEP_ALIVE.0 + KEEP_ALIVE_TIMEOUT.0 + VALIDATION.0;
         Span(GIVE_UP.0 + 6 * round)
+    }
+}
+
+/// Users who come for a minute, and are gone some seconds later.
+fn users() -> Workload {
+    let end = Span::from_secs(60).0;
+    Workload {
+        logons_per_day: 43_200,
+        session: Span::from_secs(4),
+        session_least: Span::ZERO,
+        disconnect_ppm: 300_000,
+        reconnect_ppm: 500_000,
+        disconnected: Span::from_secs(3),
+        shape: Shape::new(&[(0, 1_000_000), (end, 1_000_000), (end, 0)], 0).expect("in order"),
+        applications: vec![0],
     }
 }
 
@@ -287,6 +311,8 @@ fn heals(trial: &Trial) -> Result<(), TestCaseError> {
     // Where transmissions get lost, a heartbeat may be late at any time; it is made good.
     let patience = if trial.wires.loss_ppm > 0 { 30 } else { 0 };
     comes_true(&mut farm, patience, agrees)?;
+    let visits = farm.visits(None);
+    prop_assert_eq!(visits.arrived, visits.logged_on + visits.refused + visits.lost, "{:?}: somebody waits", visits);
     // Collectors that lost sight of one another find each other, and what was lost on the way is told again.
     run(&mut farm, Span(2 * VALIDATION.0 + 2 * PEER_PING.0 + 2 * KEEP_ALIVE.0));
     check(&farm)?;
