@@ -162,6 +162,21 @@ fn a_start_reads_what_the_formula_says() {
     }
 }
 
+/// CTX114843, there: most of the traffic with the data store is reading. A year's worth of changes is less than one start of
+/// the farm reads.
+#[test]
+fn nearly_all_that_passes_to_and_from_the_data_store_is_read() {
+    let mut farm = settled(plan(20, 1, &[]));
+    let read = farm.totals(None).configuration.bytes_read;
+    let mut written = 0;
+    for _ in 0..365 {
+        farm.publish(0, "Notepad", Servers::All).expect("it runs");
+        written += u64::from(Product::Ps45.profile().console.publishing.figures().transmitted);
+    }
+    assert_eq!(farm.latest_change(), 365);
+    assert!(written * 9 < read, "{written} bytes written, {read} read");
+}
+
 /// CTX114843, there: a start takes from seconds to minutes. Known of one farm: 50 s at 2 ms to the data store, 15 minutes
 /// at 100 ms.
 #[test]
