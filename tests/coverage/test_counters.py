@@ -103,7 +103,6 @@ def test_the_test_of_each_counter_is_there_and_names_it(listed: dict[str, str], 
         assert body and f'"{name}"' in body[0], name
 
 
-@pytest.mark.xfail(strict=True, reason="the rows marked - wait to be counted")
 def test_no_counter_is_open(listed: dict[str, str]) -> None:
     assert [name for name, test in listed.items() if test == OPEN] == []
 

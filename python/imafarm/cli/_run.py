@@ -29,7 +29,7 @@ def list_scenarios() -> int:
     from imafarm.scenarios import SCENARIOS
 
     for scenario in SCENARIOS.values():
-        print(f"{scenario.name:<18}{scenario.summary}")
+        print(f"{scenario.name:<21}{scenario.summary}")
     return PASSED
 
 

@@ -14,9 +14,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use imafarm_proto::applications::{Changes, Servers};
-use imafarm_proto::input::{Answer, Ticket};
-use imafarm_proto::outbox::Consult;
+use imafarm_proto::input::{Answer, Input, Ticket};
+use imafarm_proto::outbox::{Consult, Outbox};
 use imafarm_proto::time::{Span, Time};
+
+use crate::world::{Seat, World};
 
 /// Where the data store is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -281,6 +283,38 @@ impl StoreLink {
             0 => Span::ZERO,
             bps => Span((u128::from(bytes) * 8_000_000_000 / u128::from(bps)) as u64),
         }
+    }
+}
+
+impl World {
+    /// A host asks the data store, which answers at once or in its own time.
+    pub(crate) fn consult(&mut self, now: Time, host: u32, ticket: Ticket, consult: Consult) {
+        match self.store.answer_now(&consult) {
+            Some(answer) => self.answers.push((ticket, answer)),
+            None => self.questions.push(Question { time: now, host, ticket, consult }),
+        }
+    }
+}
+
+impl Seat {
+    /// Hands the host what the data store has answered at once.
+    #[cold]
+    pub(crate) fn hear_answers(&mut self, world: &mut World, out: &mut Outbox, now: Time) {
+        for (ticket, answer) in core::mem::take(&mut world.answers) {
+            self.act(world, out, now, Input::Consulted(ticket, answer));
+        }
+    }
+
+    /// The data store's answer has come.
+    pub(crate) fn consulted(
+        &mut self,
+        world: &mut World,
+        out: &mut Outbox,
+        now: Time,
+        (ticket, answer): (Ticket, Answer),
+    ) {
+        self.chain.add(now, u64::from(self.me) << 8, 5 + u64::from(ticket.0));
+        self.act(world, out, now, Input::Consulted(ticket, answer));
     }
 }
 

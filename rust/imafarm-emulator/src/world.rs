@@ -234,14 +234,6 @@ impl Seat {
         }
     }
 
-    /// Hands the host what the data store has answered at once.
-    #[cold]
-    fn hear_answers(&mut self, world: &mut World, out: &mut Outbox, now: Time) {
-        for (ticket, answer) in core::mem::take(&mut world.answers) {
-            self.act(world, out, now, Input::Consulted(ticket, answer));
-        }
-    }
-
     /// Sees when the host next wants to be asked; to be called after it has acted.
     #[inline]
     pub(crate) fn note_deadline(&mut self) {
@@ -294,10 +286,7 @@ impl Seat {
                 }
                 world.note(now, self.me, if notice == Notice::Started { What::Up } else { What::Notice(notice) });
             }
-            Verb::Consult(ticket, consult) => match world.store.answer_now(&consult) {
-                Some(answer) => world.answers.push((ticket, answer)),
-                None => world.questions.push(Question { time: now, host: self.me, ticket, consult: *consult }),
-            },
+            Verb::Consult(ticket, consult) => world.consult(now, self.me, ticket, *consult),
         }
     }
 
@@ -509,11 +498,7 @@ impl Seat {
             }
             Parcel::Wake => self.woken(now),
             Parcel::User(errand) => self.attend(world, out, now, errand),
-            Parcel::Consulted(answer) => {
-                let (ticket, answer) = *answer;
-                self.chain.add(now, u64::from(self.me) << 8, 5 + u64::from(ticket.0));
-                self.act(world, out, now, Input::Consulted(ticket, answer));
-            }
+            Parcel::Consulted(answer) => self.consulted(world, out, now, *answer),
         }
     }
 

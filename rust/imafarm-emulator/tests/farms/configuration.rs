@@ -130,6 +130,20 @@ fn who_misses_a_notice_reads_the_change_at_its_next_poll() {
     assert_eq!(farm.check_caches(), [""; 0]);
 }
 
+/// Two collectors in one zone hear of a change from each other, once: neither passes on what it has already.
+#[test]
+fn two_collectors_in_one_zone_do_not_tell_each_other_for_ever() {
+    let mut farm = settled(plan(2, 1, &[]));
+    farm.cut(&[0], &[1], true);
+    run(&mut farm, Span::from_secs(200));
+    assert_eq!([0, 1].map(|host| farm.standing(host)), [Standing::Master; 2]);
+    assert!(farm.heal(None));
+    farm.change_configuration(1, 880).expect("it runs");
+    run(&mut farm, Span::from_secs(2));
+    assert_eq!(told(&farm, Kind::ConfigChange), [(1, 0, 880), (0, 1, 880)]);
+    assert_eq!(knowing(&farm, 1), 2);
+}
+
 /// Who knows of a change sees what it published; who has missed it sees the farm as it was.
 #[test]
 fn a_host_sees_an_application_from_the_change_on_that_it_has_heard_of() {
@@ -160,6 +174,21 @@ fn a_start_reads_what_the_formula_says() {
             assert_eq!(counts.reads, u64::from(hosts));
         }
     }
+}
+
+/// CTX114843, there: most of the traffic with the data store is reading. A year's worth of changes is less than one start of
+/// the farm reads.
+#[test]
+fn nearly_all_that_passes_to_and_from_the_data_store_is_read() {
+    let mut farm = settled(plan(20, 1, &[]));
+    let read = farm.totals(None).configuration.bytes_read;
+    let mut written = 0;
+    for _ in 0..365 {
+        farm.publish(0, "Notepad", Servers::All).expect("it runs");
+        written += u64::from(Product::Ps45.profile().console.publishing.figures().transmitted);
+    }
+    assert_eq!(farm.latest_change(), 365);
+    assert!(written * 9 < read, "{written} bytes written, {read} read");
 }
 
 /// CTX114843, there: a start takes from seconds to minutes. Known of one farm: 50 s at 2 ms to the data store, 15 minutes

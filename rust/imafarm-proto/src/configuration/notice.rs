@@ -64,7 +64,8 @@ pub(super) fn broadcast(turn: &mut Turn<'_>, bindings: &mut Bindings, near: Neig
 }
 
 /// A notice has come. A collector passes on what comes from its own zone to all, and what comes from another zone's
-/// collector to its members; a member hears its collector, and nobody else.
+/// collector to its members; a member hears its collector, and nobody else. What a collector has already it does not pass
+/// on: two collectors in one zone would else tell one another for ever.
 pub(super) fn hear(
     turn: &mut Turn<'_>,
     bindings: &mut Bindings,
@@ -75,28 +76,35 @@ pub(super) fn hear(
 ) {
     match near.allegiance {
         Allegiance::Master(_) if turn.who.is_in_zone(from) => {
-            learn(turn, cache, change);
-            tell_peers(turn, bindings, near, change, bytes);
-            tell_members(turn, bindings, change, bytes);
+            if learn(turn, cache, change) {
+                tell_peers(turn, bindings, near, change, bytes);
+                tell_members(turn, bindings, change, bytes);
+            }
         }
         Allegiance::Master(_) if near.peers.contains(&from) => {
-            learn(turn, cache, change);
+            let is_new = learn(turn, cache, change);
             let answer = Message::ConfigChangeAck { change, filler: Filler(0) };
             let length = Lengths::of(turn, change, bytes).answer;
             bindings.reply(turn, on, from, answer.lengthened_to(length));
-            tell_members(turn, bindings, change, bytes);
+            if is_new {
+                tell_members(turn, bindings, change, bytes);
+            }
         }
-        Allegiance::Member(collector) if collector == from => learn(turn, cache, change),
+        Allegiance::Member(collector) if collector == from => {
+            learn(turn, cache, change);
+        }
         Allegiance::Master(_) | Allegiance::Member(_) | Allegiance::Nobody => {}
     }
 }
 
-/// A change is known on this host from now on.
-pub(super) fn learn(turn: &mut Turn<'_>, cache: &mut LocalHostCache, change: u32) {
-    if cache.hear(change) {
+/// A change is known on this host from now on; whether it was not before.
+pub(super) fn learn(turn: &mut Turn<'_>, cache: &mut LocalHostCache, change: u32) -> bool {
+    let is_new = cache.hear(change);
+    if is_new {
         turn.who.knows = cache.changes();
         turn.out.notify(Notice::ChangeLearnt(change));
     }
+    is_new
 }
 
 fn tell_peers(turn: &mut Turn<'_>, bindings: &mut Bindings, near: Neighbours<'_>, change: u32, bytes: u32) {
