@@ -59,7 +59,7 @@ def test_publishing_and_missing_are_the_same_for_older_products(play: Play, prod
 
 
 def test_restarting_in_groups_keeps_the_service_manager_quiet(play: Play) -> None:
-    """CTX114843, "Bandwidth of Server to Data Store Communication": servers that start at once make one another slow."""
+    """CTX114843, "Bandwidth of Server to Data Store Communication": starts at once slow one another down."""
     verdict = play("cycle-boot", "--hosts", "300", "--seed", "7")
     assert verdict["verdict"] == "passed", verdict["checks"]
     details = {check["name"]: check["detail"] for check in verdict["checks"]}
