@@ -5,7 +5,9 @@ use std::sync::Arc;
 use imafarm_emulator::farm::{Farm, Pace, Plan, Power};
 use imafarm_emulator::network::Link;
 use imafarm_emulator::store_link::StorePlan;
-use imafarm_proto::host_record::{HostId, HostIndex, HostRecord, Preference};
+use imafarm_emulator::workload::{Shape, Workload};
+use imafarm_proto::applications::{Catalogue, Servers};
+use imafarm_proto::host_record::{HostId, HostIndex, HostRecord, Preference, ZoneIndex};
 use imafarm_proto::host_resolver::Directory;
 use imafarm_proto::input::SessionAct;
 use imafarm_proto::message::{Kind, MagicNumber};
@@ -70,6 +72,8 @@ struct Trial {
     share_load: bool,
     /// The round trip to the data store in microseconds, if it has a place.
     store: Option<u64>,
+    /// Whether users come, for a minute.
+    users: bool,
     /// What each kind of message costs, in microseconds; the first kind costs the first of these, and so on, round.
     costs: Vec<u32>,
     faults: Vec<Fault>,
@@ -142,8 +146,8 @@ fn trial(
     let farm = (proptest::collection::vec(member(hosts), 2..=hosts as usize), entries, any::<u64>());
     let costs = prop_oneof![2 => Just(vec![0]), 1 => proptest::collection::vec(0..=dearest, 1..9)];
     let store = prop_oneof![2 => Just(None), 1 => (300..20_000u64).prop_map(Some)];
-    (farm, wires(narrowest_bps), any::<[bool; 2]>(), store, costs, proptest::collection::vec(fault(), 0..25)).prop_map(
-        |((hosts, entries, seed), wires, [start_election, share_load], store, costs, faults)| Trial {
+    (farm, wires(narrowest_bps), any::<[bool; 3]>(), store, costs, proptest::collection::vec(fault(), 0..25)).prop_map(
+        |((hosts, entries, seed), wires, [start_election, share_load, users], store, costs, faults)| Trial {
             hosts,
             entries,
             seed,
@@ -151,6 +155,7 @@ fn trial(
             start_election,
             share_load,
             store,
+            users,
             costs,
             faults,
         },
@@ -216,6 +221,10 @@ impl Trial {
         plan.between.bandwidth_bps = self.wires.between_bps;
         (plan.inside.loss_ppm, plan.between.loss_ppm) = (self.wires.loss_ppm, self.wires.loss_ppm);
         let last = plan.directory.zone_count() as u32 - 1;
+        plan.applications = Catalogue::new([("Desktop".into(), Servers::All)]).expect("one");
+        if self.users {
+            plan.workload = (0..=last).map(|zone| (ZoneIndex(zone), users())).collect();
+        }
         plan.links = self.wires.pair.iter().filter(|_| last > 0).map(|&link| (0, last, link)).collect();
         plan
     }
@@ -263,6 +272,21 @@ impl Trial {
     fn bound(&self) -> Span {
         let round = ELECTION_CEILING.0 + KEEP_ALIVE.0 + KEEP_ALIVE_TIMEOUT.0 + VALIDATION.0;
         Span(GIVE_UP.0 + 6 * round)
+    }
+}
+
+/// Users who come for a minute, and are gone some seconds later.
+fn users() -> Workload {
+    let end = Span::from_secs(60).0;
+    Workload {
+        logons_per_day: 43_200,
+        session: Span::from_secs(4),
+        session_least: Span::ZERO,
+        disconnect_ppm: 300_000,
+        reconnect_ppm: 500_000,
+        disconnected: Span::from_secs(3),
+        shape: Shape::new(&[(0, 1_000_000), (end, 1_000_000), (end, 0)], 0).expect("in order"),
+        applications: vec![0],
     }
 }
 
@@ -314,6 +338,8 @@ fn heals(trial: &Trial) -> Result<(), TestCaseError> {
     comes_true(&mut farm, patience, agrees)?;
     // Whatever notices were lost, every host has polled the data store since.
     prop_assert_eq!(farm.check_caches(), [""; 0]);
+    let visits = farm.visits(None);
+    prop_assert_eq!(visits.arrived, visits.logged_on + visits.refused + visits.lost, "{:?}: somebody waits", visits);
     // Collectors that lost sight of one another find each other, and what was lost on the way is told again.
     run(&mut farm, Span(2 * VALIDATION.0 + 2 * PEER_PING.0 + 2 * KEEP_ALIVE.0));
     check(&farm)?;
