@@ -201,6 +201,27 @@ impl DynamicStore {
         }
     }
 
+    /// This server was offered to somebody who may assign it a session or not: until that is clear it counts as so much
+    /// more loaded, but never as full.
+    pub fn offer(&mut self, directory: &Directory, server: HostIndex, bias: u32) {
+        let biased = &mut self.zones[directory.zone(server).at()].biased;
+        if let Some(load) = biased.get_mut(directory.position(server))
+            && *load < load::BUSIEST
+        {
+            *load = (*load + bias).min(load::BUSIEST);
+        }
+    }
+
+    /// What was added for an offer counts no longer. A report has undone it before, if there was one.
+    pub fn withdraw(&mut self, directory: &Directory, server: HostIndex, bias: u32) {
+        let (tables, position) = (&mut self.zones[directory.zone(server).at()], directory.position(server));
+        if let (Some(load), Some(&told)) = (tables.biased.get_mut(position), tables.loads.get(position))
+            && *load > told
+        {
+            *load = load.saturating_sub(bias).max(told);
+        }
+    }
+
     /// The least loaded server of a zone that takes one more session, and its load; of several the lowest-ranked, so that
     /// the collector itself comes last (our guess).
     pub fn least_loaded(&self, directory: &Directory, zone: ZoneIndex) -> Option<(u32, HostIndex)> {

@@ -191,3 +191,24 @@ fn a_question_goes_on_to_the_next_collector() {
     assert!(found.is_some(), "nobody has answered");
     assert!(took < Span::from_secs(20), "{took}: not before the time-out, but as soon as the collector was given up");
 }
+
+/// While a collector is dead, questions wait for it; what the others have offered meanwhile is not offered to all of them.
+#[test]
+fn those_who_wait_for_a_dead_collector_do_not_all_choose_one_server() {
+    let mut farm = farm(&[]);
+    set_loads(&mut farm, &[0, 1, 2, 3].map(|host| (host, 5_000)));
+    set_loads(&mut farm, &[4, 5, 6, 7].map(|host| (host, 1_000)));
+    farm.crash(&[8]);
+    let requests: Vec<u32> = (0..8).map(|_| farm.resolve(2, EVERYWHERE, Preference::NONE)).collect();
+    run(&mut farm, Span::from_secs(4));
+    let mut chosen: Vec<u32> =
+        requests.iter().filter_map(|&request| farm.take_answer(request)?.0.map(|server| server.0)).collect();
+    chosen.sort_unstable();
+    assert_eq!(chosen, [4, 4, 5, 5, 6, 6, 7, 7]);
+    run(&mut farm, Span::from_secs(4));
+    let request = farm.resolve(5, EVERYWHERE, Preference::of(&[ZoneIndex(1)]).expect("one"));
+    run(&mut farm, Span::from_secs(1));
+    let answer = farm.take_answer(request);
+    assert_eq!(answer, Some((Some(HostIndex(5)), 1_000)), "nobody has come: the offers count no longer");
+    assert_eq!(farm.check_stores().iter().filter(|wrong| wrong.contains("load")).count(), 0, "an offer is no load");
+}

@@ -11,6 +11,8 @@
 //! New sessions begin during an election as at any other time (IMA Information, "New Data Collector Election Process").
 //! How is our guess: a host that has no collector, or gets no answer in time, takes the session itself if it can.
 
+use std::collections::VecDeque;
+
 use crate::applications::Servers;
 use crate::bindings::Bindings;
 use crate::dynamic_store::DynamicStore;
@@ -104,6 +106,8 @@ pub(super) struct Searches {
     last: u32,
     /// None is overdue before.
     look: Time,
+    /// The servers of this zone that were offered to others, and until when those may assign them a session.
+    offered: VecDeque<(Time, HostIndex)>,
 }
 
 #[derive(Debug)]
@@ -155,13 +159,14 @@ impl Searches {
         (!self.open.is_empty()).then_some((self.look, "no RESOLVED from another zone"))
     }
 
-    pub(super) const fn memory(&self) -> usize {
-        self.open.capacity() * size_of::<Search>()
+    pub(super) fn memory(&self) -> usize {
+        self.open.capacity() * size_of::<Search>() + self.offered.capacity() * size_of::<(Time, HostIndex)>()
     }
 
     /// A host of this zone asks.
     pub(super) fn begin(&mut self, desk: &mut Desk<'_, '_>, question: Question, asker: HostIndex) {
         desk.counts.queries += 1;
+        self.withdraw_offers(desk);
         if shares_load(desk.turn) {
             let zones = desk.zones_by(question.preference);
             let mut offers = zones.into_iter().filter_map(|zone| desk.offer(zone, question.app));
@@ -174,7 +179,6 @@ impl Searches {
         let number = self.last;
         let mut search = Search { number, question, asker, best: None, waiting: 0, turn_of: None, tried: 0, until };
         let open = if question.preference == Preference::NONE {
-            search.best = desk.offer(desk.my_zone(), question.app);
             search.waiting = desk.ask_all(number, question);
             search.waiting > 0
         } else {
@@ -184,7 +188,7 @@ impl Searches {
             self.look = if self.open.is_empty() { search.until } else { self.look.min(search.until) };
             self.open.push(search);
         } else {
-            desk.answer(question, asker, search.best);
+            search.answer(desk);
         }
     }
 
@@ -230,12 +234,38 @@ impl Searches {
             self.look = self.look.min(search.until);
             return;
         }
-        let Search { question, asker, best, .. } = self.open.remove(place);
-        desk.answer(question, asker, best);
+        self.open.remove(place).answer(desk);
+    }
+
+    /// A server of this zone is offered to another zone's collector, who decides in its own time. Our guess: until then it
+    /// counts as a bias more loaded. Else, while one collector is dead, all that wait for it would choose the same few.
+    fn note_offer(&mut self, desk: &mut Desk<'_, '_>, server: HostIndex) {
+        let who = desk.turn.who;
+        desk.store.offer(who.directory, server, who.settings.load_bias);
+        self.offered.push_back((desk.turn.now + desk.patience(Preference::NONE), server));
+    }
+
+    /// Forgets the offers of which nothing has come by now.
+    fn withdraw_offers(&mut self, desk: &mut Desk<'_, '_>) {
+        let who = desk.turn.who;
+        while let Some(&(until, server)) = self.offered.front()
+            && until <= desk.turn.now
+        {
+            self.offered.pop_front();
+            desk.store.withdraw(who.directory, server, who.settings.load_bias);
+        }
     }
 }
 
 impl Search {
+    /// Answers it, with the best of the others' servers and, if any zone is as good as another, of this zone's: as that
+    /// is, and not as it was when the question came.
+    fn answer(self, desk: &mut Desk<'_, '_>) {
+        let Search { question, asker, best, .. } = self;
+        let own = (question.preference == Preference::NONE).then(|| desk.offer(desk.my_zone(), question.app)).flatten();
+        desk.answer(question, asker, own.into_iter().chain(best).min());
+    }
+
     /// Has the next zones' turn, until one has a server or has been asked for one; whether one has been asked.
     fn go_on(&mut self, desk: &mut Desk<'_, '_>) -> bool {
         let zones = desk.zones_by(self.question.preference);
@@ -336,7 +366,11 @@ impl Desk<'_, '_> {
             return;
         }
         self.counts.queries += 1;
+        searches.withdraw_offers(self);
         let best = self.offer(self.my_zone(), app);
+        if let Some(best) = best {
+            searches.note_offer(self, best.server);
+        }
         let answer = resolved(self.turn, request, best.map(|best| best.server), best.map_or(0, |best| best.load));
         self.counts.query_response_bytes += u64::from(answer.encoded_len());
         self.bindings.reply(self.turn, on, from, answer);
