@@ -8,7 +8,7 @@ use imafarm_emulator::store_link::StorePlan;
 use imafarm_proto::host_record::{HostId, HostIndex, HostRecord, Preference};
 use imafarm_proto::host_resolver::Directory;
 use imafarm_proto::input::SessionAct;
-use imafarm_proto::message::{Kind, MagicNumber};
+use imafarm_proto::message::{Kind, MagicNumber, Table};
 use imafarm_proto::time::Span;
 use proptest::prelude::*;
 
@@ -36,6 +36,8 @@ enum Fault {
     Change(u32, u32),
     /// The data store goes down, or comes back.
     Store(bool),
+    Load(u32, Option<u32>),
+    Subscribe(u32, Table, bool),
 }
 
 /// One host of a farm.
@@ -78,6 +80,7 @@ struct Trial {
 fn fault() -> impl Strategy<Value = Fault> {
     let host = || 0..64u32;
     let acts = prop_oneof![Just(SessionAct::Disconnect), Just(SessionAct::Reconnect), Just(SessionAct::Logoff)];
+    let tables = proptest::sample::select(&Table::ALL[..]);
     prop_oneof![
         2 => host().prop_map(Fault::Start),
         3 => host().prop_map(Fault::Crash),
@@ -93,6 +96,8 @@ fn fault() -> impl Strategy<Value = Fault> {
         3 => (host(), acts).prop_map(|(host, act)| Fault::Session(host, act)),
         3 => (host(), prop_oneof![1..2_000u32, Just(70_000)]).prop_map(|(host, bytes)| Fault::Change(host, bytes)),
         2 => any::<bool>().prop_map(Fault::Store),
+        1 => (host(), proptest::option::of(0..10_000u32)).prop_map(|(host, load)| Fault::Load(host, load)),
+        2 => (host(), tables, any::<bool>()).prop_map(|(host, table, on)| Fault::Subscribe(host, table, on)),
         8 => (0..20_000u64).prop_map(Fault::Wait),
     ]
 }
@@ -162,6 +167,7 @@ const KEEP_ALIVE: Span = Span::from_secs(2);
 const KEEP_ALIVE_TIMEOUT: Span = Span::from_secs(1);
 const POLL: Span = Span::from_secs(9);
 const PEER_PING: Span = Span::from_secs(3);
+const LOAD_REQUEST: Span = Span::from_secs(4);
 const VALIDATION: Span = Span::from_secs(10);
 const ELECTION_CEILING: Span = Span::from_secs(8);
 /// After which a connection on which nothing got through is given up, by the emulator.
@@ -190,6 +196,7 @@ impl Trial {
             ("DCNChangePollingInterval", seconds(POLL)),
             ("StartRoundTrips", 100),
             ("StartWork", 200),
+            ("LoadRequestInterval", seconds(LOAD_REQUEST)),
         ];
         let costs = Kind::ALL.into_iter().zip(self.costs.iter().cycle());
         let costs: Vec<(String, u32)> = costs.map(|(kind, &cost)| (format!("WorkCost{kind:?}"), cost)).collect();
@@ -243,6 +250,8 @@ impl Trial {
             Fault::Logon(host) => {
                 farm.logon(host % hosts, host, 0);
             }
+            Fault::Load(host, load) => farm.set_load(&[host % hosts], load),
+            Fault::Subscribe(host, table, on) => farm.subscribe(host % hosts, table, on),
             Fault::Session(host, act) => {
                 let host = host % hosts;
                 if let Some(session) = farm.dynamic_of(host).sessions().all().first().copied() {
