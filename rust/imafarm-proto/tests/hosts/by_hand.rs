@@ -279,15 +279,8 @@ pub fn notices(verbs: &[Verb]) -> Vec<Notice> {
 
 /// The messages that go out on this binding, without what makes them as long as the product's.
 pub fn said(verbs: &[Verb], entry: EntryIndex) -> Vec<Message> {
-    let sent = verbs.iter().filter_map(|verb| match verb {
-        Verb::Send(on, message) if *on == entry => Some(message.clone().lengthened_to(0)),
-        Verb::Open { .. }
-        | Verb::Accept { .. }
-        | Verb::Refuse(_)
-        | Verb::Send(..)
-        | Verb::Close(_)
-        | Verb::Abort(_)
-        | Verb::Notify(_) => None,
+    let sent = verbs.iter().filter_map(|verb| {
+        if let Verb::Send(on, message) = verb { (*on == entry).then(|| message.clone().lengthened_to(0)) } else { None }
     });
     sent.collect()
 }

@@ -9,7 +9,9 @@
 use imafarm_proto::host_record::{HostIndex, ZoneIndex};
 use imafarm_proto::host_resolver::{Directory, EntryIndex};
 use imafarm_proto::input::{Input, SessionAct};
-use imafarm_proto::message::{Filler, LoadUpdate, Message, Resolved, ServerUpdate, SessionEvent, SessionUpdate, Table};
+use imafarm_proto::message::{
+    Filler, LoadUpdate, Message, Preference, Resolve, Resolved, ServerUpdate, SessionEvent, SessionUpdate, Table,
+};
 use imafarm_proto::sessions::Session;
 use proptest::prelude::*;
 
@@ -55,8 +57,11 @@ pub fn odd_reports(ids: &[u64]) -> Vec<Message> {
         all.push(Message::Resolved(Box::new(Resolved { request: 0, server: Some(server), load: u32::MAX })));
     }
     for number in NUMBERS {
-        all.push(Message::PeerPing { relayed: number });
-        all.push(Message::Resolve { request: number, app: number, relayed: number % 2 == 0 });
+        all.push(Message::PeerPing { sum: number });
+        for (relayed, preference) in [(false, 0), (false, u64::MAX), (true, 3), (true, 0)] {
+            let resolve = Resolve { request: number, app: number, preference: Preference(preference), relayed };
+            all.push(Message::Resolve(Box::new(resolve)));
+        }
         for filler in FILLERS {
             all.push(Message::ServerUpdateAck { seq: number, filler });
             all.push(Message::SessionUpdateAck { seq: number, filler });

@@ -2,7 +2,7 @@
 //! ZDC keep track", "New Data Collector Election Process"; CTX114843, "Farm Communication"). How they find one another is
 //! our guess.
 
-use imafarm_proto::host_record::{HostIndex, HostRecord};
+use imafarm_proto::host_record::{HostIndex, HostRecord, ZoneIndex};
 use imafarm_proto::host_resolver::{Directory, EntryIndex};
 use imafarm_proto::input::{Ending, Input};
 use imafarm_proto::message::{Filler, Message, ServerUpdate, SessionEvent};
@@ -12,8 +12,8 @@ use std::sync::Arc;
 
 use crate::by_hand::{ByHand, called, declare, id, messages, notices, opened, said, settings};
 use crate::dynamic::{
-    COLLECTOR, FAR_MEMBER, MEMBER, PEER, THIRD, collector, load, member, met, registered, registers, session,
-    session_ack, up, zones,
+    COLLECTOR, FAR_MEMBER, MEMBER, PEER, THIRD, collector, member, met, registered, registers, session, session_ack,
+    up, zones,
 };
 
 const ANNOUNCES: Message = Message::GatewayUpdate { filler: Filler(0) };
@@ -22,6 +22,11 @@ const ANSWERS: Message = Message::GatewayUpdateAck { filler: Filler(0) };
 /// The peers that a collector knows.
 fn peers(host: &ByHand) -> Vec<u32> {
     host.host.dynamic().peers().map(|peer| peer.0).collect()
+}
+
+/// What a collector holds of a zone, summed up.
+fn sum(host: &ByHand, zone: u32) -> u32 {
+    host.host.dynamic().store().expect("a collector").sum(&zones(), ZoneIndex(zone))
 }
 
 /// A message's filler is not looked at.
@@ -165,50 +170,50 @@ fn another_zones_new_collector_takes_the_old_ones_place() {
     assert_eq!(messages(&host.receive(new, registers(PEER, 1))).len(), 1);
 }
 
-/// DOMAIN's 60 s between pings of healthy collectors: each tells how many updates it has relayed. If that is not what has
-/// come, all are asked for.
+/// Healthy collectors ping one another each minute (`PeerPingInterval`), and sum up what they hold of their own zone. One
+/// that holds something else of it asks for all.
 #[test]
-fn a_ping_with_another_count_makes_a_collector_ask_for_all() {
+fn a_ping_with_another_sum_makes_a_collector_ask_for_all() {
     let mut host = collector(&[]);
     let far = met(&mut host, PEER);
     host.receive(far, registers(PEER, 1));
-    host.receive(far, load(PEER, 1, 100));
-    let ping = |relayed| Message::PeerPing { relayed };
-    assert_eq!(said(&host.receive(far, ping(2)), far), [Message::PeerPingAck]);
-    for other in [0, 1, 3, u32::MAX] {
-        let verbs = host.receive(far, ping(other));
-        assert_eq!(said(&verbs, far), [Message::PeerPingAck, Message::FullUpdateRequest]);
-        host.receive(far, Message::FullUpdate);
-        assert_eq!(said(&host.receive(far, ping(0)), far), [Message::PeerPingAck]);
-        host.receive(far, registers(PEER, 1));
-        host.receive(far, load(PEER, 1, 100));
+    let right = sum(&host, 1);
+    host.receive(far, session(PEER, 2, SessionEvent::Connect, 1, None));
+    assert_ne!(sum(&host, 1), right);
+    for (told, answer) in [
+        (sum(&host, 1), vec![Message::PeerPingAck]),
+        (right, vec![Message::PeerPingAck, Message::FullUpdateRequest]),
+        (sum(&host, 0), vec![Message::PeerPingAck, Message::FullUpdateRequest]),
+        (sum(&host, 1), vec![Message::PeerPingAck]),
+    ] {
+        assert_eq!(said(&host.receive(far, Message::PeerPing { sum: told }), far), answer);
     }
 }
 
-/// The question for all may itself be lost, while both counts are equal, for nothing was relayed: the next ping makes it
-/// good.
+/// The question for all may itself be lost, and the answer: the next ping makes either good.
 #[test]
 fn a_ping_makes_a_lost_question_good() {
     let mut host = collector(&[]);
     let (far, _) = host.called_by(PEER);
     assert_eq!(said(&host.receive(far, ANNOUNCES), far), [ANSWERS, Message::FullUpdateRequest]);
-    let verbs = host.receive(far, Message::PeerPing { relayed: 0 });
+    let of_a_server = 0x5EED;
+    let verbs = host.receive(far, Message::PeerPing { sum: of_a_server });
     assert_eq!(said(&verbs, far), [Message::PeerPingAck, Message::FullUpdateRequest], "nothing has come yet");
-    host.receive(far, Message::FullUpdate);
-    assert_eq!(said(&host.receive(far, Message::PeerPing { relayed: 0 }), far), [Message::PeerPingAck]);
 }
 
-/// What the collector's own pings tell: the updates since it last told all.
+/// Two that hold the same of a zone come to the same sum, whether they heard of it by event or all at once.
 #[test]
-fn a_collectors_ping_counts_what_it_has_relayed() {
+fn a_collectors_ping_sums_up_what_it_has_told() {
     let mut host = collector(&[("KeepAliveInterval", 3_600_000)]);
     let (entry, far) = (registered(&mut host, MEMBER), met(&mut host, PEER));
     host.receive(entry, session(MEMBER, 2, SessionEvent::Connect, 1, Some(100)));
-    assert_eq!(said(&host.wait(Span::from_secs(60)), far), [Message::PeerPing { relayed: 1 }]);
-    host.receive(far, Message::PeerPingAck);
+    host.receive(entry, session(MEMBER, 3, SessionEvent::Disconnect, 1, Some(100)));
     let all = said(&host.receive(far, Message::FullUpdateRequest), far);
-    assert_eq!(all.len(), 4, "FULL_UPDATE, two servers and a session: {all:?}");
-    assert_eq!(said(&host.wait(Span::from_secs(60)), far), [Message::PeerPing { relayed: 3 }]);
+    let mut other = ByHand::with_dynamic(PEER, &zones(), settings(&[])).reigning();
+    let entry = met(&mut other, COLLECTOR);
+    all.into_iter().for_each(|message| drop(other.receive(entry, message)));
+    assert_eq!(sum(&other, 0), sum(&host, 0));
+    assert_eq!(said(&host.wait(Span::from_secs(60)), far), [Message::PeerPing { sum: sum(&host, 0) }]);
 }
 
 /// "How does the ZDC keep track": a lost collector is not pinged again and again. It is left alone for
@@ -218,7 +223,7 @@ fn a_lost_peer_is_left_alone_and_then_looked_for() {
     let mut host = collector(&[("KeepAliveInterval", 3_600_000)]);
     let far = met(&mut host, PEER);
     let third = met(&mut host, THIRD);
-    assert_eq!(said(&host.wait(Span::from_secs(60)), far), [Message::PeerPing { relayed: 0 }]);
+    assert_eq!(said(&host.wait(Span::from_secs(60)), far), [Message::PeerPing { sum: sum(&host, 0) }]);
     host.receive(third, Message::PeerPingAck);
     let silence = host.host.settings().keep_alive_timeout;
     assert_eq!(notices(&host.wait(silence)), [Notice::PeerLost(HostIndex(PEER))]);
@@ -250,7 +255,7 @@ fn a_lost_peer_that_speaks_is_met_again() {
     assert_eq!(notices(&verbs), [Notice::PeerLost(HostIndex(PEER))]);
 
     let (back, _) = host.called_by(PEER);
-    let verbs = host.receive(back, Message::PeerPing { relayed: 3 });
+    let verbs = host.receive(back, Message::PeerPing { sum: 3 });
     assert_eq!(said(&verbs, back), [Message::PeerPingAck, ANNOUNCES]);
     assert_eq!(said(&host.receive(back, ANSWERS), back), [Message::FullUpdateRequest]);
     assert_eq!(peers(&host), [PEER]);
@@ -278,7 +283,7 @@ fn a_member_asked_by_another_zone_checks_its_own_collector() {
 fn a_member_taken_for_a_collector_names_its_own() {
     let (mut host, _) = member();
     let (far, _) = host.called_by(PEER);
-    for message in [ANNOUNCES, Message::PeerPing { relayed: 0 }] {
+    for message in [ANNOUNCES, Message::PeerPing { sum: 0 }] {
         let named = Message::MasterIs { master: Some(id(u64::from(COLLECTOR) + 1)) };
         assert_eq!(said(&host.receive(far, message), far), [named]);
     }
@@ -318,6 +323,6 @@ fn a_session_host_is_nobodys_collector() {
     for message in [ANNOUNCES, ANSWERS, Message::MasterIs { master: Some(id(3)) }] {
         assert_eq!(messages(&host.receive(liar, message.clone())), [], "{message:?}");
     }
-    assert_eq!(said(&host.receive(liar, Message::PeerPing { relayed: 0 }), liar), [Message::PeerPingAck]);
+    assert_eq!(said(&host.receive(liar, Message::PeerPing { sum: 0 }), liar), [Message::PeerPingAck]);
     assert_eq!(peers(&host), [] as [u32; 0]);
 }
