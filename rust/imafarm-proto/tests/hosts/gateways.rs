@@ -2,13 +2,14 @@
 //! ZDC keep track", "New Data Collector Election Process"; CTX114843, "Farm Communication"). How they find one another is
 //! our guess.
 
+use std::sync::Arc;
+
 use imafarm_proto::host_record::{HostIndex, HostRecord, ZoneIndex};
 use imafarm_proto::host_resolver::{Directory, EntryIndex};
 use imafarm_proto::input::{Ending, Input};
 use imafarm_proto::message::{Filler, Message, ServerUpdate, SessionEvent};
 use imafarm_proto::outbox::{Notice, Verb};
 use imafarm_proto::time::Span;
-use std::sync::Arc;
 
 use crate::by_hand::{ByHand, called, declare, id, messages, notices, opened, said, settings};
 use crate::dynamic::{
@@ -132,10 +133,9 @@ fn announcements_that_cross_make_one_meeting() {
     host.answer_all();
     let (far, _) = host.called_by(FAR_MEMBER);
     let verbs = host.receive(far, Message::MasterIs { master: Some(id(u64::from(PEER) + 1)) });
-    let announced = verbs.iter().find_map(|verb| match verb {
-        Verb::Send(on, Message::GatewayUpdate { .. }) => Some(*on),
-        _ => None,
-    });
+    let announced = verbs
+        .iter()
+        .find_map(|verb| if let Verb::Send(on, Message::GatewayUpdate { .. }) = verb { Some(*on) } else { None });
     let peer = announced.expect("over the binding on which it was asked");
     let verbs = host.receive(peer, ANNOUNCES);
     assert_eq!(said(&verbs, peer), [ANSWERS, Message::FullUpdateRequest]);

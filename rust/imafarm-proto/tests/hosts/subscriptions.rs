@@ -2,6 +2,8 @@
 //! The product's SubscriptionManager is known by name alone, and that its subscriptions stayed when their owners left; how
 //! ours works is our guess.
 
+use core::slice::from_ref;
+
 use imafarm_proto::host_record::HostIndex;
 use imafarm_proto::input::Input;
 use imafarm_proto::message::{Message, ServerUpdate, SessionEvent, Table};
@@ -97,8 +99,8 @@ fn subscriptions_end_with_their_owner() {
 fn subscriptions_go_along_with_each_registration() {
     let (mut host, entry) = member();
     let on = subscribe(Table::Load, true);
-    assert_eq!(said(&host.input(Input::Subscribe(Table::Load, true)), entry), [on.clone()]);
-    assert_eq!(said(&host.receive(entry, Message::FullUpdateRequest), entry)[1..], [on.clone()]);
+    assert_eq!(said(&host.input(Input::Subscribe(Table::Load, true)), entry), from_ref(&on));
+    assert_eq!(said(&host.receive(entry, Message::FullUpdateRequest), entry)[1..], *from_ref(&on));
     let (new, _) = host.called_by(OTHER);
     assert_eq!(said(&host.receive(new, declare(OTHER, 0)), new)[2..], [on]);
     host.input(Input::Subscribe(Table::Load, false));
