@@ -359,9 +359,8 @@ fn a_new_servers_registration_is_the_longest_of_what_is_relayed() {
     for message in said_by_server {
         let entry = *entry.get_or_insert_with(|| host.called_by(MEMBER).0);
         let verbs = host.receive(entry, message);
-        let relayed = verbs.iter().filter_map(|verb| match verb {
-            Verb::Send(on, message) if *on == far => Some(message.encoded_len()),
-            _ => None,
+        let relayed = verbs.iter().filter_map(|verb| {
+            if let Verb::Send(on, message) = verb { (*on == far).then(|| message.encoded_len()) } else { None }
         });
         sizes.extend(relayed);
     }
