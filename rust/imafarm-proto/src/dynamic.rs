@@ -210,16 +210,15 @@ impl Dynamic {
 
     /// This host wants to hear of changes of a table, or no more.
     pub fn subscribe(&mut self, turn: &mut Turn<'_>, bindings: &mut Bindings, table: Table, on: bool) {
-        let bit = 1 << table as u8;
         if on {
-            self.subscriptions |= bit;
+            self.subscriptions |= bit(table);
         } else {
-            self.subscriptions &= !bit;
+            self.subscriptions &= !bit(table);
         }
         match (&mut self.collecting, self.allegiance) {
             (Some(collecting), _) => collecting.subscribe(turn.who.me, table, on),
             (None, Allegiance::Member(collector)) => bindings.send(turn, collector, Message::Subscribe { table, on }),
-            (None, Allegiance::Nobody | Allegiance::Master(_)) => {}
+            (None, Allegiance::Nobody | Allegiance::Master(_)) => self.registered = None,
         }
     }
 
@@ -267,7 +266,8 @@ impl Dynamic {
             (None, Allegiance::Member(collector)) => {
                 bindings.send(turn, collector, Message::LoadUpdate(Box::new(update)));
             }
-            (None, Allegiance::Nobody | Allegiance::Master(_)) => {}
+            // It has no number of its own, so no heartbeat would show that it was not told.
+            (None, Allegiance::Nobody | Allegiance::Master(_)) => self.registered = None,
         }
     }
 
@@ -305,22 +305,13 @@ impl Dynamic {
         match self.allegiance {
             Allegiance::Nobody => {}
             Allegiance::Member(collector) if self.registered == Some(collector) => {}
-            Allegiance::Member(collector) => {
-                for table in Table::ALL {
-                    if self.subscriptions & 1 << table as u8 != 0 {
-                        bindings.send(turn, collector, Message::Subscribe { table, on: true });
-                    }
-                }
-                self.register(turn, bindings, collector);
-            }
+            Allegiance::Member(collector) => self.register(turn, bindings, collector),
             Allegiance::Master(_) => {
                 self.registered = None;
                 self.seq += 1;
                 let mut collecting = Collecting::new(turn);
-                for table in Table::ALL {
-                    if self.subscriptions & 1 << table as u8 != 0 {
-                        collecting.subscribe(turn.who.me, table, true);
-                    }
+                for table in self.wanted_tables() {
+                    collecting.subscribe(turn.who.me, table, true);
                 }
                 let update = self.registration(turn);
                 collecting.own(turn, bindings, &mut self.counts, &Update::Server(Box::new(update)));
@@ -340,13 +331,22 @@ impl Dynamic {
         }
     }
 
-    /// The first half of a full update; its rows follow when it is answered.
+    /// The tables it wants to hear of.
+    fn wanted_tables(&self) -> impl Iterator<Item = Table> + use<> {
+        let subscriptions = self.subscriptions;
+        Table::ALL.into_iter().filter(move |&table| subscriptions & bit(table) != 0)
+    }
+
+    /// The first half of a full update, with what this host wants to hear of; its rows follow when it is answered.
     fn register(&mut self, turn: &mut Turn<'_>, bindings: &mut Bindings, collector: HostIndex) {
         self.seq += 1;
         self.rows_due = self.seq;
         self.registered = Some(collector);
         let update = self.registration(turn);
         bindings.send(turn, collector, Message::ServerUpdate(Box::new(update)));
+        for table in self.wanted_tables() {
+            bindings.send(turn, collector, Message::Subscribe { table, on: true });
+        }
     }
 
     fn registration(&self, turn: &Turn<'_>) -> ServerUpdate {
@@ -421,7 +421,7 @@ impl Dynamic {
         }
         let mine = self.registered == Some(from) && self.allegiance == Allegiance::Member(from);
         match message {
-            Message::ServerUpdateAck { seq, .. } if mine && seq == self.rows_due => {
+            Message::ServerUpdateAck { seq, .. } if mine && self.rows_due != 0 && seq == self.rows_due => {
                 self.rows_due = 0;
                 for place in 0..self.sessions.all().len() {
                     let session = self.sessions.all()[place];
@@ -433,7 +433,13 @@ impl Dynamic {
             Message::Resolved(resolved) if mine => self.questions.answered(turn, &resolved),
             Message::LoadRequest if mine => self.report_load(turn, bindings),
             Message::FullUpdateRequest if mine => self.register(turn, bindings, from),
-            Message::TableChanged { table } if mine => turn.out.notify(Notice::TableChanged(table)),
+            Message::TableChanged { table } if mine && self.subscriptions & bit(table) != 0 => {
+                turn.out.notify(Notice::TableChanged(table));
+            }
+            // Nobody here wants that any more, and the collector was not told.
+            Message::TableChanged { table } if mine => {
+                bindings.reply(turn, on, from, Message::Subscribe { table, on: false });
+            }
             // Another zone's collector takes this host for its peer: it is told who is.
             Message::GatewayUpdate { .. } | Message::PeerPing { .. } => {
                 let master = match self.allegiance {
@@ -446,6 +452,11 @@ impl Dynamic {
             _ => {}
         }
     }
+}
+
+/// A table's place among subscriptions.
+const fn bit(table: Table) -> u8 {
+    1 << table as u8
 }
 
 fn my_id(turn: &Turn<'_>) -> HostId {

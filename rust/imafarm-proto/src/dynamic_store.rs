@@ -46,10 +46,10 @@ struct Load<'a> {
 }
 
 impl Load<'_> {
-    /// The server has reported: what was added for sessions assigned to it is void.
-    const fn set(&mut self, load: u32) {
-        *self.told = load;
+    /// The server has reported: what was added for sessions assigned to it is void. Whether that is another load.
+    const fn set(&mut self, load: u32) -> bool {
         *self.biased = load;
+        core::mem::replace(self.told, load) != load
     }
 }
 
@@ -59,8 +59,8 @@ pub const NO_LOAD: u32 = u32::MAX;
 /// What an update meant to whoever holds the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Applied {
-    /// It is in, and this table has changed.
-    Changed(Table),
+    /// It is in, and these tables have changed.
+    Changed(&'static [Table]),
     /// It was known already.
     Stale,
     /// One before it was lost: only a full update can help.
@@ -103,9 +103,15 @@ impl DynamicStore {
     pub fn register(&mut self, directory: &Directory, server: HostIndex, update: &ServerUpdate) -> Applied {
         let (entry, mut load) = self.entry(directory, server);
         let ServerUpdate { seq, up, applications, .. } = *update;
+        let had_sessions = !entry.sessions.is_empty();
         *entry = Server { seq, heard: true, up, applications, sessions: Vec::new() };
-        load.set(if update.up { update.load.unwrap_or(NO_LOAD) } else { NO_LOAD });
-        Applied::Changed(Table::Servers)
+        let other_load = load.set(if update.up { update.load.unwrap_or(NO_LOAD) } else { NO_LOAD });
+        Applied::Changed(match (had_sessions, other_load) {
+            (false, false) => &[Table::Servers],
+            (false, true) => &[Table::Servers, Table::Load],
+            (true, false) => &[Table::Sessions, Table::Servers],
+            (true, true) => &[Table::Sessions, Table::Servers, Table::Load],
+        })
     }
 
     /// A server was lost without a word.
@@ -117,22 +123,20 @@ impl DynamicStore {
         // Its next report cannot follow on this one, whatever its number.
         *entry = Server { heard: true, ..Server::default() };
         load.set(NO_LOAD);
-        Applied::Changed(Table::Servers)
+        Applied::Changed(&Table::ALL)
     }
 
     /// A session of a server has changed.
     pub fn apply(&mut self, directory: &Directory, server: HostIndex, update: &SessionUpdate) -> Applied {
         let (entry, mut load) = self.entry(directory, server);
-        if !entry.up || update.seq > entry.seq + 1 {
+        if !entry.up || update.seq > entry.seq.saturating_add(1) {
             return Applied::Gap;
         }
         if update.seq <= entry.seq {
             return Applied::Stale;
         }
         entry.seq = update.seq;
-        if let Some(told) = update.load {
-            load.set(told);
-        }
+        let other_load = update.load.is_some_and(|told| load.set(told));
         let active = !matches!(update.event, SessionEvent::Disconnect | SessionEvent::PresentDisconnected);
         let row = Session { number: update.session, user: update.user, app: update.app, active };
         let place = entry.sessions.binary_search_by_key(&row.number, |session| session.number);
@@ -142,7 +146,7 @@ impl DynamicStore {
             (_, Ok(place)) => entry.sessions[place] = row,
             (_, Err(place)) => entry.sessions.insert(place, row),
         }
-        Applied::Changed(Table::Sessions)
+        Applied::Changed(if other_load { &[Table::Sessions, Table::Load] } else { &[Table::Sessions] })
     }
 
     /// A server's load has changed.
@@ -153,7 +157,7 @@ impl DynamicStore {
             (true, core::cmp::Ordering::Less) => Applied::Stale,
             (true, core::cmp::Ordering::Equal) => {
                 load.set(update.load);
-                Applied::Changed(Table::Load)
+                Applied::Changed(&[Table::Load])
             }
         }
     }

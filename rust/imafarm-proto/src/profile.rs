@@ -209,9 +209,13 @@ impl Profile {
     pub fn server_update(&self, first: bool, applications: u32) -> Figures {
         let FullUpdate { new_server, server, application, .. } = &self.full_update;
         let base = figure::bytes(if first { new_server } else { server });
-        let listed = bytes_of(application, applications.into()) as u32;
+        // Whoever reports may claim any number of applications: there is a longest message.
+        let listed = u32::try_from(bytes_of(application, applications.into())).unwrap_or(u32::MAX);
         // What comes back is the same at a start, our guess.
-        Figures { transmitted: base + listed, received: self.answer_to(figure::bytes(server) + listed) }
+        Figures {
+            transmitted: base.saturating_add(listed),
+            received: self.answer_to(figure::bytes(server).saturating_add(listed)),
+        }
     }
 
     /// One session of a full update, active or disconnected.

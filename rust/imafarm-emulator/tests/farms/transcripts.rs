@@ -4,11 +4,14 @@
 //! farm hosts=4 NAME=VALUE ..     a farm of one zone: H1, which is Most Preferred, to H4, the highest id
 //! run SECONDS                    goes on for so long
 //! until agreed|declared SECONDS  goes on until that happens, but no longer than that
-//! farm hosts=4 session_hosts=2 ..     the last two of them serve sessions only
+//! farm hosts=4 zones=2 session_hosts=2 ..     in turn of two zones; the last two of them serve sessions only
 //! magic NUMBER H1 ..             from the next start on
 //! start|stop|crash|restart|pause|resume|elect H1 ..
 //! cut H1 .. | H2 ..              both ways
 //! heal
+//! logon H1 ..                    a user, on each
+//! disconnect|reconnect|logoff H1 NUMBER
+//! stores                         what each collector holds, and whether that is so
 //! ```
 //!
 //! Bind packets and heartbeats are left out, but for `trace KIND ..`, which says what is shown. `UPDATE=1 cargo test`
@@ -22,6 +25,7 @@ use imafarm_emulator::chronicle::{What, class};
 use imafarm_emulator::farm::Farm;
 use imafarm_proto::host_record::{HostIndex, HostRecord};
 use imafarm_proto::host_resolver::Directory;
+use imafarm_proto::input::SessionAct;
 use imafarm_proto::message::{Kind, MagicNumber};
 use imafarm_proto::outbox::Notice;
 use imafarm_proto::time::{Span, Time};
@@ -43,11 +47,15 @@ impl Stage {
         let numbers: Vec<(&str, u64)> = pairs.map(|(name, value)| (name, value.parse().expect("a number"))).collect();
         let (hosts, turned) = numbers.split_first().expect("hosts=N");
         assert_eq!(hosts.0, "hosts");
+        let (zones, turned) = match turned {
+            [("zones", count), turned @ ..] => (*count, turned),
+            turned => (1, turned),
+        };
         let (session_hosts, turned) = match turned {
             [("session_hosts", count), turned @ ..] => (*count, turned),
             turned => (0, turned),
         };
-        let mut plan = plan(hosts.1 as u32, 1, turned);
+        let mut plan = plan(hosts.1 as u32, zones as u32, turned);
         let mut records: Vec<HostRecord> =
             plan.directory.hosts().map(|host| plan.directory.record(host).clone()).collect();
         records.iter_mut().rev().take(session_hosts as usize).for_each(|record| record.session_only = true);
@@ -96,9 +104,49 @@ impl Stage {
                 self.farm.cut(&from, &to, true);
             }
             "heal" => assert!(self.farm.heal(None)),
+            "logon" => {
+                for host in hosts() {
+                    self.farm.logon(host, host, 0).expect("a host that runs");
+                }
+            }
+            "disconnect" | "reconnect" | "logoff" => {
+                let act = match verb {
+                    "disconnect" => SessionAct::Disconnect,
+                    "reconnect" => SessionAct::Reconnect,
+                    _ => SessionAct::Logoff,
+                };
+                let number = rest[1].parse().expect("a number");
+                assert!(self.farm.session(self.host(rest[0]), number, act), "there is no such session, or it is so");
+            }
+            "stores" => {}
             "trace" => self.shown = rest.iter().map(|name| Kind::from_name(name).expect("a kind")).collect(),
             other => panic!("unknown command {other:?}"),
         }
+    }
+
+    /// What each zone's collector holds of each server, and what of that is not so.
+    fn stores(&self) -> String {
+        let directory = self.farm.directory();
+        let mut said = String::new();
+        for holder in (0..directory.zone_count() as u32).filter_map(|zone| self.farm.chronicle().agreed(zone)) {
+            let store = self.farm.dynamic_of(holder).store().expect("a collector holds a store");
+            let held = directory.hosts().filter_map(|host| {
+                let server = store.server(directory, host)?;
+                let away = server.sessions.iter().filter(|session| !session.active).count();
+                let here = server.sessions.len() - away;
+                Some(if server.up {
+                    format!("{} {here}+{away}", self.name(host.0))
+                } else {
+                    format!("{} down", self.name(host.0))
+                })
+            });
+            writeln!(said, "{} holds {}", self.name(holder), held.collect::<Vec<_>>().join(", "))
+                .expect("a string takes all");
+        }
+        for wrong in self.farm.check_stores() {
+            writeln!(said, "not so: {wrong}").expect("a string takes all");
+        }
+        said
     }
 
     /// All that has happened since the story was last told, by time.
@@ -180,7 +228,7 @@ fn play(transcript: &str) -> String {
                 (Some(words), _) => stage = Some(Stage::new(&words.split_whitespace().collect::<Vec<_>>())),
                 (None, Some(stage)) => {
                     stage.command(command);
-                    out.push_str(&stage.tell());
+                    out.push_str(&if command == "stores" { stage.stores() } else { stage.tell() });
                 }
                 (None, None) => panic!("the first command makes the farm"),
             }

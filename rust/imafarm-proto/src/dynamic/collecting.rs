@@ -132,14 +132,15 @@ impl Collecting {
                 self.store.forget_zone(turn.who.directory.zone(from));
                 self.gateways.begin_receiving(turn, from);
             }
-            Message::GatewayUpdate { .. } if !turn.who.is_in_zone(from) => {
+            // Whoever never stands in elections is no zone's collector.
+            Message::GatewayUpdate { .. } | Message::GatewayUpdateAck { .. }
+                if !turn.who.directory.stands(from) || turn.who.is_in_zone(from) => {}
+            Message::GatewayUpdate { .. } => {
                 let answer = Message::GatewayUpdateAck { filler: Filler(0) };
                 bindings.reply(turn, on, from, answer.lengthened_to(gateway_figures(turn).received.unwrap_or(0)));
                 self.gateways.meet(turn, bindings, on, from);
             }
-            Message::GatewayUpdateAck { .. } if !turn.who.is_in_zone(from) => {
-                self.gateways.meet(turn, bindings, on, from);
-            }
+            Message::GatewayUpdateAck { .. } => self.gateways.on_answer(turn, bindings, on, from),
             Message::PeerPing { sum } => {
                 bindings.reply(turn, on, from, Message::PeerPingAck);
                 self.gateways.on_ping(turn, bindings, &self.store, (on, from), sum);
@@ -183,6 +184,8 @@ impl Collecting {
             Update::Server(update) => {
                 if own {
                     self.members[directory.position(from)].asked = false;
+                    // They end with the life that made them; whoever lives on makes them anew with its registration.
+                    self.subscribers.retain(|(subscriber, _)| *subscriber != from);
                 }
                 self.store.register(directory, server, update)
             }
@@ -342,11 +345,8 @@ impl Collecting {
     }
 
     fn tell_subscribers(&self, turn: &mut Turn<'_>, bindings: &mut Bindings, applied: Applied) {
-        let Applied::Changed(table) = applied else { return };
-        for &(subscriber, wanted) in &self.subscribers {
-            if wanted != table {
-                continue;
-            }
+        let Applied::Changed(tables) = applied else { return };
+        for &(subscriber, table) in self.subscribers.iter().filter(|(_, table)| tables.contains(table)) {
             if subscriber == turn.who.me {
                 turn.out.notify(Notice::TableChanged(table));
             } else {

@@ -103,6 +103,16 @@ impl Gateways {
         self.find_next_look();
     }
 
+    /// Another zone's collector has answered an announcement. Two that announce themselves to one another have met by
+    /// then, and the answer of one that was found no collector any more comes too late.
+    pub(super) fn on_answer(&mut self, turn: &mut Turn<'_>, bindings: &mut Bindings, on: EntryIndex, host: HostIndex) {
+        match self.peer_of(turn, host).map(|peer| peer.reach) {
+            Some(Reach::Asking { .. } | Reach::Lost) => self.meet(turn, bindings, on, host),
+            Some(Reach::Announced { collector }) if collector == host => self.meet(turn, bindings, on, host),
+            Some(Reach::Announced { .. } | Reach::Up { .. }) | None => {}
+        }
+    }
+
     /// A peer begins to tell all it has.
     pub(super) fn begin_receiving(&mut self, turn: &Turn<'_>, host: HostIndex) {
         if let Some(peer) = self.peer_of(turn, host) {
@@ -137,7 +147,9 @@ impl Gateways {
     ) {
         let Some(peer) = self.peer_of(turn, host) else { return };
         if peer.collector() != Some(host) {
-            self.announce(turn, bindings, host);
+            if turn.who.directory.stands(host) {
+                self.announce(turn, bindings, host);
+            }
         } else if store.sum(turn.who.directory, peer.zone) != sum {
             bindings.reply(turn, on, host, Message::FullUpdateRequest);
         }
@@ -154,7 +166,8 @@ impl Gateways {
         let directory = turn.who.directory;
         let zone = directory.zone(from);
         let Some(peer) = self.peers.iter_mut().find(|peer| peer.zone == zone) else { return };
-        let master = master.and_then(|id| directory.by_id(id)).filter(|&host| directory.zone(host) == zone);
+        let can_be = |&host: &HostIndex| directory.zone(host) == zone && directory.stands(host);
+        let master = master.and_then(|id| directory.by_id(id)).filter(can_be);
         match peer.reach {
             // An answer to a question of long ago.
             Reach::Up { collector, .. } | Reach::Announced { collector }
@@ -261,8 +274,8 @@ impl Gateways {
         for &host in directory.zone_hosts(mine) {
             let Some(known) = store.server(directory, host).filter(|known| known.up) else { continue };
             let active = known.sessions.iter().filter(|session| session.active).count() as u32;
-            // The rows count backwards to the number that the server's next report follows on.
-            let first = known.seq - (known.sessions.len() as u32).min(known.seq - 1);
+            // The rows count backwards from the number that the server's next report follows on: each came with one.
+            let first = known.seq.saturating_sub(known.sessions.len() as u32);
             let server = ServerUpdate {
                 server: directory.id(host),
                 seq: first,
@@ -276,11 +289,11 @@ impl Gateways {
             let message = server_message(&registration(turn, server, false), shares);
             count(counts, &message);
             bindings.reply(turn, on, to, message);
-            for (session, seq) in known.sessions.iter().zip(first + 1..) {
+            for (session, before) in known.sessions.iter().zip(first..) {
                 let event = if session.active { SessionEvent::Present } else { SessionEvent::PresentDisconnected };
                 let row = SessionUpdate {
                     server: directory.id(host),
-                    seq,
+                    seq: before + 1,
                     event,
                     session: session.number,
                     user: session.user,

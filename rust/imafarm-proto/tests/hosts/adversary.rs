@@ -12,6 +12,7 @@ use imafarm_proto::zone::Standing;
 use proptest::prelude::*;
 
 use crate::by_hand::{ByHand, MAGIC, OTHER_MAGIC, called, equals, id, notices, opened, settings};
+use crate::dynamic_adversary;
 
 const ME: u32 = 1;
 const PEER: u32 = 3;
@@ -44,6 +45,7 @@ fn odd_messages() -> Vec<Message> {
         all.push(Message::HeartbeatAck { collector: flag });
         all.push(Message::ImaPingAck { member: flag });
     }
+    all.extend(dynamic_adversary::odd_reports(&IDS));
     all
 }
 

@@ -211,30 +211,38 @@ impl ByHand {
         directory: &Arc<Directory>,
         settings: Arc<Settings>,
     ) -> (ByHand, EntryIndex) {
-        let mut host = ByHand::new(me, directory, settings);
-        host.input(Input::Start);
-        let (entry, _) = host.called_by(collector);
-        host.receive(entry, declare(collector, 1_000_000));
-        host.receive(entry, Message::HeartbeatAck { collector: true });
-        host.refuse_all();
-        assert_eq!(host.host.master(), Some(HostIndex(collector)));
-        (host, entry)
+        ByHand::new(me, directory, settings).joined(collector)
+    }
+
+    /// The same host, started and a member of `collector`.
+    pub fn joined(mut self, collector: u32) -> (ByHand, EntryIndex) {
+        self.input(Input::Start);
+        let (entry, _) = self.called_by(collector);
+        self.receive(entry, declare(collector, 1_000_000));
+        self.receive(entry, Message::HeartbeatAck { collector: true });
+        self.refuse_all();
+        assert_eq!(self.host.master(), Some(HostIndex(collector)));
+        (self, entry)
     }
 
     /// The collector of its zone: it has started alone, and everyone it called was not there.
     pub fn master(me: u32, directory: &Arc<Directory>, settings: Arc<Settings>) -> ByHand {
-        let mut host = ByHand::new(me, directory, settings);
-        host.input(Input::Start);
-        while host.host.master() != Some(HostIndex(me)) {
-            match host.calls.is_empty() {
-                true => host.next_deadline(),
-                false => host.refuse_all(),
+        ByHand::new(me, directory, settings).reigning()
+    }
+
+    /// The same host, started and its zone's collector.
+    pub fn reigning(mut self) -> ByHand {
+        self.input(Input::Start);
+        while self.host.master() != Some(self.host.me()) {
+            match self.calls.is_empty() {
+                true => self.next_deadline(),
+                false => self.refuse_all(),
             };
         }
-        while !host.calls.is_empty() {
-            host.refuse_all();
+        while !self.calls.is_empty() {
+            self.refuse_all();
         }
-        host
+        self
     }
 }
 
@@ -267,4 +275,12 @@ pub fn messages(verbs: &[Verb]) -> Vec<Message> {
 pub fn notices(verbs: &[Verb]) -> Vec<Notice> {
     let told = verbs.iter().filter_map(|verb| if let Verb::Notify(notice) = verb { Some(*notice) } else { None });
     told.collect()
+}
+
+/// The messages that go out on this binding, without what makes them as long as the product's.
+pub fn said(verbs: &[Verb], entry: EntryIndex) -> Vec<Message> {
+    let sent = verbs.iter().filter_map(|verb| {
+        if let Verb::Send(on, message) = verb { (*on == entry).then(|| message.clone().lengthened_to(0)) } else { None }
+    });
+    sent.collect()
 }
