@@ -411,9 +411,11 @@ mod tests {
                         }
                         None => {
                             if !cache.has_room() && let Some(victim) = cache.least_recently_used() {
-                                prop_assert_eq!(cache.peer(victim), Some(oracle.active.remove(0)));
+                                let last_used = oracle.active.remove(0);
+                                prop_assert_eq!(cache.peer(victim), Some(last_used));
                                 cache.begin_closing(victim);
-                                prop_assert_eq!(cache.remove(victim), cache.peer(victim).expect("named"));
+                                prop_assert_eq!(cache.peer(victim), Some(last_used));
+                                prop_assert_eq!(cache.remove(victim), last_used);
                             }
                             if cache.has_room() {
                                 cache.open(Some(peer), peer);
