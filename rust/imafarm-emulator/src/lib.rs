@@ -6,7 +6,8 @@
 //! farm          the farm as a whole: power, commands, statistics
 //! engine        time goes on, window by window
 //! shard         some of the hosts, worked through by one thread
-//! world         one host acts: its verbs become connections, messages in flight and notices
+//! seat          one host acts: its verbs become connections, messages in flight and notices
+//! world         what all hosts of a shard have in common
 //! users         what users do: they come, ask, log on, disconnect and log off
 //! workload      when they come and for how long they stay, in numbers
 //! work          what waits for a host that is at work
@@ -30,6 +31,7 @@ pub mod ledger;
 pub mod network;
 mod prefetch;
 pub mod schedule;
+mod seat;
 pub mod shard;
 pub mod store_link;
 mod users;

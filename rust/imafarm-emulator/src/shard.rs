@@ -11,7 +11,8 @@ use imafarm_proto::time::Time;
 
 use crate::prefetch::{Lines, prefetch_all};
 use crate::schedule::Parcel;
-use crate::world::{Seat, World};
+use crate::seat::Seat;
+use crate::world::World;
 
 /// For how many events of a host at once the memory of their connections is called for.
 const LOOK_AHEAD: usize = 8;

@@ -18,7 +18,8 @@ use imafarm_proto::input::{Answer, Input, Ticket};
 use imafarm_proto::outbox::{Consult, Outbox};
 use imafarm_proto::time::{Span, Time};
 
-use crate::world::{Seat, World};
+use crate::seat::Seat;
+use crate::world::World;
 
 /// Where the data store is.
 #[derive(Clone, Debug, PartialEq, Eq)]

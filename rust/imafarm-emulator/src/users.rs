@@ -25,8 +25,9 @@ use crate::chronicle::What;
 use crate::farm::{Farm, Power};
 use crate::network::{EndRef, Way};
 use crate::schedule::{Event, Parcel};
+use crate::seat::Seat;
 use crate::workload::{Draw, Workload};
-use crate::world::{Seat, World};
+use crate::world::World;
 
 /// What a user does next. `home` is the host to which it came first, `number` how many had come there before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -16,7 +16,8 @@ use imafarm_proto::time::{Span, Time};
 
 use crate::farm::Power;
 use crate::schedule::{Event, Parcel};
-use crate::world::{Seat, World};
+use crate::seat::Seat;
+use crate::world::World;
 
 /// The queue of a host for which some messages cost time.
 #[derive(Debug)]

@@ -1,28 +1,19 @@
-//! One host acts: its verbs become connections, parcels under way, and notices.
+//! What all hosts of a shard have in common: the schedule, the links, the ledger, and what is to be told.
 
 use std::sync::Arc;
 
-use imafarm_proto::host::Host;
-use imafarm_proto::host_record::HostIndex;
-use imafarm_proto::host_resolver::EntryIndex;
-use imafarm_proto::input::{Answer, Call, Ending, Input, Ticket};
-use imafarm_proto::message::{Kind, MagicNumber, Message};
-use imafarm_proto::outbox::{Notice, Outbox, Verb};
-use imafarm_proto::settings::Settings;
-use imafarm_proto::time::{Span, Time};
-use imafarm_proto::transport::{Framer, Limits};
+use imafarm_proto::input::{Answer, Ticket};
+use imafarm_proto::message::Kind;
+use imafarm_proto::time::Time;
 
 use crate::chronicle::{FarmEvent, What};
-use crate::digest::Chain;
-use crate::farm::{Power, Totals, WorkTotals};
 use crate::ledger::Ledger;
-use crate::network::{End, EndRef, EndState, Ends, GIVE_UP, Network, Way};
-use crate::prefetch::{Lines, prefetch};
+use crate::network::{End, EndRef, Network, Way};
+use crate::prefetch::Lines;
 use crate::schedule::{Event, Parcel, Schedule};
 use crate::shard::Share;
 use crate::store_link::{Question, StoreView};
-use crate::users::{Client, Errand, Users, Visits};
-use crate::work::Work;
+use crate::users::{Users, Visits};
 
 /// Everything that the hosts of a shard share.
 #[derive(Debug)]
@@ -58,10 +49,6 @@ pub(crate) struct World {
     pub(crate) trace: Vec<TraceRecord>,
 }
 
-/// How long after it has acted a host is asked whether its deadline still stands. Our guess: what it has begun with
-/// another host is through by then, and what that was to be watched by is void.
-const ASK_AGAIN: Span = Span::from_millis(100);
-
 /// One message that was delivered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct TraceRecord {
@@ -75,34 +62,6 @@ pub struct TraceRecord {
     pub kind: Kind,
     /// Its length, header included.
     pub bytes: u32,
-}
-
-/// One host, and what the emulator keeps for it.
-#[derive(Debug)]
-pub(crate) struct Seat {
-    pub(crate) me: u32,
-    pub(crate) power: Power,
-    pub(crate) host: Host,
-    /// What the host will have from its next start on.
-    pub(crate) settings: Arc<Settings>,
-    pub(crate) magic: MagicNumber,
-    pub(crate) ends: Ends,
-    pub(crate) chain: Chain,
-    /// When the host next wants to be asked.
-    deadline: Time,
-    /// When the schedule will next come back to this host by itself.
-    wake: Time,
-    /// What has arrived while the host was paused.
-    pub(crate) deferred: Vec<Event>,
-    /// What it works on, if work takes time.
-    pub(crate) work: Option<Box<Work>>,
-    /// What earlier lives of this host have done.
-    pub(crate) past: Box<Totals>,
-    /// How many lives it has had; it may begin again at 0.
-    pub(crate) life: u16,
-    /// How many users it has asked for, and those that wait for an answer.
-    pub(crate) asked: u32,
-    pub(crate) clients: Vec<Client>,
 }
 
 impl World {
@@ -120,14 +79,14 @@ impl World {
     }
 
     /// Sends a parcel that is no message. Whether it will arrive.
-    fn post(&mut self, now: Time, source: u32, target: u32, to: EndRef, parcel: Parcel) -> bool {
+    pub(crate) fn post(&mut self, now: Time, source: u32, target: u32, to: EndRef, parcel: Parcel) -> bool {
         self.post_in_order(now, source, target, to, parcel, 0, None)
     }
 
     /// Sends a parcel, behind whatever was sent from `end` before. Whether it will arrive.
     #[inline]
     #[expect(clippy::too_many_arguments, reason = "a parcel, its address, its length and its stream: one of each")]
-    fn post_in_order(
+    pub(crate) fn post_in_order(
         &mut self,
         now: Time,
         source: u32,
@@ -148,14 +107,14 @@ impl World {
     }
 
     /// The connection of which `end` is the source's end is no more: tell the source, as if the target had.
-    fn break_later(&mut self, at: Time, source: u32, end: EndRef, target: u32) {
+    pub(crate) fn break_later(&mut self, at: Time, source: u32, end: EndRef, target: u32) {
         let parcel = Parcel::Broken { end: EndRef::NONE };
         self.put(at, Event { offset: 0, target: source, to: end, source: target, parcel });
     }
 
     /// A message is delivered or dropped.
     #[inline]
-    fn settle_message(&mut self, source: u32, target: u32, kind: Kind, bytes: u32, delivered: bool) {
+    pub(crate) fn settle_message(&mut self, source: u32, target: u32, kind: Kind, bytes: u32, delivered: bool) {
         let tally = self.ledger.tally_mut(self.network.zone(source), self.network.zone(target), kind);
         if delivered { tally.delivered.add(bytes) } else { tally.dropped.add(bytes) }
     }
@@ -163,438 +122,5 @@ impl World {
     /// Tells observers.
     pub(crate) fn note(&mut self, time: Time, host: u32, what: What) {
         self.notices.push(FarmEvent { time, host, what });
-    }
-}
-
-impl Seat {
-    pub(crate) fn new(me: u32, host: Host) -> Seat {
-        Seat {
-            me,
-            power: Power::Off,
-            settings: Arc::clone(host.settings()),
-            work: Work::of(host.settings()),
-            magic: host.magic(),
-            host,
-            ends: Ends::default(),
-            chain: Chain::NEW,
-            deadline: Time::NEVER,
-            wake: Time::NEVER,
-            deferred: Vec::new(),
-            past: Box::new(Totals::ZERO),
-            life: 0,
-            asked: 0,
-            clients: Vec::new(),
-        }
-    }
-
-    /// The host's life is over, and its connections with it: what comes next is a new one. What waited for it has been
-    /// given up.
-    pub(crate) fn renew(&mut self, now: Time) {
-        let mut past = self.life(now);
-        past.bindings.closed += core::mem::take(&mut past.active);
-        past.work = WorkTotals { busy: past.work.busy, ..WorkTotals::ZERO };
-        past.configuration.cache_bytes_per_second = 0;
-        self.past.merge(&past);
-        self.work = Work::of(&self.settings);
-        self.host = self.host.anew(self.magic, Arc::clone(&self.settings));
-        self.ends.close_all();
-        self.life = self.life.wrapping_add(1);
-    }
-
-    /// What the host has done in this life.
-    fn life(&self, now: Time) -> Totals {
-        let (host, work) = (&self.host, self.work_totals(now));
-        let active = host.active_bindings().into();
-        let (bindings, elections, dynamic) = (host.binding_counts(), host.election_counts(), host.dynamic().counts());
-        Totals { bindings, active, elections, dynamic, configuration: host.configuration().counts(now), work }
-    }
-
-    /// What the host has done in all its lives.
-    pub(crate) fn totals(&self, now: Time) -> Totals {
-        let mut totals = *self.past;
-        totals.merge(&self.life(now));
-        totals
-    }
-
-    /// The bytes held besides the seat itself.
-    pub(crate) fn memory(&self) -> usize {
-        let clients = self.clients.capacity() * size_of::<Client>();
-        self.host.memory() + self.ends.memory() + self.queue_memory() + clients
-    }
-
-    /// Hands the host an input and carries out what it wants.
-    #[inline]
-    pub(crate) fn act(&mut self, world: &mut World, out: &mut Outbox, now: Time, input: Input) {
-        self.host.handle(input, now, out);
-        for verb in out.drain() {
-            self.carry_out(world, now, verb);
-        }
-        if !world.answers.is_empty() {
-            self.hear_answers(world, out, now);
-        }
-    }
-
-    /// Sees when the host next wants to be asked; to be called after it has acted.
-    #[inline]
-    pub(crate) fn note_deadline(&mut self) {
-        self.deadline = self.host.next_deadline().map_or(Time::NEVER, |(when, _)| when);
-        if let Some(work) = &self.work {
-            self.deadline = self.deadline.min(work.next_done());
-        }
-    }
-
-    #[inline]
-    fn carry_out(&mut self, world: &mut World, now: Time, verb: Verb) {
-        match verb {
-            Verb::Open { entry, to } => {
-                let end = self.ends.open(entry.0, to.0, EndRef::NONE, EndState::Opening);
-                // A call that gets lost is given up by the host itself, in its own time.
-                world.post(now, self.me, to.0, EndRef::NONE, Parcel::Connect { end });
-            }
-            Verb::Accept { call, entry } => {
-                let (caller, end) = unpack(call);
-                self.ends.open(entry.0, caller, end, EndState::Open);
-            }
-            Verb::Refuse(call) => {
-                let (caller, end) = unpack(call);
-                world.post(now, self.me, caller, end, Parcel::Refused);
-            }
-            Verb::Send(entry, message) => self.send(world, now, entry.0, message),
-            Verb::Close(entry) => {
-                if self.post_on(world, now, entry.0, Parcel::Finish, 0) {
-                    self.ends.at(entry.0).state = EndState::Finished;
-                }
-            }
-            Verb::Abort(entry) => {
-                let name = self.ends.name(entry.0);
-                let end = self.ends.at(entry.0);
-                if end.state == EndState::Open {
-                    let (peer, to) = (end.peer, end.peer_end());
-                    world.post_in_order(now, self.me, peer, to, Parcel::Broken { end: name }, 0, Some(end));
-                }
-                self.ends.close(entry.0);
-            }
-            Verb::Direct { request, server, load } => self.direct(world, now, request, server, load),
-            Verb::Notify(notice) => {
-                if matches!(notice, Notice::Stopped | Notice::StartRefused) {
-                    self.power = Power::Off;
-                    for event in self.give_up_work(now) {
-                        self.turn_away(world, now, &event, Span::ZERO);
-                    }
-                    self.lose_clients(world, now);
-                    self.renew(now);
-                }
-                world.note(now, self.me, if notice == Notice::Started { What::Up } else { What::Notice(notice) });
-            }
-            Verb::Consult(ticket, consult) => world.consult(now, self.me, ticket, *consult),
-        }
-    }
-
-    #[inline]
-    fn send(&mut self, world: &mut World, now: Time, entry: u32, message: Message) {
-        let (name, peer) = (self.ends.name(entry), self.ends.at(entry).peer);
-        let (kind, bytes) = (message.kind(), message.encoded_len());
-        world.ledger.tally_mut(world.network.zone(self.me), world.network.zone(peer), kind).sent.add(bytes);
-        let message = if world.wire { over_the_wire(&message) } else { message };
-        let parcel = if let Message::BindRequest { magic, .. } = message {
-            Parcel::Greeting { end: name, magic }
-        } else {
-            Parcel::Message(message)
-        };
-        if !self.post_on(world, now, entry, parcel, bytes) {
-            world.settle_message(self.me, peer, kind, bytes, false);
-        }
-    }
-
-    /// Sends a parcel on a connection. Whether it will arrive: if not, nothing after it will, and the connection is
-    /// given up in time.
-    #[inline]
-    fn post_on(&mut self, world: &mut World, now: Time, entry: u32, parcel: Parcel, bytes: u32) -> bool {
-        let name = self.ends.name(entry);
-        let end = self.ends.at(entry);
-        if end.state == EndState::Severed {
-            return false;
-        }
-        let (peer, to) = (end.peer, end.peer_end());
-        let arrives = world.post_in_order(now, self.me, peer, to, parcel, bytes, Some(end));
-        if !arrives {
-            end.state = EndState::Severed;
-            world.break_later(now + GIVE_UP, self.me, name, peer);
-        }
-        arrives
-    }
-
-    /// Calls for the memory of a connection that something is about to arrive on.
-    #[inline]
-    pub(crate) fn warm(&self, end: EndRef) {
-        self.ends.warm(end, prefetch);
-        self.host.warm(EntryIndex(end.entry()), prefetch);
-    }
-
-    /// Calls for the memory of what the host keeps of a caller, who is about to say something.
-    #[inline]
-    pub(crate) fn warm_caller(&self, caller: u32) {
-        self.host.warm_caller(HostIndex(caller), prefetch);
-    }
-
-    /// Something arrives.
-    #[inline]
-    pub(crate) fn receive(&mut self, world: &mut World, out: &mut Outbox, now: Time, mut event: Event) {
-        if let Parcel::User(Errand::Arrive { number }) = event.parcel {
-            event.parcel = Parcel::User(self.arrive(world, now, number));
-        }
-        match self.power {
-            Power::Up if self.work.is_some() => self.queue_up(world, out, now, event),
-            Power::Up => self.receive_up(world, out, now, event),
-            Power::Paused => match event.parcel {
-                Parcel::Start => {}
-                Parcel::Wake => self.woken(now),
-                Parcel::Connect { .. }
-                | Parcel::Greeting { .. }
-                | Parcel::Message(_)
-                | Parcel::Finish
-                | Parcel::Refused
-                | Parcel::Broken { .. }
-                | Parcel::User(_)
-                | Parcel::Consulted(_) => self.deferred.push(event),
-            },
-            Power::Off => self.receive_down(world, out, now, event, Span::ZERO),
-            Power::Crashed => self.receive_down(world, out, now, event, GIVE_UP),
-        }
-    }
-
-    /// At a machine whose service does not run. It answers at once that nobody is there; a dead one never does, and the
-    /// sender has to `give_up`.
-    fn receive_down(&mut self, world: &mut World, out: &mut Outbox, now: Time, event: Event, give_up: Span) {
-        match event.parcel {
-            Parcel::Start => {
-                self.power = Power::Up;
-                self.wake = Time::NEVER;
-                self.act(world, out, now, Input::Start);
-                if self.host.configuration().is_starting() {
-                    world.note(now, self.me, What::Starting);
-                }
-            }
-            Parcel::Wake => self.woken(now),
-            Parcel::Connect { .. }
-            | Parcel::Greeting { .. }
-            | Parcel::Message(_)
-            | Parcel::Finish
-            | Parcel::Refused
-            | Parcel::Broken { .. }
-            | Parcel::User(_)
-            | Parcel::Consulted(_) => self.turn_away(world, now, &event, give_up),
-        }
-    }
-
-    /// Nobody is there to handle this, and its source comes to know so.
-    fn turn_away(&self, world: &mut World, now: Time, event: &Event, give_up: Span) {
-        if let Parcel::User(errand) = event.parcel {
-            self.turn_client_away(world, now, errand, give_up);
-            return;
-        }
-        self.lose(world, event);
-        match event.parcel {
-            Parcel::Connect { end } if give_up == Span::ZERO => {
-                world.post(now, self.me, event.source, end, Parcel::Refused);
-            }
-            Parcel::Message(_) | Parcel::Finish => self.disown(world, now, event, give_up),
-            // Whoever called, or was answered, gives up by itself.
-            Parcel::Connect { .. }
-            | Parcel::Greeting { .. }
-            | Parcel::Refused
-            | Parcel::Broken { .. }
-            | Parcel::Start
-            | Parcel::Consulted(_)
-            | Parcel::Wake
-            | Parcel::User(_) => {}
-        }
-    }
-
-    /// What was on its way to this host will not be handled: a message in it counts as dropped.
-    pub(crate) fn lose(&self, world: &mut World, event: &Event) {
-        if let Some(kind) = event.kind() {
-            world.settle_message(event.source, self.me, kind, self.bytes_of(event), false);
-        } else if let Parcel::User(errand) = event.parcel {
-            world.lose_errand(errand);
-        }
-    }
-
-    /// Tells the source of a parcel that its connection leads nowhere.
-    fn disown(&self, world: &mut World, now: Time, event: &Event, give_up: Span) {
-        let broken = Parcel::Broken { end: event.to };
-        if give_up == Span::ZERO {
-            world.post(now, self.me, event.source, EndRef::NONE, broken);
-        } else {
-            let event = Event { offset: 0, target: event.source, to: EndRef::NONE, source: self.me, parcel: broken };
-            world.put(now + give_up, event);
-        }
-    }
-
-    #[inline]
-    pub(crate) fn receive_up(&mut self, world: &mut World, out: &mut Outbox, now: Time, event: Event) {
-        let Event { to, source, .. } = event;
-        let entry = EntryIndex(to.entry());
-        match event.parcel {
-            Parcel::Start => {}
-            Parcel::Connect { end } => {
-                self.chain.add(now, u64::from(source) << 8, 1);
-                self.act(world, out, now, Input::Incoming(pack(source, end)));
-            }
-            Parcel::Greeting { end, magic } => {
-                let host = self.host.id_of(HostIndex(source));
-                let message = Message::BindRequest { magic, host };
-                match self.ends.find(to) {
-                    Some(here) => {
-                        here.answered(end);
-                        self.act(world, out, now, Input::Connected(entry));
-                        self.deliver(world, out, now, to, source, message);
-                    }
-                    None => {
-                        let bytes = message.encoded_len();
-                        world.settle_message(source, self.me, Kind::BindRequest, bytes, false);
-                        // The acceptor knows its end only by the one it was called from.
-                        world.post(now, self.me, source, end, Parcel::Broken { end: to });
-                    }
-                }
-            }
-            Parcel::Message(message) => {
-                if self.ends.find(to).is_some() {
-                    self.deliver(world, out, now, to, source, message);
-                } else {
-                    let bytes = message.encoded_len();
-                    world.settle_message(source, self.me, message.kind(), bytes, false);
-                    let event = Event { offset: 0, target: self.me, to, source, parcel: Parcel::Message(message) };
-                    self.disown(world, now, &event, Span::ZERO);
-                }
-            }
-            Parcel::Finish => match self.ends.find(to) {
-                Some(end) => {
-                    let (peer, peer_end, state) = (end.peer, end.peer_end(), end.state);
-                    let answered = match state {
-                        EndState::Open => {
-                            world.post_in_order(now, self.me, peer, peer_end, Parcel::Finish, 0, Some(end))
-                        }
-                        // Both have closed: each has the other's farewell.
-                        EndState::Finished => true,
-                        EndState::Severed | EndState::Opening | EndState::Free => false,
-                    };
-                    if !answered {
-                        world.break_later(now + GIVE_UP, peer, peer_end, self.me);
-                    }
-                    self.ended(world, out, now, to, Ending::Finished);
-                }
-                None => {
-                    let event = Event { offset: 0, target: self.me, to, source, parcel: Parcel::Finish };
-                    self.disown(world, now, &event, Span::ZERO);
-                }
-            },
-            Parcel::Refused => self.ended(world, out, now, to, Ending::Refused),
-            Parcel::Broken { end } => {
-                let mine = if to == EndRef::NONE { self.ends.connected_to(source, end) } else { Some(to) };
-                if let Some(mine) = mine {
-                    self.ended(world, out, now, mine, Ending::Broken);
-                }
-            }
-            Parcel::Wake => self.woken(now),
-            Parcel::User(errand) => self.attend(world, out, now, errand),
-            Parcel::Consulted(answer) => self.consulted(world, out, now, *answer),
-        }
-    }
-
-    /// The schedule has come back to this host, running or not; it may have to come again.
-    const fn woken(&mut self, now: Time) {
-        if self.wake.0 <= now.0 {
-            self.wake = Time::NEVER;
-        }
-    }
-
-    #[inline]
-    fn deliver(&mut self, world: &mut World, out: &mut Outbox, now: Time, to: EndRef, source: u32, message: Message) {
-        let (kind, bytes) = (message.kind(), message.encoded_len());
-        world.settle_message(source, self.me, kind, bytes, true);
-        self.chain.add_message(now, source, &message);
-        if world.traced[kind.index()] {
-            world.trace.push(TraceRecord { time: now, target: self.me, source, kind, bytes });
-        }
-        let entry = EntryIndex(to.entry());
-        self.act(world, out, now, Input::Received(entry, message));
-    }
-
-    /// A connection has ended, if it still stood.
-    fn ended(&mut self, world: &mut World, out: &mut Outbox, now: Time, to: EndRef, ending: Ending) {
-        let Some(end) = self.ends.find(to) else { return };
-        self.chain.add(now, u64::from(end.peer) << 8, 2 + ending as u64);
-        self.ends.close(to.entry());
-        let entry = EntryIndex(to.entry());
-        self.act(world, out, now, Input::Closed(entry, ending));
-    }
-
-    /// Lets every deadline before `end` come, and whatever work is done by then. What passed while the host was frozen
-    /// comes now. At one instant, what is done comes before a deadline, as what arrives does.
-    ///
-    /// Whether there was anything.
-    #[inline]
-    pub(crate) fn meet_deadlines(&mut self, world: &mut World, out: &mut Outbox, now: Time, end: Time) -> bool {
-        let mut acted = false;
-        while self.deadline.max(now) < end && self.power == Power::Up {
-            let at = self.deadline.max(now);
-            if !self.work_on(world, out, at) {
-                self.act(world, out, at, Input::Deadline);
-            }
-            self.note_deadline();
-            acted = true;
-        }
-        acted
-    }
-
-    /// Makes sure that the schedule comes back to this host when its next deadline is due, or now if that
-    /// has passed while it was frozen. A host that has just `acted` is likely to name another deadline soon, so the
-    /// schedule comes back earlier, while the host is still at hand, to ask again.
-    #[inline]
-    pub(crate) fn arrange_wake(&mut self, world: &mut World, now: Time, acted: bool) {
-        if self.deadline < self.wake && self.power == Power::Up {
-            self.wake = if acted { self.deadline.min(now + ASK_AGAIN) } else { self.deadline };
-            world.schedule.push(self.wake.max(now), Event::wake(self.me));
-        }
-    }
-
-    /// The length of the message an event carries.
-    pub(crate) fn bytes_of(&self, event: &Event) -> u32 {
-        match &event.parcel {
-            Parcel::Greeting { magic, .. } => {
-                let host = self.host.id_of(HostIndex(event.source));
-                Message::BindRequest { magic: *magic, host }.encoded_len()
-            }
-            Parcel::Message(message) => message.encoded_len(),
-            Parcel::Start
-            | Parcel::Connect { .. }
-            | Parcel::Finish
-            | Parcel::Refused
-            | Parcel::Broken { .. }
-            | Parcel::Consulted(_)
-            | Parcel::Wake
-            | Parcel::User(_) => 0,
-        }
-    }
-}
-
-const fn pack(caller: u32, end: EndRef) -> Call {
-    Call((caller as u64) << 32 | end.0 as u64)
-}
-
-const fn unpack(call: Call) -> (u32, EndRef) {
-    ((call.0 >> 32) as u32, EndRef(call.0 as u32))
-}
-
-/// Encodes a message and decodes it again, as two live hosts would.
-fn over_the_wire(message: &Message) -> Message {
-    let mut bytes = Vec::new();
-    message.encode(&mut bytes);
-    assert_eq!(bytes.len(), message.encoded_len() as usize, "the length a message tells is the length it has");
-    let decoded = Framer::new(Limits::default()).pull(&mut bytes.as_slice());
-    match decoded {
-        Ok(Some(decoded)) => decoded,
-        Ok(None) | Err(_) => panic!("{message:?} did not survive the wire: {decoded:?}"),
     }
 }
