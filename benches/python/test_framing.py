@@ -105,7 +105,7 @@ def a_zone_talking(count: int) -> list[Message]:
         lambda: ("BIND_REQUEST", 0x1A2B3C4D, dice.randrange(1, 10_001)),
         lambda: ("BIND_RESPONSE", 0x1A2B3C4D, dice.randrange(1, 10_001)),
         lambda: ("BIND_COMMIT",),
-        lambda: ("HEARTBEAT",),
+        lambda: ("HEARTBEAT", dice.randrange(1 << 16)),
         lambda: ("HEARTBEAT_ACK", True),
     ]
     return [dice.choice(draw)() for _ in range(count)]
