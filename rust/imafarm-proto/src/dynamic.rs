@@ -230,15 +230,7 @@ impl Dynamic {
         self.seq += 1;
         let update =
             ServerUpdate { up: false, sessions: 0, disconnected: 0, filler: Filler(0), ..self.registration(turn) };
-        match (&mut self.collecting, self.allegiance) {
-            (Some(collecting), _) => {
-                collecting.own(turn, bindings, &mut self.counts, &Update::Server(Box::new(update)))
-            }
-            (None, Allegiance::Member(collector)) => {
-                bindings.send(turn, collector, Message::ServerUpdate(Box::new(update)));
-            }
-            (None, Allegiance::Nobody | Allegiance::Master(_)) => {}
-        }
+        self.report(turn, bindings, &Update::Server(Box::new(update)));
     }
 
     /// Every change of a session triggers an update at once (IMA Information, "Supporting data").
@@ -246,29 +238,26 @@ impl Dynamic {
         self.seq += 1;
         turn.out.notify(Notice::SessionChanged(session.number, event));
         let update = self.row(turn, event, session);
-        match (&mut self.collecting, self.allegiance) {
-            (Some(collecting), _) => {
-                collecting.own(turn, bindings, &mut self.counts, &Update::Session(Box::new(update)))
-            }
-            (None, Allegiance::Member(collector)) => {
-                let message = session_message(turn, update, true);
-                bindings.send(turn, collector, message);
-            }
-            // Nobody to tell: whoever becomes the collector is told all.
-            (None, Allegiance::Nobody | Allegiance::Master(_)) => {}
-        }
+        // With nobody to tell, whoever becomes the collector is told all.
+        self.report(turn, bindings, &Update::Session(Box::new(update)));
     }
 
     fn report_load(&mut self, turn: &mut Turn<'_>, bindings: &mut Bindings) {
         let update = LoadUpdate { server: my_id(turn), seq: self.seq, load: self.load() };
-        match (&mut self.collecting, self.allegiance) {
-            (Some(collecting), _) => collecting.own(turn, bindings, &mut self.counts, &Update::Load(Box::new(update))),
-            (None, Allegiance::Member(collector)) => {
-                bindings.send(turn, collector, Message::LoadUpdate(Box::new(update)));
-            }
+        if !self.report(turn, bindings, &Update::Load(Box::new(update))) {
             // It has no number of its own, so no heartbeat would show that it was not told.
-            (None, Allegiance::Nobody | Allegiance::Master(_)) => self.registered = None,
+            self.registered = None;
         }
+    }
+
+    /// Tells this server's collector, which may be this host itself. Whether there is one.
+    fn report(&mut self, turn: &mut Turn<'_>, bindings: &mut Bindings, update: &Update) -> bool {
+        match (&mut self.collecting, self.allegiance) {
+            (Some(collecting), _) => collecting.own(turn, bindings, &mut self.counts, update),
+            (None, Allegiance::Member(collector)) => bindings.send(turn, collector, update.told(turn, true)),
+            (None, Allegiance::Nobody | Allegiance::Master(_)) => return false,
+        }
+        true
     }
 
     fn row(&self, turn: &Turn<'_>, event: SessionEvent, session: Session) -> SessionUpdate {

@@ -26,13 +26,18 @@ impl Update {
         }
     }
 
-    /// As other zones' collectors get it: with or without the load, and not at all if it is nothing else.
-    pub(super) fn relayed(&self, turn: &Turn<'_>, shares: bool) -> Option<Message> {
+    /// As a collector gets it, as long as the product's: with the load, or without where that is not shared.
+    pub(super) fn told(&self, turn: &Turn<'_>, with_load: bool) -> Message {
         match self {
-            Update::Server(update) => Some(server_message(update, shares)),
-            Update::Session(update) => Some(session_message(turn, (**update).clone(), shares)),
-            Update::Load(update) => shares.then(|| Message::LoadUpdate(update.clone())),
+            Update::Server(update) => server_message(update, with_load),
+            Update::Session(update) => session_message(turn, (**update).clone(), with_load),
+            Update::Load(update) => Message::LoadUpdate(update.clone()),
         }
+    }
+
+    /// As other zones' collectors get it: not at all if it is nothing but a load, and that is not shared.
+    pub(super) fn relayed(&self, turn: &Turn<'_>, shares: bool) -> Option<Message> {
+        (shares || !matches!(self, Update::Load(_))).then(|| self.told(turn, shares))
     }
 
     /// What whoever gets it answers, as long as the product's answer; nothing to a load.
