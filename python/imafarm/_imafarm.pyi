@@ -6,7 +6,7 @@ import array
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, SupportsIndex, final
 
-from typing_extensions import Buffer
+from typing_extensions import Buffer, disjoint_base
 
 EVENT_BINDING_REFUSED: Final[int]
 EVENT_CHANGE_LEARNT: Final[int]
@@ -115,7 +115,7 @@ class ConnectionCache:
         """
 
 @final
-class EmulatedFarm:
+class EmulatedFarm(ObservedFarm):
     """
     A farm in virtual time: the engine under `imafarm.open_emulated_farm`.
 
@@ -175,94 +175,15 @@ class EmulatedFarm:
 
         Raises ValueError when `until_ns` lies before `now_ns` or beyond 2**63 - 1.
         """
-    def applications(self, /) -> list[str]:
-        """
-        The names of the applications that are published, in the order of their numbers.
-        """
-    def change_configuration(self, /, host: SupportsIndex, size_bytes: SupportsIndex) -> int | None:
-        """
-        Changes something of this length that the emulation does not look at, in a console on a running host.
-
-        Returns as `publish` does.
-        """
-    def change_of(self, /, host: SupportsIndex) -> int:
-        """
-        The number of the change up to which a host's local host cache has all.
-        """
-    def check_caches(self, /) -> list[str]:
-        """
-        Running hosts whose local host caches do not have all that the data store has; nothing, if all is well.
-        """
-    def check_conservation(self, /) -> list[str]:
-        """
-        What does not hold of sent = delivered + dropped + in flight; nothing, if all is well.
-        """
-    def check_stores(self, /) -> list[str]:
-        """
-        What collectors hold that is not so; nothing, if all is well and quiet.
-        """
-    def crash(self, /, hosts: Iterable[int]) -> None:
-        """
-        Takes hosts away without a word: memory and connections are lost, and nothing answers.
-        """
     def cut(self, /, from_hosts: Iterable[int], to_hosts: Iterable[int], *, both: bool = True) -> int:
         """
         Cuts hosts off from hosts, both ways or one way; returns the cut's number.
-        """
-    def digest(self, /) -> str:
-        """
-        The farm's history so far, in 32 hexadecimal digits.
-        """
-    def elect(self, /, host: SupportsIndex) -> None:
-        """
-        Forces an election, as `querydc -e` on this host would.
-        """
-    def elections(self, /) -> list[dict[str, int | None]]:
-        """
-        The elections so far, in the order in which they began. What has not happened is None.
-        """
-    def event_log(self, /) -> list[tuple[int, int, int]]:
-        """
-        What hosts have written to their event logs: (time_ns, class, host).
-        """
-    @property
-    def events(self, /) -> int:
-        """
-        How many events the engine has handled.
         """
     def heal(self, /, cut: SupportsIndex | None = None) -> None:
         """
         Heals one cut, or all.
 
         Raises ValueError for a number that no cut has (any more).
-        """
-    def host_state(self, /, host: SupportsIndex) -> dict[str, Any]:
-        """
-        How a host is: power, role, master (index or -1), and its bindings.
-        """
-    def hosts_without_change(self, /, change: SupportsIndex, hosts: Iterable[int]) -> list[int]:
-        """
-        Which of these hosts run and do not have a change in their local host caches.
-        """
-    def keep_events(self, /, classes: SupportsIndex) -> None:
-        """
-        Which classes of events `take_events` gives; all at first.
-        """
-    def latest_change(self, /) -> int:
-        """
-        The number of the last change in the data store.
-        """
-    def logon(self, /, host: SupportsIndex, user: SupportsIndex, app: SupportsIndex) -> int | None:
-        """
-        A user logs on to a host; the host's number of the session, or None if the host does not run.
-        """
-    def magic(self, /, host: SupportsIndex) -> int:
-        """
-        The magic number that a host has, or will have from its next start on.
-        """
-    def masters(self, /) -> list[int]:
-        """
-        By zone: the live collector on whom all running hosts of the zone agree, or -1.
         """
     def memory(self, /) -> int:
         """
@@ -272,121 +193,17 @@ class EmulatedFarm:
         """
         When something next happens, in nanoseconds; None when nothing ever will.
         """
-    def next_running(self, /) -> int | None:
-        """
-        A running host, the first in order; None if none runs.
-        """
-    def next_starting(self, /, first: SupportsIndex = 0) -> int | None:
-        """
-        A host whose service is about to start, from `first` on and round; None if there is none.
-        """
-    @property
-    def now_ns(self, /) -> int:
-        """
-        Farm time, in nanoseconds.
-        """
-    def order_state(self, /, order: SupportsIndex) -> int:
-        """
-        What became of a wish: the number of the change, 0 while it is on its way, -1 if the data store was down.
-
-        Raises IndexError for a number that no wish has.
-        """
-    def pause(self, /, hosts: Iterable[int]) -> None:
-        """
-        Freezes running hosts: they handle nothing, their connections stand.
-        """
-    def peers(self, /, holder: SupportsIndex) -> list[int]:
-        """
-        The other zones' collectors that the collector `holder` knows.
-        """
-    def publish(self, /, host: SupportsIndex, name: str, servers: Iterable[int] | None = None) -> int | None:
-        """
-        Publishes an application on these hosts, or on all (None), in a console on a running host.
-
-        Returns the number of the wish, for `order_state`, or None if the host does not run.
-        """
-    def resolve(self, /, host: SupportsIndex, app: SupportsIndex, zones: Sequence[int] = ...) -> int:
-        """
-        Asks a host where a session of an application should run, and rather in these zones, the best first; the number of
-        the question. The answer is there once the host has told of it (`EVENT_RESOLVED`).
-        """
     def restart(self, /, hosts: Iterable[int]) -> None:
         """
         Crashes hosts and starts them again at once.
-        """
-    def resume(self, /, hosts: Iterable[int]) -> None:
-        """
-        Lets frozen hosts go on: all that has arrived meanwhile, they handle now.
-        """
-    def server_states(self, /, holder: SupportsIndex, zone: SupportsIndex) -> list[tuple[int, bool, int, int]] | None:
-        """
-        A zone's servers, as the collector `holder` holds them: (host, whether up, load or -1, sessions). None if it is no
-        collector; servers it has never heard of are left out.
-        """
-    def session(self, /, host: SupportsIndex, number: SupportsIndex, act: str) -> bool:
-        """
-        Something happens to a session of a host: "disconnect", "reconnect" or "logoff". Whether it could.
-
-        Raises ValueError for any other act.
-        """
-    def sessions(self, /, holder: SupportsIndex, zone: SupportsIndex) -> list[tuple[int, int, int, int, bool]] | None:
-        """
-        The sessions of a zone's servers, as the collector `holder` holds them: (host, number, user, application, whether
-        active). None if it is no collector.
-        """
-    def set_load(self, /, hosts: Iterable[int], load: SupportsIndex | None) -> None:
-        """
-        Sets the load of running hosts; None leaves it to their evaluators again.
-        """
-    def set_magic(self, /, hosts: Iterable[int], magic: SupportsIndex) -> None:
-        """
-        Gives hosts another magic number, 0 to 2**32 - 1. A running host has it from its next start on.
-        """
-    def set_setting(self, /, hosts: Iterable[int], name: str, value: SupportsIndex) -> None:
-        """
-        Turns a setting of hosts. A running host has it from its next start on, as with a registry value.
-
-        Raises ValueError for an unknown name, offering the nearest, and for a value out of range.
         """
     def set_store_up(self, /, up: bool) -> None:
         """
         Takes the data store down, or up again.
         """
-    def setting(self, /, host: SupportsIndex, name: str) -> int:
-        """
-        What a setting of a host says, or will say from its next start on.
-
-        Raises KeyError for an unknown name.
-        """
     def start(self, /, hosts: Iterable[int], *, spread_ns: SupportsIndex = ...) -> None:
         """
         Starts hosts that are off or crashed, each at a moment drawn within `spread_ns` from now.
-        """
-    def statistics(self, /) -> dict[str, Any]:
-        """
-        What the farm has done: events, messages by kind, bindings, elections, and the same by zone.
-        """
-    def stop(self, /, hosts: Iterable[int]) -> None:
-        """
-        Asks running hosts to stop in good order: a collector sets off the election before it goes.
-        """
-    def subscribe(self, /, host: SupportsIndex, table: str, *, on: bool = True) -> None:
-        """
-        A running host wants to hear of changes of a table of its collector's, or no more.
-
-        Raises ValueError for a table that there is not.
-        """
-    def subscribers(self, /, holder: SupportsIndex) -> list[tuple[int, str]]:
-        """
-        Who subscribed to which table at the collector `holder`, in the order in which they did.
-        """
-    def take_answer(self, /, request: SupportsIndex) -> tuple[int, int] | None:
-        """
-        Takes the answer to a question: (server, its load), with -1 if no server takes the session. None before it is there.
-        """
-    def take_events(self, /) -> list[tuple[int, int, int, int, int]]:
-        """
-        The events since they were last taken, in farm order: (time_ns, class, host, other host or -1, zone).
         """
     @property
     def tick_ns(self, /) -> int:
@@ -396,10 +213,6 @@ class EmulatedFarm:
     def trace(self, /) -> list[tuple[int, str, int, int, int]]:
         """
         The deliveries of the traced kinds: (time_ns, kind, source, target, bytes).
-        """
-    def traffic(self, /) -> list[tuple[int, int, str, int, int, int, int]]:
-        """
-        What went from zone to zone: (from, to, kind, sent, delivered, dropped, bytes sent), where anything did.
         """
 
 @final
@@ -730,6 +543,202 @@ class HostResolver:
         The zones these hosts are in.
         """
 
+@disjoint_base
+class ObservedFarm:
+    """
+    A farm, to look at and to act on. Which world drives its hosts is its subclass's affair.
+
+    Hosts and zones are named by index, in the order of the resolver. Times are whole nanoseconds since the farm was
+    opened. Commands act at `now_ns`; what follows from them happens as time goes on.
+    """
+    def applications(self, /) -> list[str]:
+        """
+        The names of the applications that are published, in the order of their numbers.
+        """
+    def change_configuration(self, /, host: SupportsIndex, size_bytes: SupportsIndex) -> int | None:
+        """
+        Changes something of this length that the emulation does not look at, in a console on a running host.
+
+        Returns as `publish` does.
+        """
+    def change_of(self, /, host: SupportsIndex) -> int:
+        """
+        The number of the change up to which a host's local host cache has all.
+        """
+    def check_caches(self, /) -> list[str]:
+        """
+        Running hosts whose local host caches do not have all that the data store has; nothing, if all is well.
+        """
+    def check_conservation(self, /) -> list[str]:
+        """
+        What does not hold of sent = delivered + dropped + in flight; nothing, if all is well.
+        """
+    def check_stores(self, /) -> list[str]:
+        """
+        What collectors hold that is not so; nothing, if all is well and quiet.
+        """
+    def crash(self, /, hosts: Iterable[int]) -> None:
+        """
+        Takes hosts away without a word: memory and connections are lost, and nothing answers.
+        """
+    def digest(self, /) -> str:
+        """
+        The farm's history so far, in 32 hexadecimal digits.
+        """
+    def elect(self, /, host: SupportsIndex) -> None:
+        """
+        Forces an election, as `querydc -e` on this host would.
+        """
+    def elections(self, /) -> list[dict[str, int | None]]:
+        """
+        The elections so far, in the order in which they began. What has not happened is None.
+        """
+    def event_log(self, /) -> list[tuple[int, int, int]]:
+        """
+        What hosts have written to their event logs: (time_ns, class, host).
+        """
+    @property
+    def events(self, /) -> int:
+        """
+        How many events the engine has handled.
+        """
+    def host_state(self, /, host: SupportsIndex) -> dict[str, Any]:
+        """
+        How a host is: power, role, master (index or -1), and its bindings.
+        """
+    def hosts_without_change(self, /, change: SupportsIndex, hosts: Iterable[int]) -> list[int]:
+        """
+        Which of these hosts run and do not have a change in their local host caches.
+        """
+    def keep_events(self, /, classes: SupportsIndex) -> None:
+        """
+        Which classes of events `take_events` gives; all at first.
+        """
+    def latest_change(self, /) -> int:
+        """
+        The number of the last change in the data store.
+        """
+    def logon(self, /, host: SupportsIndex, user: SupportsIndex, app: SupportsIndex) -> int | None:
+        """
+        A user logs on to a host; the host's number of the session, or None if the host does not run.
+        """
+    def magic(self, /, host: SupportsIndex) -> int:
+        """
+        The magic number that a host has, or will have from its next start on.
+        """
+    def masters(self, /) -> list[int]:
+        """
+        By zone: the live collector on whom all running hosts of the zone agree, or -1.
+        """
+    def next_running(self, /) -> int | None:
+        """
+        A running host, the first in order; None if none runs.
+        """
+    def next_starting(self, /, first: SupportsIndex = 0) -> int | None:
+        """
+        A host whose service is about to start, from `first` on and round; None if there is none.
+        """
+    @property
+    def now_ns(self, /) -> int:
+        """
+        Farm time, in nanoseconds.
+        """
+    def order_state(self, /, order: SupportsIndex) -> int:
+        """
+        What became of a wish: the number of the change, 0 while it is on its way, -1 if the data store was down.
+
+        Raises IndexError for a number that no wish has.
+        """
+    def pause(self, /, hosts: Iterable[int]) -> None:
+        """
+        Freezes running hosts: they handle nothing, their connections stand.
+        """
+    def peers(self, /, holder: SupportsIndex) -> list[int]:
+        """
+        The other zones' collectors that the collector `holder` knows.
+        """
+    def publish(self, /, host: SupportsIndex, name: str, servers: Iterable[int] | None = None) -> int | None:
+        """
+        Publishes an application on these hosts, or on all (None), in a console on a running host.
+
+        Returns the number of the wish, for `order_state`, or None if the host does not run.
+        """
+    def resolve(self, /, host: SupportsIndex, app: SupportsIndex, zones: Sequence[int] = ...) -> int:
+        """
+        Asks a host where a session of an application should run, and rather in these zones, the best first; the number of
+        the question. The answer is there once the host has told of it (`EVENT_RESOLVED`).
+        """
+    def resume(self, /, hosts: Iterable[int]) -> None:
+        """
+        Lets frozen hosts go on: all that has arrived meanwhile, they handle now.
+        """
+    def server_states(self, /, holder: SupportsIndex, zone: SupportsIndex) -> list[tuple[int, bool, int, int]] | None:
+        """
+        A zone's servers, as the collector `holder` holds them: (host, whether up, load or -1, sessions). None if it is no
+        collector; servers it has never heard of are left out.
+        """
+    def session(self, /, host: SupportsIndex, number: SupportsIndex, act: str) -> bool:
+        """
+        Something happens to a session of a host: "disconnect", "reconnect" or "logoff". Whether it could.
+
+        Raises ValueError for any other act.
+        """
+    def sessions(self, /, holder: SupportsIndex, zone: SupportsIndex) -> list[tuple[int, int, int, int, bool]] | None:
+        """
+        The sessions of a zone's servers, as the collector `holder` holds them: (host, number, user, application, whether
+        active). None if it is no collector.
+        """
+    def set_load(self, /, hosts: Iterable[int], load: SupportsIndex | None) -> None:
+        """
+        Sets the load of running hosts; None leaves it to their evaluators again.
+        """
+    def set_magic(self, /, hosts: Iterable[int], magic: SupportsIndex) -> None:
+        """
+        Gives hosts another magic number, 0 to 2**32 - 1. A running host has it from its next start on.
+        """
+    def set_setting(self, /, hosts: Iterable[int], name: str, value: SupportsIndex) -> None:
+        """
+        Turns a setting of hosts. A running host has it from its next start on, as with a registry value.
+
+        Raises ValueError for an unknown name, offering the nearest, and for a value out of range.
+        """
+    def setting(self, /, host: SupportsIndex, name: str) -> int:
+        """
+        What a setting of a host says, or will say from its next start on.
+
+        Raises KeyError for an unknown name.
+        """
+    def statistics(self, /) -> dict[str, Any]:
+        """
+        What the farm has done: events, messages by kind, bindings, elections, and the same by zone.
+        """
+    def stop(self, /, hosts: Iterable[int]) -> None:
+        """
+        Asks running hosts to stop in good order: a collector sets off the election before it goes.
+        """
+    def subscribe(self, /, host: SupportsIndex, table: str, *, on: bool = True) -> None:
+        """
+        A running host wants to hear of changes of a table of its collector's, or no more.
+
+        Raises ValueError for a table that there is not.
+        """
+    def subscribers(self, /, holder: SupportsIndex) -> list[tuple[int, str]]:
+        """
+        Who subscribed to which table at the collector `holder`, in the order in which they did.
+        """
+    def take_answer(self, /, request: SupportsIndex) -> tuple[int, int] | None:
+        """
+        Takes the answer to a question: (server, its load), with -1 if no server takes the session. None before it is there.
+        """
+    def take_events(self, /) -> list[tuple[int, int, int, int, int]]:
+        """
+        The events since they were last taken, in farm order: (time_ns, class, host, other host or -1, zone).
+        """
+    def traffic(self, /) -> list[tuple[int, int, str, int, int, int, int]]:
+        """
+        What went from zone to zone: (from, to, kind, sent, delivered, dropped, bytes sent), where anything did.
+        """
+
 @final
 class Rank:
     """
@@ -864,6 +873,7 @@ __all__ = [
     "Framer",
     "HostRecord",
     "HostResolver",
+    "ObservedFarm",
     "Rank",
     "check_setting",
     "rank_columns",

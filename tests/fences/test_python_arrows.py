@@ -14,9 +14,9 @@ MAY_IMPORT = {
     "_imafarm": set[str](),
     "settings": {"_imafarm", "errors"},
     "topology": {"_imafarm", "errors", "settings"},
-    "farm": {"_imafarm", "errors", "settings", "topology"},
-    # What may be changed in a farm's configuration. A world is given a log to tell; it never sees a database.
+    # What may be changed in a farm's configuration. A farm is given a log to tell; it never sees a database.
     "configuration": {"_imafarm", "errors", "topology"},
+    "farm": {"_imafarm", "errors", "settings", "topology", "configuration"},
     # Scenarios know farms, not worlds: the same one runs in virtual time and on sockets.
     "published": {"errors", "settings", "topology", "farm"},
     "scenario": {"errors", "settings", "topology", "farm", "published"},

@@ -4,35 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from enum import IntEnum, auto
+from typing import TypeVar, cast
 
 import trio
 
+from imafarm.farm._verbs import Verb
 
-class Verb(IntEnum):
-    """What tasks may ask for at one instant, in the order in which it is done: healing first, harm last, so that
-    what is harmed at an instant stays harmed."""
-
-    SET_SETTING = auto()
-    SET_MAGIC = auto()
-    HEAL = auto()
-    STORE_UP = auto()
-    RESUME = auto()
-    START = auto()
-    RESTART = auto()
-    ELECT = auto()
-    PAUSE = auto()
-    LOGON = auto()
-    SESSION = auto()
-    SET_LOAD = auto()
-    SUBSCRIBE = auto()
-    RESOLVE = auto()
-    PUBLISH = auto()
-    CHANGE = auto()
-    PARTITION = auto()
-    STORE_DOWN = auto()
-    STOP = auto()
-    CRASH = auto()
+T = TypeVar("T")
 
 
 @dataclass(slots=True)
@@ -53,8 +31,8 @@ class CommandQueue:
         self._waiting: list[_Command] = []
 
     async def do(
-        self, verb: Verb, hosts: Sequence[int], arguments: tuple[str | int, ...], action: Callable[[], object]
-    ) -> object:
+        self, verb: Verb, hosts: Sequence[int], arguments: tuple[str | int, ...], action: Callable[[], T]
+    ) -> T:
         """Has `apply` do this with all else that is asked for at this instant. Cancelled: nothing is done."""
         command = _Command((verb, tuple(hosts), arguments), action)
         await trio.lowlevel.checkpoint_if_cancelled()
@@ -66,7 +44,7 @@ class CommandQueue:
             raise
         if command.error is not None:
             raise command.error
-        return command.result
+        return cast(T, command.result)
 
     def apply(self) -> bool:
         """Does what tasks asked for, in canonical order; whether there was anything."""

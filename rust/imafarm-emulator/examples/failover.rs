@@ -4,7 +4,6 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use imafarm_emulator::chronicle::What;
 use imafarm_emulator::farm::{Farm, Plan};
 use imafarm_emulator::network::Link;
 use imafarm_proto::applications::Catalogue;
@@ -14,6 +13,8 @@ use imafarm_proto::message::{Kind, MagicNumber};
 use imafarm_proto::profile::Product;
 use imafarm_proto::settings::Settings;
 use imafarm_proto::time::{Span, Time};
+use imafarm_records::{Commanded, Observed};
+use imafarm_records::chronicle::What;
 
 fn main() {
     let mut arguments = std::env::args().skip(1).map(|a| a.parse::<u64>().expect("a number"));

@@ -1,7 +1,7 @@
 //! Time goes on: window by window, in every shard at once.
 
-use imafarm_proto::input::Input;
 use imafarm_proto::time::Time;
+use imafarm_records::Observed;
 
 use crate::farm::{Farm, Pace};
 use crate::prefetch::prefetch_all;
@@ -31,7 +31,7 @@ impl Farm {
             self.work_window(end);
             self.now = end;
             if end == window_end {
-                let heard = self.tell();
+                let heard = self.hear();
                 if heard & wake_on != 0 {
                     return Pace::Woken;
                 }
@@ -50,7 +50,7 @@ impl Farm {
     }
 
     /// Tells observers what has happened since they were last told; the classes of it.
-    pub(crate) fn tell(&mut self) -> u32 {
+    pub(crate) fn hear(&mut self) -> u32 {
         if self.shards.iter().all(|shard| shard.world.notices.is_empty() && shard.world.trace.is_empty()) {
             return 0;
         }
@@ -117,12 +117,5 @@ impl Farm {
         if self.store.next().is_some() || self.shards.iter().any(|shard| !shard.world.questions.is_empty()) {
             self.settle_store(end);
         }
-    }
-
-    /// Hands one host an input from outside, now.
-    pub(crate) fn act(&mut self, host: u32, input: Input) {
-        let now = self.now;
-        self.shard_mut(host).act(host, now, input);
-        self.exchange(now);
     }
 }

@@ -7,22 +7,20 @@ mod questions;
 use std::sync::Arc;
 
 use imafarm_proto::applications::Catalogue;
-use imafarm_proto::bindings::BindingCounts;
-use imafarm_proto::configuration::ConfigurationCounts;
 use imafarm_proto::dice::{Dice, Purpose};
-use imafarm_proto::dynamic::DynamicCounts;
 use imafarm_proto::host::Host;
 use imafarm_proto::host_record::{HostIndex, ZoneIndex};
 use imafarm_proto::host_resolver::Directory;
-use imafarm_proto::input::{Input, SessionAct};
-use imafarm_proto::message::{Kind, MagicNumber, Table};
+use imafarm_proto::input::Input;
+use imafarm_proto::message::{Kind, MagicNumber, Preference};
 use imafarm_proto::profile::Product;
-use imafarm_proto::settings::{SettingError, Settings};
+use imafarm_proto::settings::Settings;
 use imafarm_proto::time::{Span, Time};
-use imafarm_proto::zone::{ElectionCounts, Standing};
+use imafarm_records::commanded::{Commanded, Publication};
+use imafarm_records::chronicle::{Chronicle, FarmEvent, What};
+use imafarm_records::ledger::Ledger;
+use imafarm_records::totals::{Power, Visits};
 
-use crate::chronicle::{Chronicle, FarmEvent, What};
-use crate::ledger::Ledger;
 use crate::network::{EndRef, Link, Network, Pipes};
 use crate::prefetch::Lines;
 use crate::schedule::{Event, Parcel, Schedule};
@@ -33,34 +31,7 @@ use crate::users::Users;
 use crate::workload::Workload;
 use crate::world::World;
 
-pub use crate::users::Visits;
-pub use crate::work::WorkTotals;
 pub use crate::world::TraceRecord;
-
-/// Whether a host runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Power {
-    /// The machine is on, the service is not: calls are refused.
-    Off,
-    /// The service runs.
-    Up,
-    /// The machine is gone: nothing answers.
-    Crashed,
-    /// The service is frozen: it handles nothing, but its connections stand.
-    Paused,
-}
-
-impl Power {
-    /// One lower-case word.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Power::Off => "off",
-            Power::Up => "up",
-            Power::Crashed => "crashed",
-            Power::Paused => "paused",
-        }
-    }
-}
 
 /// How far [`Farm::advance`] went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,50 +42,6 @@ pub enum Pace {
     Woken,
     /// As many events were handled as the caller allowed.
     Busy,
-}
-
-/// What hosts have done, summed over hosts or over the lives of one.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Totals {
-    /// Bindings.
-    pub bindings: BindingCounts,
-    /// Active bindings now.
-    pub active: u64,
-    /// Elections.
-    pub elections: ElectionCounts,
-    /// Dynamic data.
-    pub dynamic: DynamicCounts,
-    /// The data store and the local host cache.
-    pub configuration: ConfigurationCounts,
-    /// Work, where work takes time.
-    pub work: WorkTotals,
-}
-
-impl Totals {
-    pub(crate) const ZERO: Totals = Totals {
-        bindings: BindingCounts { opened: 0, hit: 0, evicted: 0, closed: 0, refused: 0, overflowed: 0 },
-        active: 0,
-        elections: ElectionCounts { started: 0, won: 0 },
-        dynamic: DynamicCounts::ZERO,
-        configuration: ConfigurationCounts::ZERO,
-        work: WorkTotals::ZERO,
-    };
-
-    pub(crate) fn merge(&mut self, other: &Totals) {
-        let (mine, theirs) = (&mut self.bindings, &other.bindings);
-        mine.opened += theirs.opened;
-        mine.hit += theirs.hit;
-        mine.evicted += theirs.evicted;
-        mine.closed += theirs.closed;
-        mine.refused += theirs.refused;
-        mine.overflowed += theirs.overflowed;
-        self.active += other.active;
-        self.elections.started += other.elections.started;
-        self.elections.won += other.elections.won;
-        self.dynamic.merge(&other.dynamic);
-        self.configuration.merge(&other.configuration);
-        self.work.merge(&other.work);
-    }
 }
 
 /// What a farm is made of.
@@ -293,18 +220,39 @@ impl Farm {
         }
     }
 
-    /// Asks running hosts to stop in good order.
-    pub fn stop(&mut self, hosts: &[u32]) {
-        for &host in hosts {
-            if self.seat(host).power == Power::Up {
-                self.act(host, Input::Stop);
-            }
-        }
-        self.tell();
+    /// Crashes hosts and starts them again at once.
+    pub fn restart(&mut self, hosts: &[u32]) {
+        self.crash(hosts);
+        self.start(hosts, Span::ZERO);
     }
 
-    /// Takes hosts away without a word: their memory and their connections are lost.
-    pub fn crash(&mut self, hosts: &[u32]) {
+    /// Cuts hosts off from hosts, one way or both; the cut's number.
+    pub fn cut(&mut self, from: &[u32], to: &[u32], both: bool) -> u32 {
+        self.relink(|network| network.cut(from, to, both))
+    }
+
+    /// Heals one cut, or all. Whether there was such a cut.
+    pub fn heal(&mut self, cut: Option<u32>) -> bool {
+        self.relink(|network| network.heal(cut))
+    }
+}
+
+impl Commanded for Farm {
+    fn act(&mut self, host: u32, input: Input) {
+        let now = self.now;
+        self.shard_mut(host).act(host, now, input);
+        self.exchange(now);
+    }
+
+    fn tell(&mut self) {
+        self.hear();
+    }
+
+    fn chronicle_mut(&mut self) -> &mut Chronicle {
+        &mut self.chronicle
+    }
+
+    fn crash(&mut self, hosts: &[u32]) {
         for &host in hosts {
             let now = self.now;
             let (seat, world) = self.seat_mut(host);
@@ -321,14 +269,7 @@ impl Farm {
         self.tell();
     }
 
-    /// Crashes hosts and starts them again at once.
-    pub fn restart(&mut self, hosts: &[u32]) {
-        self.crash(hosts);
-        self.start(hosts, Span::ZERO);
-    }
-
-    /// Freezes running hosts.
-    pub fn pause(&mut self, hosts: &[u32]) {
+    fn pause(&mut self, hosts: &[u32]) {
         for &host in hosts {
             let now = self.now;
             let (seat, world) = self.seat_mut(host);
@@ -341,8 +282,7 @@ impl Farm {
         self.tell();
     }
 
-    /// Lets frozen hosts go on: all that has arrived meanwhile, they handle now.
-    pub fn resume(&mut self, hosts: &[u32]) {
+    fn resume(&mut self, hosts: &[u32]) {
         for &host in hosts {
             let now = self.now;
             let (seat, world) = self.seat_mut(host);
@@ -359,92 +299,24 @@ impl Farm {
         self.tell();
     }
 
-    /// Forces an election, as `querydc -e` on this host would.
-    pub fn elect(&mut self, host: u32) {
-        if self.seat(host).power == Power::Up {
-            self.act(host, Input::Elect);
+    fn resolve(&mut self, host: u32, app: u32, preference: Preference) -> u32 {
+        self.ask_for_server(host, app, preference)
+    }
+
+    fn order(&mut self, publication: Option<Publication>) -> u32 {
+        self.store.order(publication)
+    }
+
+    fn give_settings(&mut self, host: u32, settings: Arc<Settings>) {
+        let now = self.now;
+        let (seat, _) = self.seat_mut(host);
+        seat.settings = settings;
+        if matches!(seat.power, Power::Off | Power::Crashed) {
+            seat.renew(now);
         }
     }
 
-    /// A user logs on to a running host; the host's number of the session, or `None` if it does not run.
-    pub fn logon(&mut self, host: u32, user: u32, app: u32) -> Option<u32> {
-        if self.standing(host) == Standing::Down || self.seat(host).power != Power::Up {
-            return None;
-        }
-        self.act(host, Input::Logon { user, app });
-        self.host(host).0.dynamic().sessions().all().last().map(|session| session.number)
-    }
-
-    /// Something happens to a session of a running host; whether there was such a session to which it could happen.
-    pub fn session(&mut self, host: u32, number: u32, act: SessionAct) -> bool {
-        let before = self.dynamic_of(host).sessions().find(number);
-        let possible = match act {
-            SessionAct::Disconnect => before.is_some_and(|session| session.active),
-            SessionAct::Reconnect => before.is_some_and(|session| !session.active),
-            SessionAct::Logoff => before.is_some(),
-        };
-        let runs = self.seat(host).power == Power::Up;
-        if possible && runs {
-            self.act(host, Input::Session(number, act));
-        }
-        possible && runs
-    }
-
-    /// Sets the load of running hosts, or leaves it to their evaluators again.
-    pub fn set_load(&mut self, hosts: &[u32], load: Option<u32>) {
-        for &host in hosts {
-            if self.seat(host).power == Power::Up {
-                self.act(host, Input::SetLoad(load));
-            }
-        }
-        self.tell();
-    }
-
-    /// A running host wants to hear of changes of a table of its collector's, or no more.
-    pub fn subscribe(&mut self, host: u32, table: Table, on: bool) {
-        if self.seat(host).power == Power::Up {
-            self.act(host, Input::Subscribe(table, on));
-        }
-    }
-
-    /// Cuts hosts off from hosts, one way or both; the cut's number.
-    pub fn cut(&mut self, from: &[u32], to: &[u32], both: bool) -> u32 {
-        self.relink(|network| network.cut(from, to, both))
-    }
-
-    /// Heals one cut, or all. Whether there was such a cut.
-    pub fn heal(&mut self, cut: Option<u32>) -> bool {
-        self.relink(|network| network.heal(cut))
-    }
-
-    /// Turns a setting of hosts. A running host has it from its next start on, as with a registry value.
-    ///
-    /// Errors: [`SettingError`]; nothing has changed then.
-    pub fn set_setting(&mut self, hosts: &[u32], name: &str, value: i128) -> Result<(), SettingError> {
-        Settings::default().set(name, value)?;
-        let mut turned: Vec<(Arc<Settings>, Arc<Settings>)> = Vec::new();
-        for &host in hosts {
-            let now = self.now;
-            let (seat, _) = self.seat_mut(host);
-            let old = &seat.settings;
-            seat.settings = match turned.iter().find(|(from, _)| Arc::ptr_eq(from, old)) {
-                Some((_, to)) => Arc::clone(to),
-                None => {
-                    let mut own = Settings::clone(old);
-                    own.set(name, value)?;
-                    turned.push((Arc::clone(old), Arc::new(own)));
-                    Arc::clone(&turned[turned.len() - 1].1)
-                }
-            };
-            if matches!(seat.power, Power::Off | Power::Crashed) {
-                seat.renew(now);
-            }
-        }
-        Ok(())
-    }
-
-    /// Gives hosts another magic number. A running host has it from its next start on, as with a registry value.
-    pub fn set_magic(&mut self, hosts: &[u32], magic: MagicNumber) {
+    fn set_magic(&mut self, hosts: &[u32], magic: MagicNumber) {
         for &host in hosts {
             let now = self.now;
             let (seat, _) = self.seat_mut(host);

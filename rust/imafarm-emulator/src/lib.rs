@@ -1,6 +1,7 @@
 //! A farm of hosts in virtual time.
 //!
-//! Every host is an [`imafarm_proto::host::Host`], driven by [`farm::Farm`] over an emulated network. The rooms:
+//! Every host is an [`imafarm_proto::host::Host`], driven by [`farm::Farm`] over an emulated network. What is
+//! written down of it, and what can be asked of it, is in [`imafarm_records`]. The rooms:
 //!
 //! ```text
 //! farm          the farm as a whole: power, commands, statistics
@@ -11,23 +12,15 @@
 //! users         what users do: they come, ask, log on, disconnect and log off
 //! workload      when they come and for how long they stay, in numbers
 //! work          what waits for a host that is at work
-//! chronicle     what observers are told: events, elections, agreement
 //! network       the links: latency, jitter, bandwidth, loss, cuts; both ends of every connection
 //! console       what an administrator does to the configuration, and who has heard of it
 //! store_link    the data store as a place
-//! checkers      what must hold of a farm that has come to rest
-//! ledger        messages and bytes, by kind and link
 //! schedule      what happens when
-//! digest        a farm's history in 128 bits
 //! ```
 
-mod checkers;
-pub mod chronicle;
 mod console;
-pub mod digest;
 mod engine;
 pub mod farm;
-pub mod ledger;
 pub mod network;
 mod prefetch;
 pub mod schedule;

@@ -11,10 +11,10 @@ use imafarm_proto::outbox::{Notice, Outbox, Verb};
 use imafarm_proto::settings::Settings;
 use imafarm_proto::time::{Span, Time};
 use imafarm_proto::transport::{Framer, Limits};
+use imafarm_records::chronicle::What;
+use imafarm_records::digest::Chain;
+use imafarm_records::totals::{Power, Totals};
 
-use crate::chronicle::What;
-use crate::digest::Chain;
-use crate::farm::{Power, Totals, WorkTotals};
 use crate::network::{EndRef, EndState, Ends, GIVE_UP};
 use crate::prefetch::prefetch;
 use crate::schedule::{Event, Parcel};
@@ -78,11 +78,7 @@ impl Seat {
     /// The host's life is over, and its connections with it: what comes next is a new one. What waited for it has been
     /// given up.
     pub(crate) fn renew(&mut self, now: Time) {
-        let mut past = self.life(now);
-        past.bindings.closed += core::mem::take(&mut past.active);
-        past.work = WorkTotals { busy: past.work.busy, ..WorkTotals::ZERO };
-        past.configuration.cache_bytes_per_second = 0;
-        self.past.merge(&past);
+        self.past.merge(&self.life(now).ended());
         self.work = Work::of(&self.settings);
         self.host = self.host.anew(self.magic, Arc::clone(&self.settings));
         self.ends.close_all();
@@ -91,10 +87,7 @@ impl Seat {
 
     /// What the host has done in this life.
     fn life(&self, now: Time) -> Totals {
-        let (host, work) = (&self.host, self.work_totals(now));
-        let active = host.active_bindings().into();
-        let (bindings, elections, dynamic) = (host.binding_counts(), host.election_counts(), host.dynamic().counts());
-        Totals { bindings, active, elections, dynamic, configuration: host.configuration().counts(now), work }
+        Totals { work: self.work_totals(now), ..Totals::of_life(&self.host, now) }
     }
 
     /// What the host has done in all its lives.

@@ -13,10 +13,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use imafarm_proto::applications::{Changes, Servers};
+use imafarm_proto::applications::Changes;
 use imafarm_proto::input::{Answer, Input, Ticket};
 use imafarm_proto::outbox::{Consult, Outbox};
 use imafarm_proto::time::{Span, Time};
+use imafarm_records::commanded::Publication;
+use imafarm_records::totals::Order;
 
 use crate::seat::Seat;
 use crate::world::World;
@@ -44,17 +46,6 @@ impl StorePlan {
     pub const LEAST_ROUND_TRIP: Span = Span(1_000);
     /// The greatest round trip.
     pub const GREATEST_ROUND_TRIP: Span = Span::from_secs(60);
-}
-
-/// What became of a change that somebody asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Order {
-    /// It is on its way to the store.
-    Open,
-    /// It is in, under this number.
-    Made(u32),
-    /// The store was down.
-    Refused,
 }
 
 /// What hosts see of the store in the middle of a window. It changes between windows only.
@@ -99,13 +90,6 @@ pub(crate) struct Written {
     pub(crate) order: Order,
     /// What it published, if it is in and published anything.
     pub(crate) publication: Option<Publication>,
-}
-
-/// An application that is to be published.
-#[derive(Clone, Debug)]
-pub(crate) struct Publication {
-    pub(crate) name: Arc<str>,
-    pub(crate) servers: Servers,
 }
 
 /// The data store of a farm.

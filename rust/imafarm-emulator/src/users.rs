@@ -20,9 +20,11 @@ use imafarm_proto::message::{Preference, Question};
 use imafarm_proto::outbox::Outbox;
 use imafarm_proto::time::{Span, Time};
 use imafarm_proto::zone::Standing;
+use imafarm_records::{Commanded, Observed};
+use imafarm_records::chronicle::What;
+use imafarm_records::totals::{Power, Visits};
 
-use crate::chronicle::What;
-use crate::farm::{Farm, Power};
+use crate::farm::Farm;
 use crate::network::{EndRef, Way};
 use crate::schedule::{Event, Parcel};
 use crate::seat::Seat;
@@ -132,29 +134,6 @@ impl Users {
     fn after(&self, host: u32) -> u32 {
         let order = self.directory.zone_hosts(self.directory.zone(HostIndex(host)));
         order[(self.directory.position(HostIndex(host)) + 1) % order.len()].0
-    }
-}
-
-/// What became of a zone's users. `arrived = logged on + refused + lost + under way`, always.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Visits {
-    /// Users who came.
-    pub arrived: u64,
-    /// Those who got a session.
-    pub logged_on: u64,
-    /// Those who were told that no server can take them.
-    pub refused: u64,
-    /// Those who found no host to ask, or whose host or server was gone before they had a session.
-    pub lost: u64,
-}
-
-impl Visits {
-    /// Adds what became of others.
-    pub const fn merge(&mut self, other: &Visits) {
-        self.arrived += other.arrived;
-        self.logged_on += other.logged_on;
-        self.refused += other.refused;
-        self.lost += other.lost;
     }
 }
 
@@ -307,7 +286,7 @@ impl Seat {
 impl Farm {
     /// Asks a host where a session of an application should run; the number under which [`Farm::answer`] will know. A
     /// host that does not run has no answer: no server.
-    pub fn resolve(&mut self, host: u32, app: u32, preference: Preference) -> u32 {
+    pub(crate) fn ask_for_server(&mut self, host: u32, app: u32, preference: Preference) -> u32 {
         self.requests = (self.requests + 1) & !OF_USER;
         let (request, now) = (self.requests, self.now);
         let (seat, world) = self.seat_mut(host);
@@ -319,35 +298,6 @@ impl Farm {
         }
         self.tell();
         request
-    }
-
-    /// Takes the answer to a question: the server, if one can take the session, and its load; `None` before it is there.
-    pub fn take_answer(&mut self, request: u32) -> Option<(Option<HostIndex>, u32)> {
-        self.chronicle.take_answer(request)
-    }
-
-    /// What became of the users of a zone, or of all.
-    pub fn visits(&self, zone: Option<u32>) -> Visits {
-        let mut visits = Visits::default();
-        for shard in &self.shards {
-            let by_zone = (0..).zip(&shard.world.visits);
-            by_zone
-                .filter(|&(number, _)| zone.is_none_or(|zone| zone == number))
-                .for_each(|(_, own)| visits.merge(own));
-        }
-        visits
-    }
-
-    /// How many sessions a zone's servers have, or all.
-    pub fn session_count(&self, zone: Option<u32>) -> u64 {
-        let hosts = self.seats().filter(|seat| zone.is_none_or(|zone| self.network.zone(seat.me) == zone));
-        hosts.map(|seat| seat.host.dynamic().sessions().all().len() as u64).sum()
-    }
-
-    /// How many questions wait at a zone's collectors, or at all, for other zones' collectors.
-    pub fn open_searches(&self, zone: Option<u32>) -> u64 {
-        let hosts = self.seats().filter(|seat| zone.is_none_or(|zone| self.network.zone(seat.me) == zone));
-        hosts.map(|seat| seat.host.dynamic().open_searches() as u64).sum()
     }
 
     /// Checks that users who came = those logged on + refused + lost + on their way, who are counted one by one; what does

@@ -13,8 +13,8 @@ use std::sync::Arc;
 use imafarm_proto::outbox::Outbox;
 use imafarm_proto::settings::Settings;
 use imafarm_proto::time::{Span, Time};
+use imafarm_records::totals::{Power, WorkTotals};
 
-use crate::farm::Power;
 use crate::schedule::{Event, Parcel};
 use crate::seat::Seat;
 use crate::world::World;
@@ -32,33 +32,6 @@ pub(crate) struct Work {
     frozen: Option<Time>,
     /// How long it has worked on what is done.
     busy: Span,
-}
-
-/// What waits for hosts to work on it, and for how long they have worked.
-///
-/// An item is whatever comes over a connection: a message, a call, an end. What the product's counters of the same names
-/// count exactly is not published; this is our guess.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct WorkTotals {
-    /// Items that wait their turn.
-    pub ready: u64,
-    /// Items that wait for a paused host to go on, the one it was at among them.
-    pub pending: u64,
-    /// Items that are worked on: one for a host at most.
-    pub executing: u64,
-    /// How long was worked.
-    pub busy: Span,
-}
-
-impl WorkTotals {
-    pub(crate) const ZERO: WorkTotals = WorkTotals { ready: 0, pending: 0, executing: 0, busy: Span::ZERO };
-
-    pub(crate) fn merge(&mut self, other: &WorkTotals) {
-        self.ready += other.ready;
-        self.pending += other.pending;
-        self.executing += other.executing;
-        self.busy = self.busy + other.busy;
-    }
 }
 
 impl Work {

@@ -5,15 +5,16 @@ use std::sync::Arc;
 use imafarm_proto::input::{Answer, Ticket};
 use imafarm_proto::message::Kind;
 use imafarm_proto::time::Time;
+use imafarm_records::chronicle::{FarmEvent, What};
+use imafarm_records::ledger::Ledger;
+use imafarm_records::totals::Visits;
 
-use crate::chronicle::{FarmEvent, What};
-use crate::ledger::Ledger;
 use crate::network::{End, EndRef, Network, Way};
 use crate::prefetch::Lines;
 use crate::schedule::{Event, Parcel, Schedule};
 use crate::shard::Share;
 use crate::store_link::{Question, StoreView};
-use crate::users::{Users, Visits};
+use crate::users::Users;
 
 /// Everything that the hosts of a shard share.
 #[derive(Debug)]

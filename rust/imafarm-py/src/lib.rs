@@ -2,10 +2,11 @@
 
 mod columns;
 mod connection_cache;
-mod farm;
+mod emulated;
 mod framer;
 mod host_record;
 mod host_resolver;
+mod observed;
 mod rank;
 mod settings;
 
@@ -14,18 +15,20 @@ use pyo3::prelude::*;
 /// The compiled core of imafarm.
 #[pymodule]
 mod _imafarm {
-    use imafarm_emulator::chronicle::class;
+    use imafarm_records::chronicle::class;
 
     #[pymodule_export]
     use crate::connection_cache::ConnectionCache;
     #[pymodule_export]
-    use crate::farm::EmulatedFarm;
+    use crate::emulated::EmulatedFarm;
     #[pymodule_export]
     use crate::framer::{FrameError, PyFramer};
     #[pymodule_export]
     use crate::host_record::HostRecord;
     #[pymodule_export]
     use crate::host_resolver::HostResolver;
+    #[pymodule_export]
+    use crate::observed::ObservedFarm;
     #[pymodule_export]
     use crate::rank::{Rank, rank_columns, rank_hosts};
     #[pymodule_export]

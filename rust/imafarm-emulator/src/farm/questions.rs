@@ -2,78 +2,25 @@
 
 use std::sync::Arc;
 
-use imafarm_proto::bindings::BindingCounts;
-use imafarm_proto::dynamic::Dynamic;
+use imafarm_proto::applications::Catalogue;
 use imafarm_proto::host::Host;
 use imafarm_proto::host_resolver::Directory;
 use imafarm_proto::message::{Kind, MagicNumber};
+use imafarm_proto::settings::Settings;
 use imafarm_proto::time::{Span, Time};
-use imafarm_proto::zone::Standing;
+use imafarm_records::Observed;
+use imafarm_records::chronicle::Chronicle;
+use imafarm_records::digest::{Chain, Digest};
+use imafarm_records::ledger::{Count, Ledger};
+use imafarm_records::totals::{Order, Power, Totals, Visits};
 
-use crate::chronicle::{Chronicle, FarmEvent};
-use crate::digest::{Chain, Digest};
-use crate::ledger::{Count, Ledger};
+use super::{Farm, TraceRecord};
 use crate::seat::Seat;
 
-use super::{Farm, Power, Totals, TraceRecord};
-
 impl Farm {
-    /// The magic number that a host has, or will have from its next start on.
-    pub fn magic(&self, host: u32) -> MagicNumber {
-        self.seat(host).magic
-    }
-
-    /// Farm time.
-    pub const fn now(&self) -> Time {
-        self.now
-    }
-
     /// How long a window is: how often observers are told.
     pub fn window(&self) -> Span {
         self.shards[0].world.schedule.window()
-    }
-
-    /// Who is in the farm.
-    pub const fn directory(&self) -> &Arc<Directory> {
-        &self.directory
-    }
-
-    /// How many events were handled so far.
-    pub fn event_count(&self) -> u64 {
-        self.shards.iter().map(|shard| shard.events).sum()
-    }
-
-    /// A host, to look at.
-    pub fn host(&self, host: u32) -> (&Host, Power) {
-        let seat = self.seat(host);
-        (&seat.host, seat.power)
-    }
-
-    /// A host's sessions and load, and what it holds as a collector.
-    pub fn dynamic_of(&self, host: u32) -> &Dynamic {
-        self.seat(host).host.dynamic()
-    }
-
-    /// What became of all messages.
-    pub fn ledger(&self) -> Ledger {
-        let mut ledger = Ledger::new(self.directory.zone_count());
-        self.shards.iter().for_each(|shard| ledger.merge(&shard.world.ledger));
-        ledger
-    }
-
-    /// What happened.
-    pub const fn chronicle(&self) -> &Chronicle {
-        &self.chronicle
-    }
-
-    /// Which events are kept for [`Farm::take_events`], by class.
-    pub const fn keep_events(&mut self, classes: u32) {
-        self.chronicle.keep(classes);
-    }
-
-    /// The events since they were last taken, in order.
-    pub fn take_events(&mut self) -> Vec<FarmEvent> {
-        self.chronicle.take_events()
     }
 
     /// The deliveries that were traced, in order of time, target and source.
@@ -81,24 +28,47 @@ impl Farm {
         &self.trace
     }
 
-    /// What all hosts of a zone, or of the farm, have done.
-    pub fn totals(&self, zone: Option<u32>) -> Totals {
-        let mut totals = Totals::ZERO;
-        for seat in self.seats() {
-            if zone.is_none_or(|zone| self.network.zone(seat.me) == zone) {
-                totals.merge(&seat.totals(self.now));
-            }
-        }
-        totals
+    /// Whether the data store is up.
+    pub fn is_store_up(&self) -> bool {
+        self.store.is_up()
     }
 
-    /// What one host has done, in all its lives.
-    pub fn host_totals(&self, host: u32) -> Totals {
+    /// The bytes that hosts, connections and events hold. What allocators add, and the directory, is not in it.
+    pub fn memory(&self) -> usize {
+        let seats = self.seats().map(|seat| size_of::<Seat>() + seat.memory());
+        seats.chain(self.shards.iter().map(|shard| shard.world.schedule.memory())).sum()
+    }
+}
+
+impl Observed for Farm {
+    fn directory(&self) -> &Arc<Directory> {
+        &self.directory
+    }
+
+    fn now(&self) -> Time {
+        self.now
+    }
+
+    fn host(&self, host: u32) -> (&Host, Power) {
+        let seat = self.seat(host);
+        (&seat.host, seat.power)
+    }
+
+    fn host_totals(&self, host: u32) -> Totals {
         self.seat(host).totals(self.now)
     }
 
-    /// The messages under way now, by [`Kind::index`]: counted one by one, not calculated.
-    pub fn in_flight(&self) -> [Count; Kind::COUNT] {
+    fn chronicle(&self) -> &Chronicle {
+        &self.chronicle
+    }
+
+    fn ledger(&self) -> Ledger {
+        let mut ledger = Ledger::new(self.directory.zone_count());
+        self.shards.iter().for_each(|shard| ledger.merge(&shard.world.ledger));
+        ledger
+    }
+
+    fn in_flight(&self) -> [Count; Kind::COUNT] {
         let mut counts = [Count::default(); Kind::COUNT];
         let waiting = self.seats().flat_map(Seat::waiting);
         let scheduled = self.shards.iter().flat_map(|shard| shard.world.schedule.pending());
@@ -110,54 +80,47 @@ impl Farm {
         counts
     }
 
-    /// Checks that `sent = delivered + dropped + in flight`, by kind, in messages and in bytes; what does not hold.
-    pub fn check_conservation(&self) -> Vec<String> {
-        let (in_flight, ledger) = (self.in_flight(), self.ledger());
-        let mut broken = Vec::new();
-        for kind in Kind::ALL {
-            let tally = ledger.total(kind);
-            let mut accounted = tally.delivered;
-            accounted.merge(tally.dropped);
-            accounted.merge(in_flight[kind.index()]);
-            if accounted != tally.sent {
-                broken.push(format!("{}: sent {:?}, accounted for {accounted:?}", kind.name(), tally.sent));
-            }
-        }
-        broken.extend(self.check_visits());
-        let totals = self.totals(None);
-        let BindingCounts { opened, evicted, closed, .. } = totals.bindings;
-        if opened != evicted + closed + totals.active {
-            broken.push(format!(
-                "bindings: opened {opened}, evicted {evicted}, closed {closed}, active {}",
-                totals.active
-            ));
-        }
-        broken
+    fn event_count(&self) -> u64 {
+        self.shards.iter().map(|shard| shard.events).sum()
     }
 
-    /// The bytes that hosts, connections and events hold. What allocators add, and the directory, is not in it.
-    pub fn memory(&self) -> usize {
-        let seats = self.seats().map(|seat| size_of::<Seat>() + seat.memory());
-        seats.chain(self.shards.iter().map(|shard| shard.world.schedule.memory())).sum()
-    }
-
-    /// The farm's history so far.
-    pub fn digest(&self) -> Digest {
+    fn digest(&self) -> Digest {
         let chains: Vec<Chain> = self.seats().map(|seat| seat.chain).collect();
-        let ledger = self.ledger();
-        let figures = Kind::ALL.into_iter().flat_map(|kind| {
-            let tally = ledger.total(kind);
-            [tally.sent.messages, tally.sent.bytes, tally.delivered.messages, tally.dropped.messages]
-        });
-        Digest::of(&chains, figures.chain([self.now.0]))
+        Digest::of_farm(&chains, &self.ledger(), self.now)
     }
 
-    /// What a host is to its zone, unless it does not run.
-    pub fn standing(&self, host: u32) -> Standing {
-        let seat = self.seat(host);
-        match seat.power {
-            Power::Up | Power::Paused => seat.host.standing(),
-            Power::Off | Power::Crashed => Standing::Down,
+    fn visits(&self, zone: Option<u32>) -> Visits {
+        let mut visits = Visits::default();
+        for shard in &self.shards {
+            let by_zone = (0..).zip(&shard.world.visits);
+            by_zone
+                .filter(|&(number, _)| zone.is_none_or(|zone| zone == number))
+                .for_each(|(_, own)| visits.merge(own));
         }
+        visits
+    }
+
+    fn check_own(&self) -> Option<String> {
+        self.check_visits()
+    }
+
+    fn applications(&self) -> &Arc<Catalogue> {
+        &self.applications
+    }
+
+    fn settings(&self, host: u32) -> &Arc<Settings> {
+        &self.seat(host).settings
+    }
+
+    fn magic(&self, host: u32) -> MagicNumber {
+        self.seat(host).magic
+    }
+
+    fn latest_change(&self) -> u32 {
+        self.store.latest()
+    }
+
+    fn order_state(&self, order: u32) -> Option<Order> {
+        self.store.order_state(order)
     }
 }

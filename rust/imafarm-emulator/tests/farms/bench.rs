@@ -10,6 +10,7 @@ use imafarm_proto::message::{Kind, MagicNumber};
 use imafarm_proto::profile::Product;
 use imafarm_proto::settings::Settings;
 use imafarm_proto::time::{Span, Time};
+use imafarm_records::{Commanded, Observed};
 
 /// The defaults, with these turned.
 pub fn settings(turned: &[(&str, u64)]) -> Arc<Settings> {

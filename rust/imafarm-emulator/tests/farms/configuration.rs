@@ -1,9 +1,8 @@
 //! CTX114843, "Farm Communication" and "Bandwidth of Server to Data Store Communication": changes of the configuration, the
 //! local host cache, and a data store that is far away, busy or down.
 
-use imafarm_emulator::chronicle::{What, class};
-use imafarm_emulator::farm::{Farm, Plan, Power};
-use imafarm_emulator::store_link::{Order, StorePlan};
+use imafarm_emulator::farm::{Farm, Plan};
+use imafarm_emulator::store_link::StorePlan;
 use imafarm_proto::applications::{Catalogue, Servers};
 use imafarm_proto::message::Kind;
 use imafarm_proto::outbox::Notice;
@@ -11,9 +10,13 @@ use imafarm_proto::profile::Product;
 use imafarm_proto::settings::Settings;
 use imafarm_proto::time::{Span, Time};
 use imafarm_proto::zone::Standing;
+use imafarm_records::chronicle::{What, class};
+use imafarm_records::totals::Order;
+use imafarm_records::totals::Power;
 use std::sync::Arc;
 
 use crate::bench::{all, plan, run};
+use imafarm_records::{Commanded, Observed};
 
 const HOUR: Span = Span::from_secs(3_600);
 

@@ -1,12 +1,13 @@
 //! The farm's own contract: one history for one seed, however it is looked at.
 
-use imafarm_emulator::digest::Digest;
 use imafarm_emulator::farm::{Farm, Pace};
 use imafarm_proto::message::Kind;
 use imafarm_proto::time::{Span, Time};
+use imafarm_records::digest::Digest;
 use proptest::prelude::*;
 
 use crate::bench::{all, booted, plan, run};
+use imafarm_records::{Commanded, Observed};
 
 /// Something done to a farm, so many milliseconds after it was opened.
 type Act = (u64, fn(&mut Farm));

@@ -7,6 +7,7 @@ use imafarm_proto::time::{Span, Time};
 use imafarm_proto::zone::Standing;
 
 use crate::bench::{all, booted, delivered, plan, run};
+use imafarm_records::{Commanded, Observed};
 
 const ONLINE_ELECTS: (&str, u64) = ("StartElection", 1);
 

@@ -5,6 +5,7 @@ use imafarm_proto::time::Span;
 use imafarm_proto::zone::Standing;
 
 use crate::bench::{booted, run};
+use imafarm_records::{Commanded, Observed};
 
 /// A host that was down while its last deadline passed still meets its deadlines when it is back.
 #[test]

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use imafarm_emulator::farm::{Farm, Pace, Plan, Power};
+use imafarm_emulator::farm::{Farm, Pace, Plan};
 use imafarm_emulator::network::Link;
 use imafarm_emulator::store_link::StorePlan;
 use imafarm_emulator::workload::{Shape, Workload};
@@ -12,9 +12,11 @@ use imafarm_proto::host_resolver::Directory;
 use imafarm_proto::input::SessionAct;
 use imafarm_proto::message::{Kind, MagicNumber, Table};
 use imafarm_proto::time::Span;
+use imafarm_records::totals::Power;
 use proptest::prelude::*;
 
 use crate::bench::{all, plan, run, settings};
+use imafarm_records::{Commanded, Observed};
 
 /// What can be done to a farm. Hosts are meant modulo their number.
 #[derive(Clone, Debug)]

@@ -8,6 +8,7 @@ use imafarm_proto::message::{Kind, Preference};
 use imafarm_proto::time::{Span, Time};
 
 use crate::bench::{all, delivered, plan, run};
+use imafarm_records::{Commanded, Observed};
 
 /// The applications of every farm here: one on all servers, one on the hosts 1, 5 and 9.
 const EVERYWHERE: u32 = 0;

@@ -21,7 +21,6 @@ use std::fmt::Write;
 use std::path::Path;
 use std::sync::Arc;
 
-use imafarm_emulator::chronicle::{What, class};
 use imafarm_emulator::farm::Farm;
 use imafarm_proto::host_record::{HostIndex, HostRecord};
 use imafarm_proto::host_resolver::Directory;
@@ -29,8 +28,10 @@ use imafarm_proto::input::SessionAct;
 use imafarm_proto::message::{Kind, MagicNumber};
 use imafarm_proto::outbox::Notice;
 use imafarm_proto::time::{Span, Time};
+use imafarm_records::chronicle::{What, class};
 
 use crate::bench::{plan, run};
+use imafarm_records::{Commanded, Observed};
 
 const SHOWN: [Kind; 3] = [Kind::ElectMaster, Kind::ElectMasterAck, Kind::DeclareMaster];
 

@@ -1,13 +1,14 @@
 //! IMA Information on two data collectors in one zone: how they come about, and how they are settled.
 
-use imafarm_emulator::chronicle::class;
 use imafarm_emulator::farm::Farm;
 use imafarm_proto::host_record::HostIndex;
 use imafarm_proto::message::{Kind, MagicNumber};
 use imafarm_proto::time::{Span, Time};
 use imafarm_proto::zone::Standing;
+use imafarm_records::chronicle::class;
 
 use crate::bench::{all, booted, delivered, plan, run};
+use imafarm_records::{Commanded, Observed};
 
 const WRONG: MagicNumber = MagicNumber(0xBAD);
 const MINUTE: Span = Span::from_secs(60);

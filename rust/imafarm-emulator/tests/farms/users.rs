@@ -1,14 +1,16 @@
 //! Users at work, and what becomes of them when hosts go (IMA Information, "New Data Collector Election Process").
 
-use imafarm_emulator::digest::Digest;
-use imafarm_emulator::farm::{Farm, Pace, Plan, Visits};
+use imafarm_emulator::farm::{Farm, Pace, Plan};
 use imafarm_emulator::workload::{Shape, Workload};
 use imafarm_proto::applications::{Catalogue, Servers};
 use imafarm_proto::host_record::ZoneIndex;
 use imafarm_proto::message::Kind;
 use imafarm_proto::time::{Span, Time};
+use imafarm_records::digest::Digest;
+use imafarm_records::totals::Visits;
 
 use crate::bench::{all, plan, run};
+use imafarm_records::{Commanded, Observed};
 
 /// So many logons a day in each zone, from the tenth minute on, each for half an hour.
 fn busy(hosts: u32, zones: u32, logons_per_day: u64, turned: &[(&str, u64)]) -> Plan {

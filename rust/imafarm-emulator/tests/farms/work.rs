@@ -3,13 +3,15 @@
 //! CTX114843, "Initial Boot": what a collector has to pass on puts a load on it. That a message takes a fixed time by its
 //! kind, one after the other, is our guess.
 
-use imafarm_emulator::chronicle::class;
-use imafarm_emulator::farm::{Farm, WorkTotals};
+use imafarm_emulator::farm::Farm;
 use imafarm_proto::message::Kind;
 use imafarm_proto::time::Span;
 use imafarm_proto::zone::Standing;
+use imafarm_records::chronicle::class;
+use imafarm_records::totals::WorkTotals;
 
 use crate::bench::{all, booted, plan, run, settings};
+use imafarm_records::{Commanded, Observed};
 
 const MILLIS: u64 = 1_000;
 

@@ -1,19 +1,13 @@
-//! What Python says the users of a zone do, checked; what it is told of them; and which server takes a session.
+//! What Python says the users of a zone do, checked.
 
-use imafarm_emulator::farm::{Farm, Visits};
 use imafarm_emulator::workload::{Shape, Workload};
 use imafarm_proto::host_record::ZoneIndex;
-use imafarm_proto::message::Preference;
 use imafarm_proto::time::Span;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
 
 use crate::columns::Whole;
-use crate::farm::plan::items;
-
-/// The answer to a question: (server or -1, its load).
-pub type Answer = (i64, u32);
+use crate::emulated::plan::items;
 
 /// The most logons in a day that a zone may have, and the longest time of anything, about 36 years.
 const MOST_LOGONS: u64 = 1 << 48;
@@ -68,24 +62,4 @@ fn workload(key: &str, applications: u32, given: &Bound<'_, PyAny>) -> PyResult<
         shape,
         applications: wanted,
     })
-}
-
-/// The zones that a session should rather run in.
-pub fn preference(zones: &[ZoneIndex]) -> PyResult<Preference> {
-    Preference::of(zones).ok_or_else(|| {
-        let most = Preference::MOST;
-        PyValueError::new_err(format!("zones: at most {most} can be preferred, and none beyond the 65,535th of a farm"))
-    })
-}
-
-/// What became of users, and how many sessions there are.
-pub fn users<'py>(py: Python<'py>, farm: &Farm, zone: Option<u32>) -> PyResult<Bound<'py, PyDict>> {
-    let Visits { arrived, logged_on, refused, lost } = farm.visits(zone);
-    let users = PyDict::new(py);
-    users.set_item("arrived", arrived)?;
-    users.set_item("logged_on", logged_on)?;
-    users.set_item("refused", refused)?;
-    users.set_item("lost", lost)?;
-    users.set_item("sessions", farm.session_count(zone))?;
-    Ok(users)
 }

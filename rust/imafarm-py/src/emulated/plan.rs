@@ -16,7 +16,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyMapping;
 
 use crate::columns::Whole;
-use crate::farm::workload::workloads;
+use crate::emulated::workload::workloads;
 use crate::host_resolver::HostResolver;
 
 /// A farm as Python describes it.

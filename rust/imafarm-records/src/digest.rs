@@ -6,8 +6,10 @@
 
 use core::fmt;
 
-use imafarm_proto::message::{Message, Resolve, ServerUpdate, SessionUpdate};
+use imafarm_proto::message::{Kind, Message, Resolve, ServerUpdate, SessionUpdate};
 use imafarm_proto::time::Time;
+
+use crate::ledger::Ledger;
 
 /// The history of one host.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -108,6 +110,15 @@ impl Digest {
             right = mix(right ^ word, LEFT).wrapping_add(right.rotate_left(41));
         }
         Digest(left, right)
+    }
+
+    /// The digest of a farm: the histories of its hosts, what became of its messages, and how late it is.
+    pub fn of_farm(chains: &[Chain], ledger: &Ledger, now: Time) -> Digest {
+        let figures = Kind::ALL.into_iter().flat_map(|kind| {
+            let tally = ledger.total(kind);
+            [tally.sent.messages, tally.sent.bytes, tally.delivered.messages, tally.dropped.messages]
+        });
+        Digest::of(chains, figures.chain([now.0]))
     }
 }
 

@@ -1,18 +1,18 @@
 //! What Python is told of a farm.
 
-use imafarm_emulator::farm::{Farm, Totals};
-use imafarm_emulator::ledger::Count;
 use imafarm_proto::configuration::ConfigurationCounts;
 use imafarm_proto::host_record::ZoneIndex;
 use imafarm_proto::message::Kind;
 use imafarm_proto::time::{Span, Time};
+use imafarm_records::Observed;
+use imafarm_records::ledger::Count;
+use imafarm_records::totals::{Totals, Visits};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 
-use crate::farm::dynamic::counters;
-use crate::farm::workload::users;
+use crate::observed::dynamic::counters;
 
-pub fn host_state<'py>(py: Python<'py>, farm: &Farm, host: u32) -> PyResult<Bound<'py, PyDict>> {
+pub fn host_state<'py>(py: Python<'py>, farm: &dyn Observed, host: u32) -> PyResult<Bound<'py, PyDict>> {
     let (inner, power) = farm.host(host);
     let state = PyDict::new(py);
     state.set_item("power", power.name())?;
@@ -24,7 +24,7 @@ pub fn host_state<'py>(py: Python<'py>, farm: &Farm, host: u32) -> PyResult<Boun
     Ok(state)
 }
 
-pub fn statistics<'py>(py: Python<'py>, farm: &Farm) -> PyResult<Bound<'py, PyDict>> {
+pub fn statistics<'py>(py: Python<'py>, farm: &dyn Observed) -> PyResult<Bound<'py, PyDict>> {
     let totals = farm.totals(None);
     let statistics = PyDict::new(py);
     statistics.set_item("events", farm.event_count())?;
@@ -59,7 +59,7 @@ fn put_configuration(counters: &Bound<'_, PyDict>, counts: &ConfigurationCounts)
 
 const MINUTE: Span = Span::from_secs(60);
 
-fn messages<'py>(py: Python<'py>, farm: &Farm) -> PyResult<Bound<'py, PyDict>> {
+fn messages<'py>(py: Python<'py>, farm: &dyn Observed) -> PyResult<Bound<'py, PyDict>> {
     let in_flight = farm.in_flight();
     let messages = PyDict::new(py);
     for kind in Kind::ALL {
@@ -107,7 +107,7 @@ fn work<'py>(py: Python<'py>, totals: &Totals) -> PyResult<Bound<'py, PyDict>> {
     Ok(work)
 }
 
-pub fn elections<'py>(py: Python<'py>, farm: &Farm) -> PyResult<Vec<Bound<'py, PyDict>>> {
+pub fn elections<'py>(py: Python<'py>, farm: &dyn Observed) -> PyResult<Vec<Bound<'py, PyDict>>> {
     let nanos = |time: Time| time.0;
     let told = farm.chronicle().elections().iter().map(|election| {
         let row = PyDict::new(py);
@@ -124,4 +124,16 @@ pub fn elections<'py>(py: Python<'py>, farm: &Farm) -> PyResult<Vec<Bound<'py, P
         Ok(row)
     });
     told.collect()
+}
+
+/// What became of users, and how many sessions there are.
+fn users<'py>(py: Python<'py>, farm: &dyn Observed, zone: Option<u32>) -> PyResult<Bound<'py, PyDict>> {
+    let Visits { arrived, logged_on, refused, lost } = farm.visits(zone);
+    let users = PyDict::new(py);
+    users.set_item("arrived", arrived)?;
+    users.set_item("logged_on", logged_on)?;
+    users.set_item("refused", refused)?;
+    users.set_item("lost", lost)?;
+    users.set_item("sessions", farm.session_count(zone))?;
+    Ok(users)
 }

@@ -1,15 +1,17 @@
 //! What Python is told of dynamic data, and how it names it.
 
-use imafarm_emulator::farm::Farm;
 use imafarm_proto::dynamic::DynamicCounts;
 use imafarm_proto::dynamic_store::DynamicStore;
 use imafarm_proto::host_record::ZoneIndex;
 use imafarm_proto::input::SessionAct;
-use imafarm_proto::message::{Kind, Table};
+use imafarm_proto::message::{Kind, Preference, Table};
+use imafarm_records::Observed;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
+/// The answer to a question: (server or -1, its load).
+pub type Answer = (i64, u32);
 /// A session: host, number, user, application, whether it is active.
 pub type SessionRow = (u32, u32, u32, u32, bool);
 /// A server: host, whether it is up, load or -1, how many sessions.
@@ -32,12 +34,12 @@ pub fn table(name: &str) -> PyResult<Table> {
 }
 
 /// The store that a host holds as a collector.
-fn store_of(farm: &Farm, holder: u32) -> Option<&DynamicStore> {
+fn store_of(farm: &dyn Observed, holder: u32) -> Option<&DynamicStore> {
     farm.dynamic_of(holder).store()
 }
 
 /// The sessions of a zone's servers, as `holder` holds them; `None` if it is no collector.
-pub fn sessions(farm: &Farm, holder: u32, zone: u32) -> Option<Vec<SessionRow>> {
+pub fn sessions(farm: &dyn Observed, holder: u32, zone: u32) -> Option<Vec<SessionRow>> {
     let (directory, store) = (farm.directory(), store_of(farm, holder)?);
     let mut hosts = directory.zone_hosts(ZoneIndex(zone)).to_vec();
     hosts.sort_unstable();
@@ -47,7 +49,7 @@ pub fn sessions(farm: &Farm, holder: u32, zone: u32) -> Option<Vec<SessionRow>> 
 }
 
 /// A zone's servers, as `holder` holds them, but for those it has never heard of; `None` if it is no collector.
-pub fn servers(farm: &Farm, holder: u32, zone: u32) -> Option<Vec<ServerRow>> {
+pub fn servers(farm: &dyn Observed, holder: u32, zone: u32) -> Option<Vec<ServerRow>> {
     let (directory, store) = (farm.directory(), store_of(farm, holder)?);
     let mut hosts = directory.zone_hosts(ZoneIndex(zone)).to_vec();
     hosts.sort_unstable();
@@ -56,13 +58,13 @@ pub fn servers(farm: &Farm, holder: u32, zone: u32) -> Option<Vec<ServerRow>> {
 }
 
 /// Who subscribed to what at `holder`.
-pub fn subscribers(farm: &Farm, holder: u32) -> Vec<(u32, &'static str)> {
+pub fn subscribers(farm: &dyn Observed, holder: u32) -> Vec<(u32, &'static str)> {
     let entries = farm.dynamic_of(holder).subscribers().iter();
     entries.map(|(host, table)| (host.0, table.name())).collect()
 }
 
 /// What went from each zone to each zone, where anything did: (from, to, kind, sent, delivered, dropped, bytes sent).
-pub fn traffic(farm: &Farm) -> Vec<(u32, u32, &'static str, u64, u64, u64, u64)> {
+pub fn traffic(farm: &dyn Observed) -> Vec<(u32, u32, &'static str, u64, u64, u64, u64)> {
     let ledger = farm.ledger();
     let zones = 0..ledger.zones() as u32;
     let pairs = zones.clone().flat_map(|from| zones.clone().map(move |to| (from, to)));
@@ -89,4 +91,12 @@ pub fn counters<'py>(py: Python<'py>, counts: &DynamicCounts, searches: u64) -> 
     counters.set_item("DynamicStoreUpdateBytesReceived", counts.update_bytes)?;
     counters.set_item("DynamicStoreUpdateResponseBytesSent", counts.update_response_bytes)?;
     Ok(counters)
+}
+
+/// The zones that a session should rather run in.
+pub fn preference(zones: &[ZoneIndex]) -> PyResult<Preference> {
+    Preference::of(zones).ok_or_else(|| {
+        let most = Preference::MOST;
+        PyValueError::new_err(format!("zones: at most {most} can be preferred, and none beyond the 65,535th of a farm"))
+    })
 }

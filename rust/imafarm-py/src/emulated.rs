@@ -1,0 +1,198 @@
+//! `imafarm._imafarm.EmulatedFarm`: the engine, as `imafarm.emulated` drives it.
+
+mod plan;
+mod workload;
+
+use imafarm_emulator::farm::{Farm, Pace};
+use imafarm_proto::time::{Span, Time};
+use imafarm_records::Observed;
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+
+use crate::columns::{Column, Whole};
+use crate::host_resolver::HostResolver;
+use crate::observed::{ObservedFarm, World};
+
+/// The most farm time, about 292 years: what fits a signed 64-bit count of nanoseconds.
+const LATEST: u64 = i64::MAX as u64;
+
+/// A farm in virtual time: the engine under `imafarm.open_emulated_farm`.
+///
+/// Hosts and zones are named by index, in the order of the resolver. Times are whole nanoseconds since the farm was
+/// opened. Every host is off at first. Commands act at `now_ns`; what follows from them happens in `advance`.
+///
+/// hosts: who is in the farm; hosts that move later in the resolver do not move here
+/// seed: everything random follows from it, 0 to 2**64 - 1
+/// magic: the farm's magic number, 0 to 2**32 - 1
+/// product: whose figures the hosts go by: XP, MF30, PS40 or PS45
+/// host_magic: the numbers of hosts that have another, by host
+/// settings: by the registry's value names, for all hosts
+/// host_settings: the same by host, over `settings`
+/// inside, between: the links inside a zone and between zones; latency_ns, jitter_ns, bandwidth_bps, loss_ppm
+/// links: the same for the link between two zones, by a pair of zones in either order, over `between`
+/// applications: what is published at first, in the order of their numbers: name and hosts, or None for all hosts
+/// workload: what the users of a zone do, by zone: logons_per_day, session_ns, session_least_ns, disconnect_ppm,
+///     reconnect_ppm, disconnected_ns, shape (pairs of nanoseconds and millionths), period_ns, applications (numbers)
+/// store: where the data store is: round_trip_ns, bandwidth_bps (0 for without limit) and replicas, a list of zones; None for
+///     beside every host, where a start takes no time
+/// wire: whether every message is encoded and decoded on its way
+/// trace: the kinds of messages whose deliveries are kept
+/// threads: how many work, 1 to 64: the largest power of two among as many; it changes nothing of what happens
+///
+/// Raises ValueError, naming the key, for what no farm can have.
+#[pyclass(module = "imafarm._imafarm", extends = ObservedFarm)]
+pub struct EmulatedFarm {}
+
+fn farm<'a>(slf: &'a PyRef<'_, EmulatedFarm>) -> &'a Farm {
+    let World::Emulated(farm) = &slf.as_super().world;
+    farm
+}
+
+fn farm_mut<'a>(slf: &'a mut PyRefMut<'_, EmulatedFarm>) -> &'a mut Farm {
+    let World::Emulated(farm) = &mut slf.as_super().world;
+    farm
+}
+
+#[pymethods]
+impl EmulatedFarm {
+    #[new]
+    #[pyo3(signature = (
+        hosts, *, seed, magic = Whole(0x1A4A), host_magic: "Mapping[int, int] | None" = None, product = "PS45",
+        settings: "Mapping[str, int] | None" = None,
+        host_settings: "Mapping[int, Mapping[str, int]] | None" = None, inside: "Mapping[str, int] | None" = None,
+        between: "Mapping[str, int] | None" = None,
+        links: "Mapping[tuple[int, int], Mapping[str, int]] | None" = None,
+        applications: "Sequence[tuple[str, Sequence[int] | None]]" = Vec::new(),
+        workload: "Mapping[int, Mapping[str, Any]] | None" = None,
+
+        store: "Mapping[str, int | list[int]] | None" = None, wire = false,
+        trace: "Sequence[str]" = Vec::new(),
+        threads = Whole(1)
+    ))]
+    #[expect(clippy::too_many_arguments, reason = "keywords, each with its own default")]
+    fn new(
+        hosts: &HostResolver,
+        seed: Whole,
+        magic: Whole,
+        host_magic: Option<&Bound<'_, PyAny>>,
+        product: &str,
+        settings: Option<&Bound<'_, PyAny>>,
+        host_settings: Option<&Bound<'_, PyAny>>,
+        inside: Option<&Bound<'_, PyAny>>,
+        between: Option<&Bound<'_, PyAny>>,
+        links: Option<&Bound<'_, PyAny>>,
+        applications: Vec<(String, Option<Vec<Whole>>)>,
+        workload: Option<&Bound<'_, PyAny>>,
+        store: Option<&Bound<'_, PyAny>>,
+        wire: bool,
+        trace: Vec<String>,
+        threads: Whole,
+    ) -> PyResult<PyClassInitializer<EmulatedFarm>> {
+        let plan = plan::Sketch {
+            hosts,
+            seed,
+            magic,
+            product,
+            host_magic,
+            settings,
+            host_settings,
+            inside,
+            between,
+            links,
+            applications,
+            workload,
+            store,
+            wire,
+            trace,
+            threads,
+        };
+        let world = World::Emulated(Box::new(Farm::new(plan.plan()?)));
+        Ok(PyClassInitializer::from(ObservedFarm { world }).add_subclass(EmulatedFarm {}))
+    }
+
+    /// How far apart the moments are at which observers hear of events, in nanoseconds.
+    #[getter]
+    fn tick_ns(slf: PyRef<'_, Self>) -> u64 {
+        farm(&slf).window().0
+    }
+
+    /// When something next happens, in nanoseconds; None when nothing ever will.
+    fn next_event_ns(slf: PyRef<'_, Self>) -> Option<u64> {
+        farm(&slf).next_event().map(|time| time.0)
+    }
+
+    /// Goes on, with the interpreter released, to `until_ns` or less far: to the end of the tick in which an event of
+    /// a class in the bit mask `wake_on` happened, or in which `max_events` were handled. How far it goes changes
+    /// nothing of what happens.
+    ///
+    /// Returns 0 at `until_ns`, 1 if an event woke it, 2 after `max_events`.
+    ///
+    /// Raises ValueError when `until_ns` lies before `now_ns` or beyond 2**63 - 1.
+    #[pyo3(signature = (until_ns, *, wake_on = 0, max_events = 500_000))]
+    fn advance(
+        mut slf: PyRefMut<'_, Self>,
+        py: Python<'_>,
+        until_ns: Whole,
+        wake_on: u32,
+        max_events: u64,
+    ) -> PyResult<u8> {
+        let until = Time(until_ns.within("until_ns", farm_mut(&mut slf).now().0, LATEST)?);
+        let farm = farm_mut(&mut slf);
+        Ok(match py.detach(|| farm.advance(until, wake_on, max_events)) {
+            Pace::Arrived => 0,
+            Pace::Woken => 1,
+            Pace::Busy => 2,
+        })
+    }
+
+    /// Starts hosts that are off or crashed, each at a moment drawn within `spread_ns` from now.
+    #[pyo3(signature = (hosts: "Iterable[int]", *, spread_ns = Whole(0)))]
+    fn start(mut slf: PyRefMut<'_, Self>, hosts: Column<'_>, spread_ns: Whole) -> PyResult<()> {
+        let hosts = slf.as_super().hosts(&hosts)?;
+        let spread = Span(spread_ns.within("spread_ns", 0, LATEST)?);
+        farm_mut(&mut slf).start(&hosts, spread);
+        Ok(())
+    }
+
+    /// Crashes hosts and starts them again at once.
+    #[pyo3(signature = (hosts: "Iterable[int]"))]
+    fn restart(mut slf: PyRefMut<'_, Self>, hosts: Column<'_>) -> PyResult<()> {
+        let hosts = slf.as_super().hosts(&hosts)?;
+        farm_mut(&mut slf).restart(&hosts);
+        Ok(())
+    }
+
+    /// Cuts hosts off from hosts, both ways or one way; returns the cut's number.
+    #[pyo3(signature = (from_hosts: "Iterable[int]", to_hosts: "Iterable[int]", *, both = true))]
+    fn cut(mut slf: PyRefMut<'_, Self>, from_hosts: Column<'_>, to_hosts: Column<'_>, both: bool) -> PyResult<u32> {
+        let (from, to) = (slf.as_super().hosts(&from_hosts)?, slf.as_super().hosts(&to_hosts)?);
+        Ok(farm_mut(&mut slf).cut(&from, &to, both))
+    }
+
+    /// Heals one cut, or all.
+    ///
+    /// Raises ValueError for a number that no cut has (any more).
+    #[pyo3(signature = (cut = None))]
+    fn heal(mut slf: PyRefMut<'_, Self>, cut: Option<u32>) -> PyResult<()> {
+        match (farm_mut(&mut slf).heal(cut), cut) {
+            (false, Some(number)) => Err(PyValueError::new_err(format!("cut: there is no cut {number}"))),
+            (true | false, _) => Ok(()),
+        }
+    }
+
+    /// Takes the data store down, or up again.
+    fn set_store_up(mut slf: PyRefMut<'_, Self>, up: bool) {
+        farm_mut(&mut slf).set_store_up(up);
+    }
+
+    /// The deliveries of the traced kinds: (time_ns, kind, source, target, bytes).
+    fn trace(slf: PyRef<'_, Self>) -> Vec<(u64, &'static str, u32, u32, u32)> {
+        let records = farm(&slf).trace().iter();
+        records.map(|r| (r.time.0, r.kind.name(), r.source, r.target, r.bytes)).collect()
+    }
+
+    /// The bytes that the farm's hosts, connections and events hold.
+    fn memory(slf: PyRef<'_, Self>) -> usize {
+        farm(&slf).memory()
+    }
+}
