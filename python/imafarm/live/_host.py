@@ -3,28 +3,27 @@
 from __future__ import annotations
 
 import socket
-import ssl
-from collections.abc import Callable
 from functools import partial
 from typing import Protocol
 
 import trio
 
+from imafarm.errors import ConfigurationError
 from imafarm.live._link import Address, Driver, Link
 from imafarm.live._listener import Callers, Listener
+from imafarm.live._tls_link import LiveTls, TlsLink
 
 
 class HostDriver(Driver, Protocol):
     """What a host needs of whoever drives the engine, besides what its connections do."""
+
+    tls: LiveTls | None
 
     def address_of(self, peer: int) -> Address:
         """Where a host of the directory is called."""
 
     def peer_at(self, address: str) -> int | None:
         """Whose address this is, if it is one host's alone."""
-
-    def called(self, link: Link) -> None:
-        """A caller waits for this host's answer."""
 
 
 class LiveHost:
@@ -39,30 +38,46 @@ class LiveHost:
         """Its connections, by the engine's numbers."""
         self.callers = Callers(driver.limits)
         self._driver = driver
+        self.is_on = False
+        """Whether its service runs, or is about to."""
         self._listener: Listener | None = None
         self._resumed: trio.Event | None = None
 
-    # -- its port
+    # -- power
 
     def reserve(self) -> None:
         """Takes its port, if it has not got it. Errors: `ConfigurationError` if it cannot be had."""
         if self._listener is None:
             self._listener = Listener(self.name, (self.address, self.port), self._driver.limits, self._driver.log)
 
-    def listen(self) -> None:
+    def go_on(self) -> None:
         """Lets callers come. Errors: as `reserve`."""
         self.reserve()
-        listener = self._listener
-        assert listener is not None
+        assert self._listener is not None
         try:
-            listener.open()
-        except BaseException:
+            self._listener.open()
+        except ConfigurationError:
             self._listener = None
             raise
-        self._driver.spawn(partial(listener.serve, self, self._welcome))
+        self._driver.spawn(partial(self._listener.serve, self, self._welcome))
+        self.is_on = True
+
+    def go_off(self) -> None:
+        """Has stopped in good order: whoever calls is refused, and what was said before is still heard."""
+        self.deafen()
+        for link in self._let_go():
+            link.leave()
+
+    def crash(self) -> None:
+        """Is gone without a word."""
+        self.resume()
+        self.deafen()
+        for link in self._let_go():
+            link.abort()
 
     def deafen(self) -> None:
-        """Closes its port: whoever calls is refused."""
+        """Closes its port."""
+        self.is_on = False
         if self._listener is not None:
             self._listener.close()
             self._listener = None
@@ -71,43 +86,47 @@ class LiveHost:
 
     def call(self, conn: int, peer: int) -> None:
         """Connects to another host."""
-        link = Link(self._driver, self, self._driver.address_of(peer), peer=peer)
-        self._know(link, conn)
+        link = self._link(self._driver.address_of(peer), peer)
+        self.know(link, conn)
         self._driver.spawn(link.run)
 
-    def answer(self, link: Link, conn: int) -> None:
-        """A caller has a number now."""
-        self._know(link, conn)
-
-    def forget(self, link: Link) -> None:
-        """A connection is no more."""
-        self.links.pop(link.conn, None)
-        self.callers.leave(link)
-
-    def drop_links(self) -> list[Link]:
-        """Drops every connection at once; which they were."""
-        links = list(self.links.values())
-        self.links.clear()
-        for link in links:
-            self.callers.leave(link)
-            link.abort()
-        return links
-
-    def _know(self, link: Link, conn: int) -> None:
+    def know(self, link: Link, conn: int) -> None:
+        """The engine has a number for a connection."""
         link.conn = conn
         link.is_known = True
         self.links[conn] = link
+
+    def know_peer(self, link: Link, peer: int) -> None:
+        """The other side has shown who it is."""
+        link.peer = peer
+        self.callers.leave(link)
+
+    def forget(self, link: Link) -> None:
+        """A connection is at its end."""
+        self.links.pop(link.conn, None)
+        self.callers.leave(link)
+
+    def _let_go(self) -> list[Link]:
+        """Forgets all connections; which they were."""
+        links = list(self.links.values())
+        for link in links:
+            self.forget(link)
+        return links
+
+    def _link(self, remote: Address, peer: int | None, sock: socket.socket | None = None) -> Link:
+        if self._driver.tls is None:
+            return Link(self._driver, self, remote, peer=peer, sock=sock)
+        return TlsLink(self._driver, self, remote, peer=peer, sock=sock, tls=self._driver.tls)
 
     def _welcome(self, sock: socket.socket, remote: Address) -> None:
         if not self.callers.has_room(remote[0]):
             self._driver.log.warn("too-many-callers", host=self.name, peer=remote[0])
             sock.close()
             return
-        link = Link(self._driver, self, remote, peer=self._driver.peer_at(remote[0]), sock=sock)
+        link = self._link(remote, self._driver.peer_at(remote[0]), sock)
         if (oldest := self.callers.enter(link)) is not None:
-            self._driver.log.warn("caller-dropped", host=self.name, peer=oldest.remote[0], why="callers in all")
+            self._driver.log.warn("caller-dropped", host=self.name, peer=oldest.remote[0])
             oldest.turn_away()
-        self._driver.called(link)
         self._driver.spawn(link.run)
 
     # -- pause

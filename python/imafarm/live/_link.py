@@ -2,8 +2,8 @@
 
 Reading is one task for each connection, which hands what has come to the engine at once; so nothing waits on this side,
 and TCP slows down a sender that is too fast. Writing needs no task: a message goes to the socket as it is made. What
-the socket does not take waits in a backlog, and only then a task drains it. A peer that lets the backlog grow beyond its
-bound, or takes nothing of it for too long, loses the connection, and nobody else anything.
+the socket does not take waits in a backlog, and only then a task drains it. A peer that lets the backlog grow beyond
+its bound, or takes nothing of it for too long, loses the connection, and nobody else anything.
 
 A connection is closed in good order by ending one's own side once all that was written has gone, and reading on to the
 end of the other's. An end can cut a frame off but never stand for one: each frame has its length, and its own seal
@@ -71,6 +71,12 @@ class Driver(Protocol):
     limits: LiveLimits
     log: LiveLog
 
+    def called(self, link: Link) -> None:
+        """A caller waits to be answered."""
+
+    def connecting(self, link: Link, local: Address) -> None:
+        """A call is under way, from this address."""
+
     def hear(self, link: Link, data: bytes) -> bool:
         """Bytes have come. Whether they end within a frame."""
 
@@ -91,7 +97,9 @@ class Link:
         "_backlog",
         "_due",
         "_frame_bytes",
+        "_has_answer",
         "_has_failed",
+        "_is_answered",
         "_is_closing",
         "_is_draining",
         "_is_in_frame",
@@ -125,6 +133,8 @@ class Link:
         self._socket = sock
         self._scope = trio.CancelScope()
         self._due = Due.NOTHING
+        self._is_answered = sock is None
+        self._has_answer: trio.Event | None = None
         self._backlog = bytearray()
         self._frame_bytes = 0
         self._is_in_frame = False
@@ -135,6 +145,19 @@ class Link:
         self._has_failed = False
 
     # -- what the driver does to it
+
+    def answer(self) -> None:
+        """The host is ready for what a caller says."""
+        self._is_answered = True
+        if self._has_answer is not None:
+            self._has_answer.set()
+
+    def turn_away(self) -> None:
+        """Ends the connection here and now; the engine is told that it broke."""
+        self._has_failed = True
+        self._backlog.clear()
+        self._drop(reset=True)
+        self._scope.cancel()
 
     def write(self, data: bytes) -> None:
         """Sends this after all that was written before."""
@@ -165,12 +188,20 @@ class Link:
         elif self._is_severed or self.driver.is_cut(self.host.index, self.peer):
             self._sever()
         elif self._is_draining:
-            self._scope.deadline = math.inf
+            self._set_no_due()
         else:
             self._end_writing()
 
+    def leave(self) -> None:
+        """Closes the connection, of which the engine knows nothing more."""
+        self.is_known = False
+        if self._is_answered:
+            self.close()
+        else:
+            self.turn_away()
+
     def abort(self) -> None:
-        """Drops the connection at once, of which the engine knows nothing more; the other side is told, if it can be."""
+        """Drops the connection at once, of which the engine knows nothing more. The other side is told, if it can be."""
         self.is_known = False
         if self.driver.is_cut(self.host.index, self.peer):
             self._is_severed = True
@@ -198,7 +229,7 @@ class Link:
             self._is_over = True
             # Where the other side has ended in good order it reads to the end of ours, so what waits may still go.
             if ending != "finished" or not self._is_draining:
-                self._drop(reset=ending != "finished")
+                self._drop(reset=ending != "finished" and not self._is_closing)
 
     async def _live(self) -> Ending:
         """All there is to it, up to the end of what the other side sends."""
@@ -220,9 +251,23 @@ class Link:
         return "broken"
 
     async def _begin(self) -> None:
-        """Calls the peer, if it is not the caller. There is nothing to wait for but what it says: it speaks first."""
-        if self._socket is None:
-            self._socket = await self._call()
+        """Calls the peer, or is called by it."""
+        if self._socket is not None:
+            await self._greet(self._socket)
+        elif not self._has_failed:
+            self._socket = sock = await self._call()
+            self.driver.connecting(self, sock.getsockname())
+            await self._connect(sock)
+
+    async def _greet(self, sock: socket.socket) -> None:
+        """Waits until the host answers the caller; before, it is not listened to."""
+        self.driver.called(self)
+        if not self._is_answered:
+            self._has_answer = trio.Event()
+            await self._has_answer.wait()
+
+    async def _connect(self, sock: socket.socket) -> None:
+        """There is nothing to wait for but what the peer says: whoever is called speaks first."""
 
     async def _call(self) -> socket.socket:
         """A socket whose connection is under way, as soon as the operating system has one."""
@@ -269,7 +314,7 @@ class Link:
         if not is_cut:
             if self._is_in_frame:
                 self._is_in_frame = False
-                self._scope.deadline = math.inf
+                self._set_no_due()
             return
         self._frame_bytes += len(data)
         # After more bytes than any frame has it is another one that is cut now.
@@ -342,12 +387,9 @@ class Link:
             self._set_due(Due.CUT, self.driver.limits.give_up_seconds)
 
     def _fail(self, event: str, **values: int) -> None:
-        """The peer does not read: its connection ends here and now."""
+        """The peer does not read."""
         self.driver.log.warn(event, host=self.host.name, peer=self.remote[0], **values)
-        self._has_failed = True
-        self._backlog.clear()
-        self._drop(reset=True)
-        self._scope.cancel()
+        self.turn_away()
 
     def _overdue(self) -> Ending:
         """The connection was given up: how it has ended."""
@@ -358,6 +400,10 @@ class Link:
     def _set_due(self, due: Due, seconds: float) -> None:
         self._due = due
         self._scope.deadline = trio.current_time() + seconds
+
+    def _set_no_due(self) -> None:
+        self._due = Due.NOTHING
+        self._scope.deadline = math.inf
 
     def _drop(self, *, reset: bool) -> None:
         """Lets go of the socket, with a RST if told so: whoever waits for it wakes."""

@@ -102,7 +102,7 @@ class Listener:
         Nothing that a caller or the operating system does ends it. While the latter has no descriptor left, callers
         wait in its own queue.
         """
-        while True:
+        while self._socket.fileno() >= 0:
             try:
                 await wait_readable(self._socket)
             except trio.ClosedResourceError:
@@ -112,10 +112,9 @@ class Listener:
             try:
                 self._accept(welcome)
             except OSError as error:
-                if self._socket.fileno() < 0:
-                    return
-                self._log.warn("accept-waits", host=self._host, why=error.strerror)
-                await trio.sleep(self._limits.retry_seconds)
+                if self._socket.fileno() >= 0:
+                    self._log.warn("accept-waits", host=self._host, why=error.strerror)
+                    await trio.sleep(self._limits.retry_seconds)
 
     def _accept(self, welcome: Callable[[socket.socket, Address], None]) -> None:
         for _ in range(ACCEPTED_AT_ONCE):

@@ -1,7 +1,7 @@
 """What live hosts write to the log: one line for each thing that happened, and not more than a line a second of a kind.
 
-A line is `event key=value ..`, or one JSON object. So it can be read, searched and counted, and a peer that misbehaves a
-thousand times a second cannot fill a disk.
+A line is `event key=value ..`, or one JSON object. So it can be read, searched and counted, and a peer that misbehaves
+a thousand times a second cannot fill a disk.
 """
 
 from __future__ import annotations

@@ -1,0 +1,173 @@
+"""Opening a farm on real sockets."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from contextlib import asynccontextmanager
+from ipaddress import IPv4Address
+from types import MappingProxyType
+
+import trio
+
+from imafarm import _imafarm
+from imafarm.configuration import ConfigurationLog, open_store
+from imafarm.errors import ConfigurationError
+from imafarm.live._descriptors import make_room
+from imafarm.live._farm import LiveFarm
+from imafarm.live._limits import LiveLimits
+from imafarm.live._link import Address
+from imafarm.live._log import LiveLog
+from imafarm.live._store import DataStore
+from imafarm.settings import check_seed
+from imafarm.topology import Topology
+
+BOOT_SECONDS = 2.0
+"""Over how many seconds the hosts of a new farm start, unless said otherwise. Our guess: time goes on for real here."""
+
+
+@asynccontextmanager
+async def open_live_farm(
+    *,
+    hosts: int | _imafarm.HostResolver | None = None,
+    zones: int = 1,
+    seed: int = 0,
+    settings: Mapping[str, int] = MappingProxyType({}),
+    host_settings: Mapping[str, Mapping[str, int]] = MappingProxyType({}),
+    topology: Topology | None = None,
+    store: str | None = None,
+    data_store: DataStore | None = None,
+    log: ConfigurationLog | None = None,
+    boot_seconds: float | None = BOOT_SECONDS,
+    keys: Sequence[bytes] | None = None,
+    local: Collection[str] | None = None,
+    allow_open: bool = False,
+    limits: LiveLimits | None = None,
+    live_log: LiveLog | None = None,
+) -> AsyncIterator[LiveFarm]:
+    """A farm on real TCP: `async with imafarm.open_live_farm(hosts=20) as farm: ...`, under plain `trio.run`.
+
+    hosts: how many, named H1, H2, ...; or a `HostResolver` with records of your own.
+    zones: over how many zones generated hosts are spread, named Z1, Z2, ...
+    seed: 0 to 2**64 - 1; when hosts start and report follows from it.
+    settings, host_settings: under the registry's value names; the latter by host name.
+    topology: all of these at once, instead of them; `Topology.live` says at which addresses hosts listen. Links and
+      workloads in it are the emulator's affair.
+    store: the URL of a data store that holds all of these, instead of them; what is changed in the farm's
+      configuration is written there, at the latest when the farm is closed.
+    data_store: whom hosts ask for changes of the configuration; unless said, a store beside every host that ends with
+      the farm.
+    log: who else is told of such changes; not together with `store`.
+    boot_seconds: every host that lives here starts at a moment drawn from so many seconds; `None`: nobody starts by
+      itself.
+    keys: one or two farm keys of 32 bytes: the first is spoken, both are understood. Without, whoever reaches a host
+      and knows the farm's magic number may talk to it.
+    local: the names of the hosts that live in this process; all, unless said.
+    allow_open: lets hosts without a key listen on addresses that others than this machine may reach.
+    limits: deadlines, queues and caps.
+    live_log: how the log is written.
+
+    Yields as soon as every port is ours: the boot goes on meanwhile, and `wait_master` waits for it. At the end all
+    hosts are gone, like the processes of a machine that is switched off; `stop` and `wait_stopped` come before for an
+    end in good order. As many files may be open in this process as the operating system lets it have.
+
+    Errors: `ConfigurationError` names every key that is wrong, and ports that cannot be had; nothing was started then.
+    `StoreError` says what is wrong with the store.
+    """
+    if store is not None:
+        said = {
+            "hosts": hosts is not None,
+            "zones": zones != 1,
+            "settings": bool(settings),
+            "host_settings": bool(host_settings),
+            "topology": topology is not None,
+            "log": log is not None,
+        }
+        if twice := [f"{key}: the store says this already" for key, is_said in said.items() if is_said]:
+            raise ConfigurationError(twice)
+        with open_store(store) as opened:
+            async with open_live_farm(
+                topology=opened.topology,
+                log=opened.log,
+                data_store=data_store,
+                seed=seed,
+                boot_seconds=boot_seconds,
+                keys=keys,
+                local=local,
+                allow_open=allow_open,
+                limits=limits,
+                live_log=live_log,
+            ) as farm:
+                yield farm
+        return
+    if topology is None:
+        if hosts is None:
+            raise ConfigurationError(["hosts: missing; say how many, or give a HostResolver"])
+        topology = Topology.of(hosts, zones, settings=settings, host_settings=host_settings)
+    addresses = addresses_of(topology)
+    here = _local(topology, local)
+    if not keys and not allow_open:
+        _check_loopback(topology, addresses, here)
+    live_log = live_log or LiveLog()
+    make_room(topology, here, live_log)
+    farm = LiveFarm(
+        topology,
+        addresses,
+        here,
+        seed=check_seed(seed),
+        keys=keys or (),
+        limits=limits or LiveLimits(),
+        live_log=live_log,
+        store=data_store,
+        log=log,
+    )
+    with farm.driver.reserved():
+        async with trio.open_nursery() as nursery:
+            await nursery.start(farm.driver.run)
+            try:
+                if boot_seconds is not None:
+                    farm.boot(boot_seconds)
+                yield farm
+            finally:
+                nursery.cancel_scope.cancel()
+                farm.close()
+
+
+def addresses_of(topology: Topology) -> list[Address]:
+    """Where each host is called by others, by index.
+
+    Errors: `ConfigurationError` for two hosts at one address and port, and if the network is too small.
+    """
+    resolver = topology.resolver
+    addresses: list[Address] = []
+    taken: dict[Address, str] = {}
+    mistakes = []
+    for index, record in enumerate(resolver.records()):
+        address = (topology.live.address_of(index, record.name), record.ima_port)
+        if (other := taken.setdefault(address, record.name)) != record.name:
+            mistakes.append(f"live.addresses: {other!r} and {record.name!r} are both at {address[0]}:{address[1]}")
+        addresses.append(address)
+    if mistakes:
+        raise ConfigurationError(mistakes)
+    return addresses
+
+
+def _local(topology: Topology, names: Collection[str] | None) -> list[int]:
+    """The indexes of the hosts that live here."""
+    if names is None:
+        return list(range(len(topology.resolver)))
+    if not names:
+        raise ConfigurationError(["local: no host is to live in this process"])
+    if unknown := [name for name in names if name not in topology.resolver]:
+        raise ConfigurationError([f"local: no host is named {name!r}" for name in unknown])
+    return sorted(set(topology.resolver.by_names(names)))
+
+
+def _check_loopback(topology: Topology, addresses: Sequence[Address], here: Sequence[int]) -> None:
+    """Errors: `ConfigurationError` if anybody but this machine could talk to a host."""
+    for index in here:
+        address = addresses[index][0]
+        if not IPv4Address(address).is_loopback:
+            name = topology.resolver.name_of(index)
+            raise ConfigurationError(
+                [f"keys: without a farm key {name} cannot listen on {address}, which is not of this machine alone"]
+            )
