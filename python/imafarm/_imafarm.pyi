@@ -8,6 +8,16 @@ from typing import Any, Final, SupportsIndex, final
 
 from typing_extensions import Buffer, disjoint_base
 
+ACT_ABORT: Final[int]
+ACT_ACCEPT: Final[int]
+ACT_BOUND: Final[int]
+ACT_CLOSE: Final[int]
+ACT_CONSULT: Final[int]
+ACT_OPEN: Final[int]
+ACT_REFUSE: Final[int]
+ACT_STARTED: Final[int]
+ACT_STOPPED: Final[int]
+ACT_WRITE: Final[int]
 EVENT_BINDING_REFUSED: Final[int]
 EVENT_CHANGE_LEARNT: Final[int]
 EVENT_CHANGE_MADE: Final[int]
@@ -543,6 +553,134 @@ class HostResolver:
         The zones these hosts are in.
         """
 
+@final
+class LiveFarm(ObservedFarm):
+    """
+    Hosts on streams of bytes: the engine under `imafarm.open_live_farm`.
+
+    It has no socket and no clock: reports say what came over a connection, and when, and `take_acts` tells what hosts
+    want done. Acts are (act, host, connection, what), to be carried out in order; connections go by number:
+
+    - `ACT_OPEN`: connect to the host `what`. `connected` may be told once that stands; the acceptor speaks first, so what it
+      says is what tells the host.
+    - `ACT_ACCEPT`: the caller is being answered, and may be read from now on. `ACT_REFUSE`: turn the caller away.
+    - `ACT_WRITE`: send the bytes `what`. `ACT_CLOSE`: close this way once all is sent, and read on to the end.
+    - `ACT_ABORT`: drop the connection; `what` says why if the other side is to blame, else None.
+    - `ACT_BOUND`: the binding is active, with the host `what`.
+    - `ACT_CONSULT`: ask the data store; in the place of the connection stands the question's ticket, and `what` is
+      ("start", round trips, work in ns, bytes), ("poll", the change up to which all is known) or ("write", wish, bytes).
+    - `ACT_STARTED`, `ACT_STOPPED`: the host's service has. Once stopped, no connection is the host's any more.
+
+    After ABORT and REFUSE, and once its end was reported, a connection is unknown: reports about it are left aside.
+    Times are whole nanoseconds since the farm was opened; one that lies before an earlier one counts as that.
+
+    hosts: who is in the farm; only those that are started live here
+    seed: the phases of heartbeats follow from it, and nothing secret
+    magic, host_magic, product, settings, host_settings, applications: as EmulatedFarm
+    latest_change: the number of the last change that is in `applications`
+    keys: none, or one or two keys of 32 bytes: the first is spoken, both are accepted
+    entropy: 32 random bytes of the system's, anew for each farm
+
+    Raises ValueError, naming the key, for what no farm can have.
+    """
+    def __new__(
+        cls,
+        /,
+        hosts: HostResolver,
+        *,
+        entropy: bytes,
+        seed: SupportsIndex = ...,
+        magic: SupportsIndex = ...,
+        host_magic: Mapping[int, int] | None = None,
+        product: str = "PS45",
+        settings: Mapping[str, int] | None = None,
+        host_settings: Mapping[int, Mapping[str, int]] | None = None,
+        applications: Sequence[tuple[str, Sequence[int] | None]] = ...,
+        latest_change: SupportsIndex = 0,
+        keys: Sequence[bytes] = ...,
+    ) -> LiveFarm: ...
+    def advance(self, /, now_ns: SupportsIndex) -> None:
+        """
+        It is now so late: deadlines that are due are met.
+        """
+    def answered(
+        self,
+        /,
+        host: SupportsIndex,
+        ticket: SupportsIndex,
+        latest: SupportsIndex,
+        bytes: SupportsIndex,
+        now_ns: SupportsIndex,
+    ) -> None:
+        """
+        The data store has answered a start or a poll: the number of its last change, and how many bytes were read.
+        """
+    def connected(self, /, conn: SupportsIndex, *, pair: SupportsIndex | None = None) -> None:
+        """
+        A connection that a host wanted stands; to be told before anything that came on it, if it has a `pair`.
+        """
+    def delays(self, /) -> dict[str, int]:
+        """
+        How long reports have waited for their answers: count, p50_ns, p99_ns, max_ns.
+        """
+    def ended(self, /, conn: SupportsIndex, how: str, now_ns: SupportsIndex) -> str | None:
+        """
+        A connection has ended, "finished", "refused" or "broken"; what is wrong with how it did, for the log.
+
+        Raises ValueError for any other end.
+        """
+    def fill_cache(self, /, host: SupportsIndex, latest: SupportsIndex) -> None:
+        """
+        What a host has on its disk of the data store, from an earlier process: all changes up to this one.
+        """
+    def incoming(self, /, host: SupportsIndex, now_ns: SupportsIndex, *, pair: SupportsIndex | None = None) -> int:
+        """
+        Somebody has connected to a host; the connection's number. `pair` is by what the other end knows it too, if that may
+        be in this farm object: a number that both ends find out for themselves, as of the opener's address and port.
+        """
+    def learn(self, /, name: str, servers: Iterable[int] | None, change: SupportsIndex) -> None:
+        """
+        An application is published on these hosts, or on all (None), from this change on, as the data store has it.
+        """
+    def memory(self, /) -> int:
+        """
+        The bytes that hosts and connections hold.
+        """
+    def next_deadline_ns(self, /) -> int | None:
+        """
+        When `advance` next has something to do, in nanoseconds; None if never.
+        """
+    def receive(
+        self, /, conn: SupportsIndex, data: bytes, now_ns: SupportsIndex
+    ) -> tuple[list[tuple[int, int, int, Any]], bool]:
+        """
+        Bytes have arrived on a connection.
+
+        Returns the acts that follow, and whether the bytes end within a frame, of which the rest is to come.
+        """
+    def reset_delays(self, /) -> None:
+        """
+        Measures delays anew.
+        """
+    def start(self, /, hosts: Iterable[int]) -> None:
+        """
+        Starts hosts that are off or crashed.
+        """
+    def store_is_down(self, /, host: SupportsIndex, ticket: SupportsIndex, now_ns: SupportsIndex) -> None:
+        """
+        The data store cannot be reached: that is the answer to this question.
+        """
+    def take_acts(self, /) -> list[tuple[int, int, int, Any]]:
+        """
+        Takes what hosts want done, in order.
+        """
+    def wrote(
+        self, /, host: SupportsIndex, ticket: SupportsIndex, change: SupportsIndex, now_ns: SupportsIndex
+    ) -> None:
+        """
+        A host's change is in the data store, under this number.
+        """
+
 @disjoint_base
 class ObservedFarm:
     """
@@ -844,6 +982,16 @@ def settings() -> list[dict[str, Any]]:
     """
 
 __all__ = [
+    "ACT_ABORT",
+    "ACT_ACCEPT",
+    "ACT_BOUND",
+    "ACT_CLOSE",
+    "ACT_CONSULT",
+    "ACT_OPEN",
+    "ACT_REFUSE",
+    "ACT_STARTED",
+    "ACT_STOPPED",
+    "ACT_WRITE",
     "EVENT_BINDING_REFUSED",
     "EVENT_CHANGE_LEARNT",
     "EVENT_CHANGE_MADE",
@@ -873,6 +1021,7 @@ __all__ = [
     "Framer",
     "HostRecord",
     "HostResolver",
+    "LiveFarm",
     "ObservedFarm",
     "Rank",
     "check_setting",

@@ -13,8 +13,8 @@ use imafarm_proto::message::{Kind, MagicNumber};
 use imafarm_proto::profile::Product;
 use imafarm_proto::settings::Settings;
 use imafarm_proto::time::{Span, Time};
-use imafarm_records::{Commanded, Observed};
 use imafarm_records::chronicle::What;
+use imafarm_records::{Commanded, Observed};
 
 fn main() {
     let mut arguments = std::env::args().skip(1).map(|a| a.parse::<u64>().expect("a number"));

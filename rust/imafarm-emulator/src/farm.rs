@@ -16,8 +16,8 @@ use imafarm_proto::message::{Kind, MagicNumber, Preference};
 use imafarm_proto::profile::Product;
 use imafarm_proto::settings::Settings;
 use imafarm_proto::time::{Span, Time};
-use imafarm_records::commanded::{Commanded, Publication};
 use imafarm_records::chronicle::{Chronicle, FarmEvent, What};
+use imafarm_records::commanded::{Commanded, Publication};
 use imafarm_records::ledger::Ledger;
 use imafarm_records::totals::{Power, Visits};
 

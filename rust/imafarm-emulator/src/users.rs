@@ -20,9 +20,9 @@ use imafarm_proto::message::{Preference, Question};
 use imafarm_proto::outbox::Outbox;
 use imafarm_proto::time::{Span, Time};
 use imafarm_proto::zone::Standing;
-use imafarm_records::{Commanded, Observed};
 use imafarm_records::chronicle::What;
 use imafarm_records::totals::{Power, Visits};
+use imafarm_records::{Commanded, Observed};
 
 use crate::farm::Farm;
 use crate::network::{EndRef, Way};

@@ -84,6 +84,11 @@ impl Host {
         self.applications = Arc::clone(applications);
     }
 
+    /// Fills the host's disk with what it had read of the data store in an earlier process: all changes up to `latest`.
+    pub fn fill_cache(&mut self, now: Time, latest: u32) {
+        self.cache.read(now, latest);
+    }
+
     /// Handles one input; what the host wants done is added to the outbox.
     #[inline]
     pub fn handle(&mut self, input: Input, now: Time, out: &mut Outbox) {
@@ -139,6 +144,10 @@ impl Host {
             Input::Received(entry, message) => {
                 let heard = rooms.bindings.received(turn, entry, message);
                 rooms.hear(turn, Some(entry), heard);
+            }
+            Input::Stranger(entry) => {
+                let heard = rooms.bindings.refuse_stranger(turn, entry);
+                rooms.hear(turn, None, heard);
             }
             Input::Closed(entry, ending) => {
                 let heard = rooms.bindings.closed(turn, entry, ending);

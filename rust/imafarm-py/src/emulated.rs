@@ -43,16 +43,6 @@ const LATEST: u64 = i64::MAX as u64;
 #[pyclass(module = "imafarm._imafarm", extends = ObservedFarm)]
 pub struct EmulatedFarm {}
 
-fn farm<'a>(slf: &'a PyRef<'_, EmulatedFarm>) -> &'a Farm {
-    let World::Emulated(farm) = &slf.as_super().world;
-    farm
-}
-
-fn farm_mut<'a>(slf: &'a mut PyRefMut<'_, EmulatedFarm>) -> &'a mut Farm {
-    let World::Emulated(farm) = &mut slf.as_super().world;
-    farm
-}
-
 #[pymethods]
 impl EmulatedFarm {
     #[new]
@@ -113,12 +103,12 @@ impl EmulatedFarm {
     /// How far apart the moments are at which observers hear of events, in nanoseconds.
     #[getter]
     fn tick_ns(slf: PyRef<'_, Self>) -> u64 {
-        farm(&slf).window().0
+        slf.as_super().emulated().window().0
     }
 
     /// When something next happens, in nanoseconds; None when nothing ever will.
     fn next_event_ns(slf: PyRef<'_, Self>) -> Option<u64> {
-        farm(&slf).next_event().map(|time| time.0)
+        slf.as_super().emulated().next_event().map(|time| time.0)
     }
 
     /// Goes on, with the interpreter released, to `until_ns` or less far: to the end of the tick in which an event of
@@ -136,8 +126,8 @@ impl EmulatedFarm {
         wake_on: u32,
         max_events: u64,
     ) -> PyResult<u8> {
-        let until = Time(until_ns.within("until_ns", farm_mut(&mut slf).now().0, LATEST)?);
-        let farm = farm_mut(&mut slf);
+        let until = Time(until_ns.within("until_ns", slf.as_super().emulated_mut().now().0, LATEST)?);
+        let farm = slf.as_super().emulated_mut();
         Ok(match py.detach(|| farm.advance(until, wake_on, max_events)) {
             Pace::Arrived => 0,
             Pace::Woken => 1,
@@ -150,7 +140,7 @@ impl EmulatedFarm {
     fn start(mut slf: PyRefMut<'_, Self>, hosts: Column<'_>, spread_ns: Whole) -> PyResult<()> {
         let hosts = slf.as_super().hosts(&hosts)?;
         let spread = Span(spread_ns.within("spread_ns", 0, LATEST)?);
-        farm_mut(&mut slf).start(&hosts, spread);
+        slf.as_super().emulated_mut().start(&hosts, spread);
         Ok(())
     }
 
@@ -158,7 +148,7 @@ impl EmulatedFarm {
     #[pyo3(signature = (hosts: "Iterable[int]"))]
     fn restart(mut slf: PyRefMut<'_, Self>, hosts: Column<'_>) -> PyResult<()> {
         let hosts = slf.as_super().hosts(&hosts)?;
-        farm_mut(&mut slf).restart(&hosts);
+        slf.as_super().emulated_mut().restart(&hosts);
         Ok(())
     }
 
@@ -166,7 +156,7 @@ impl EmulatedFarm {
     #[pyo3(signature = (from_hosts: "Iterable[int]", to_hosts: "Iterable[int]", *, both = true))]
     fn cut(mut slf: PyRefMut<'_, Self>, from_hosts: Column<'_>, to_hosts: Column<'_>, both: bool) -> PyResult<u32> {
         let (from, to) = (slf.as_super().hosts(&from_hosts)?, slf.as_super().hosts(&to_hosts)?);
-        Ok(farm_mut(&mut slf).cut(&from, &to, both))
+        Ok(slf.as_super().emulated_mut().cut(&from, &to, both))
     }
 
     /// Heals one cut, or all.
@@ -174,7 +164,7 @@ impl EmulatedFarm {
     /// Raises ValueError for a number that no cut has (any more).
     #[pyo3(signature = (cut = None))]
     fn heal(mut slf: PyRefMut<'_, Self>, cut: Option<u32>) -> PyResult<()> {
-        match (farm_mut(&mut slf).heal(cut), cut) {
+        match (slf.as_super().emulated_mut().heal(cut), cut) {
             (false, Some(number)) => Err(PyValueError::new_err(format!("cut: there is no cut {number}"))),
             (true | false, _) => Ok(()),
         }
@@ -182,17 +172,17 @@ impl EmulatedFarm {
 
     /// Takes the data store down, or up again.
     fn set_store_up(mut slf: PyRefMut<'_, Self>, up: bool) {
-        farm_mut(&mut slf).set_store_up(up);
+        slf.as_super().emulated_mut().set_store_up(up);
     }
 
     /// The deliveries of the traced kinds: (time_ns, kind, source, target, bytes).
     fn trace(slf: PyRef<'_, Self>) -> Vec<(u64, &'static str, u32, u32, u32)> {
-        let records = farm(&slf).trace().iter();
+        let records = slf.as_super().emulated().trace().iter();
         records.map(|r| (r.time.0, r.kind.name(), r.source, r.target, r.bytes)).collect()
     }
 
     /// The bytes that the farm's hosts, connections and events hold.
     fn memory(slf: PyRef<'_, Self>) -> usize {
-        farm(&slf).memory()
+        slf.as_super().emulated().memory()
     }
 }

@@ -6,9 +6,11 @@ mod emulated;
 mod framer;
 mod host_record;
 mod host_resolver;
+mod live;
 mod observed;
 mod rank;
 mod settings;
+mod sketch;
 
 use pyo3::prelude::*;
 
@@ -16,6 +18,8 @@ use pyo3::prelude::*;
 #[pymodule]
 mod _imafarm {
     use imafarm_records::chronicle::class;
+
+    use crate::live;
 
     #[pymodule_export]
     use crate::connection_cache::ConnectionCache;
@@ -27,6 +31,8 @@ mod _imafarm {
     use crate::host_record::HostRecord;
     #[pymodule_export]
     use crate::host_resolver::HostResolver;
+    #[pymodule_export]
+    use crate::live::LiveFarm;
     #[pymodule_export]
     use crate::observed::ObservedFarm;
     #[pymodule_export]
@@ -80,4 +86,25 @@ mod _imafarm {
     const EVENT_CHANGE_REFUSED: u32 = class::CHANGE_REFUSED;
     #[pymodule_export]
     const EVENT_CHANGE_LEARNT: u32 = class::CHANGE_LEARNT;
+
+    #[pymodule_export]
+    const ACT_OPEN: u32 = live::OPEN;
+    #[pymodule_export]
+    const ACT_ACCEPT: u32 = live::ACCEPT;
+    #[pymodule_export]
+    const ACT_REFUSE: u32 = live::REFUSE;
+    #[pymodule_export]
+    const ACT_WRITE: u32 = live::WRITE;
+    #[pymodule_export]
+    const ACT_CLOSE: u32 = live::CLOSE;
+    #[pymodule_export]
+    const ACT_ABORT: u32 = live::ABORT;
+    #[pymodule_export]
+    const ACT_BOUND: u32 = live::BOUND;
+    #[pymodule_export]
+    const ACT_CONSULT: u32 = live::CONSULT;
+    #[pymodule_export]
+    const ACT_STARTED: u32 = live::STARTED;
+    #[pymodule_export]
+    const ACT_STOPPED: u32 = live::STOPPED;
 }

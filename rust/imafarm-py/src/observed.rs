@@ -4,6 +4,7 @@ pub mod dynamic;
 pub mod report;
 
 use imafarm_emulator::farm::Farm;
+use imafarm_live::farm::LiveFarm;
 use imafarm_proto::applications::Servers;
 use imafarm_proto::host_record::{HostIndex, ZoneIndex};
 use imafarm_proto::message::MagicNumber;
@@ -29,18 +30,51 @@ pub struct ObservedFarm {
 /// The worlds there are.
 pub enum World {
     Emulated(Box<Farm>),
+    Live(Box<LiveFarm>),
 }
 
 impl ObservedFarm {
     pub fn farm(&self) -> &dyn Observed {
         match &self.world {
             World::Emulated(farm) => &**farm,
+            World::Live(farm) => &**farm,
+        }
+    }
+
+    /// The emulated farm that it is, for its own class.
+    pub fn emulated(&self) -> &Farm {
+        match &self.world {
+            World::Emulated(farm) => farm,
+            World::Live(_) => unreachable!("an EmulatedFarm is made with one"),
+        }
+    }
+
+    pub fn emulated_mut(&mut self) -> &mut Farm {
+        match &mut self.world {
+            World::Emulated(farm) => farm,
+            World::Live(_) => unreachable!("an EmulatedFarm is made with one"),
+        }
+    }
+
+    /// The live farm that it is, for its own class.
+    pub fn live(&self) -> &LiveFarm {
+        match &self.world {
+            World::Live(farm) => farm,
+            World::Emulated(_) => unreachable!("a LiveFarm is made with one"),
+        }
+    }
+
+    pub fn live_mut(&mut self) -> &mut LiveFarm {
+        match &mut self.world {
+            World::Live(farm) => farm,
+            World::Emulated(_) => unreachable!("a LiveFarm is made with one"),
         }
     }
 
     fn farm_mut(&mut self) -> &mut dyn Commanded {
         match &mut self.world {
             World::Emulated(farm) => &mut **farm,
+            World::Live(farm) => &mut **farm,
         }
     }
 

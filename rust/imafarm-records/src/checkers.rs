@@ -11,7 +11,7 @@ use crate::totals::Power;
 
 /// See [`Observed::check_conservation`].
 pub fn conservation<F: Observed + ?Sized>(farm: &F) -> Vec<String> {
-    let (in_flight, ledger) = (farm.in_flight(), farm.ledger());
+    let (in_flight, ledger) = (farm.in_flight(), farm.accounts());
     let mut broken = Vec::new();
     for kind in Kind::ALL {
         let tally = ledger.total(kind);

@@ -41,7 +41,12 @@ pub trait Observed {
     /// What became of all messages.
     fn ledger(&self) -> Ledger;
 
-    /// The messages under way now, by [`Kind::index`]: counted one by one, not calculated.
+    /// What became of those messages of which it is known here: all of them, unless the world says otherwise.
+    fn accounts(&self) -> Ledger {
+        self.ledger()
+    }
+
+    /// The messages under way now, of those, by [`Kind::index`]: counted one by one, not calculated.
     fn in_flight(&self) -> [Count; Kind::COUNT];
 
     /// How many events were handled so far.

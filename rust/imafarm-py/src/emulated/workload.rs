@@ -7,7 +7,7 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
 use crate::columns::Whole;
-use crate::emulated::plan::items;
+use crate::sketch::items;
 
 /// The most logons in a day that a zone may have, and the longest time of anything, about 36 years.
 const MOST_LOGONS: u64 = 1 << 48;
