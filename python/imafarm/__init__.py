@@ -53,6 +53,7 @@ from imafarm.farm import (
 )
 from imafarm.topology import (
     Link,
+    LivePlan,
     Product,
     Shape,
     StorePlan,
@@ -94,6 +95,7 @@ __all__ = [
     "HostState",
     "ImafarmError",
     "Link",
+    "LivePlan",
     "Product",
     "Progress",
     "Rank",

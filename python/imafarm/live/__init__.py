@@ -1,0 +1,1 @@
+"""The same hosts on real sockets."""
