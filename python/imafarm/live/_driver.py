@@ -29,6 +29,7 @@ from imafarm._imafarm import (
 )
 from imafarm.errors import ConfigurationError
 from imafarm.live._engine import Acts, Ending, Engine
+from imafarm.live._gate import Gate
 from imafarm.live._host import LiveHost
 from imafarm.live._limits import LiveLimits
 from imafarm.live._link import Address, Link
@@ -81,6 +82,7 @@ class Driver:
         """
         self.limits = limits
         self.log = log
+        self.gate = Gate(limits.calls)
         self.tls = tls
         self.hosts: dict[int, LiveHost] = {}
         """Those that live here, by index."""

@@ -175,6 +175,16 @@ class LiveFarm(EngineFarm[_imafarm.LiveFarm]):
         if elsewhere := [self._hosts[index] for index in hosts if index not in self.driver.hosts]:
             raise ConfigurationError([f"hosts: {name} does not live in this process" for name in elsewhere])
 
+    # -- what is
+
+    def delays(self) -> dict[str, int]:
+        """How long reports waited for their answers, in nanoseconds: `count`, `p50_ns`, `p99_ns` and `max_ns`."""
+        return self._engine.delays()
+
+    def reset_delays(self) -> None:
+        """Measures delays anew."""
+        self._engine.reset_delays()
+
     # -- waits
 
     async def wait_started(self) -> None:

@@ -100,6 +100,7 @@ class Link:
         "_has_answer",
         "_has_failed",
         "_is_answered",
+        "_is_begun",
         "_is_closing",
         "_is_draining",
         "_is_in_frame",
@@ -133,6 +134,7 @@ class Link:
         self._socket = sock
         self._scope = trio.CancelScope()
         self._due = Due.NOTHING
+        self._is_begun = False
         self._is_answered = sock is None
         self._has_answer: trio.Event | None = None
         self._backlog = bytearray()
@@ -145,6 +147,14 @@ class Link:
         self._has_failed = False
 
     # -- what the driver does to it
+
+    def begin(self) -> bool:
+        """Calls the peer, or is called by it. Whether there is still something to begin."""
+        if self._is_begun or not (self.is_known or self._socket):
+            return False
+        self._is_begun = True
+        self.driver.spawn(self.run)
+        return True
 
     def answer(self) -> None:
         """The host is ready for what a caller says."""
@@ -185,6 +195,7 @@ class Link:
         if self._socket is None:
             self._due = Due.CLOSE
             self._scope.cancel()
+            self.begin()
         elif self._is_severed or self.driver.is_cut(self.host.index, self.peer):
             self._sever()
         elif self._is_draining:
@@ -271,8 +282,6 @@ class Link:
 
     async def _call(self) -> socket.socket:
         """A socket whose connection is under way, as soon as the operating system has one."""
-        if self.driver.is_cut(self.host.index, self.peer):
-            await trio.sleep_forever()
         while True:
             try:
                 return self._try_call()
