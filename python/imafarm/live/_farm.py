@@ -18,8 +18,8 @@ from imafarm.farm._engine_verbs import span_ns
 from imafarm.farm._verbs import Verb
 from imafarm.live._driver import Driver
 from imafarm.live._limits import LiveLimits
-from imafarm.live._link import Address
 from imafarm.live._log import LiveLog
+from imafarm.live._sockets import Address
 from imafarm.live._store import DataStore
 from imafarm.live._tls_link import LiveTls
 from imafarm.topology import Topology

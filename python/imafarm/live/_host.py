@@ -10,8 +10,9 @@ import trio
 
 from imafarm.errors import ConfigurationError
 from imafarm.live._gate import Gate
-from imafarm.live._link import Address, Driver, Link
+from imafarm.live._link import Driver, Link
 from imafarm.live._listener import Callers, Listener
+from imafarm.live._sockets import Address
 from imafarm.live._tls_link import LiveTls, TlsLink
 
 

@@ -6,21 +6,22 @@ The product's performance counters keep their own names, as labels: `imafarm_cou
 from __future__ import annotations
 
 import os
-import socket
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
+from ipaddress import IPv4Address
 from pathlib import Path
 
 import trio
 
 from imafarm.errors import ConfigurationError
 from imafarm.farm import Farm
-from imafarm.live._link import Address
+from imafarm.live._sockets import Address
 
 REQUEST_BYTES = 8_192
 """The longest request that is read. Our guess."""
 ASK_SECONDS = 5.0
 """How long whoever asks may take over a request and its answer. Our guess."""
+LARGEST_PORT = 65_535
 MOST_ASKING = 16
 """How many may ask at once; more have to wait. Our guess."""
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -87,17 +88,20 @@ def parse_metrics_address(text: str) -> Address:
     """An address and a port, written `127.0.0.1:9100`. Errors: `ConfigurationError`."""
     address, colon, port = text.rpartition(":")
     try:
-        socket.inet_aton(address)
+        IPv4Address(address)
         number = int(port)
-    except (OSError, ValueError):
+    except ValueError:
         number = 0
-    if not colon or not 1 <= number <= 65_535:
+    if not colon or not 1 <= number <= LARGEST_PORT:
         raise ConfigurationError([f"{text!r} is no IPv4 address with a port, as in 127.0.0.1:9100"])
     return address, number
 
 
 async def serve_metrics(
-    figures: Callable[[], str], address: Address, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+    figures: Callable[[], str],
+    address: Address,
+    *,
+    task_status: trio.TaskStatus[list[trio.SocketListener]] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Answers `GET /metrics` at an address, until cancelled: `await nursery.start(partial(serve_metrics, ...))`.
 
