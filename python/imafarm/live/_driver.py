@@ -7,6 +7,7 @@ Trio needs to notice that something has come.
 
 from __future__ import annotations
 
+import heapq
 import math
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -41,6 +42,8 @@ from imafarm.topology._checks import NANOSECONDS
 
 NEVER_NS = 1 << 63
 """Later than any deadline."""
+ROOM_SHARE = 1 / 8
+"""Of all idle bindings, those that go when there is no descriptor left. Our guess."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +86,7 @@ class Driver:
         """
         self.limits = limits
         self.log = log
-        self.gate = Gate(limits.calls)
+        self.gate = Gate(limits.calls, self._wait_for_room)
         self.tls = tls
         self.hosts: dict[int, LiveHost] = {}
         """Those that live here, by index."""
@@ -97,6 +100,8 @@ class Driver:
         self._nursery: trio.Nursery | None = None
         self._timer = trio.CancelScope()
         self._due_ns = NEVER_NS
+        self._uses = 0
+        self._room_seconds = -math.inf
         self._cuts: dict[int, _Cut] = {}
         self._next_cut = 0
         self._starting: set[int] = set()
@@ -192,6 +197,7 @@ class Driver:
 
     def hear(self, link: Link, data: bytes) -> bool:
         """Bytes have come. Whether they end within a frame."""
+        self._uses = link.last_use = self._uses + 1
         acts, is_cut = self._engine.receive(link.conn, data, self.now_ns)
         if acts:
             self._carry_out(acts)
@@ -214,7 +220,9 @@ class Driver:
             for act, index, conn, what in acts:
                 host = self.hosts[index]
                 if act == ACT_WRITE:
-                    host.links[conn].write(what)
+                    link = host.links[conn]
+                    self._uses = link.last_use = self._uses + 1
+                    link.write(what)
                 elif act == ACT_OPEN:
                     host.call(conn, what)
                 elif act == ACT_ACCEPT:
@@ -246,6 +254,31 @@ class Driver:
             self.log.warn("dropped", host=host.name, peer=link.remote[0], why=why)
         host.forget(link)
         link.abort()
+
+    # -- descriptors
+
+    def make_room(self) -> None:
+        """The operating system has nothing left. Those bindings of this process that were used least recently are torn
+        down, as the cache of one host does it when it is full: hosts bind again when they have something to say.
+        """
+        now = trio.current_time()
+        if now < self._room_seconds + self.limits.retry_seconds:
+            return
+        self._room_seconds = now
+        idle = [link for host in self.hosts.values() if not host.is_paused for link in host.links.values()]
+        idle = [link for link in idle if link.is_idle]
+        least_used = heapq.nsmallest(math.ceil(len(idle) * ROOM_SHARE), idle, key=lambda link: link.last_use)
+        for link in least_used:
+            link.retire()
+        self.log.warn("descriptors-out", retired=len(least_used), links=len(idle))
+
+    def _wait_for_room(self) -> None:
+        self.make_room()
+        self.spawn(self._reopen_gate)
+
+    async def _reopen_gate(self) -> None:
+        await trio.sleep(self.limits.retry_seconds)
+        self.gate.reopen()
 
     # -- power
 
