@@ -52,7 +52,8 @@ pub enum Event {
     BindResponse,
     /// BIND_COMMIT.
     BindCommit,
-    /// A bind packet with another farm's magic number, or from a host we do not know or did not call.
+    /// A bind packet with another farm's magic number, or from a host we do not know or did not call; or what is not the
+    /// speech of our farm at all.
     Stranger,
     /// Any other message.
     Message,

@@ -271,6 +271,12 @@ impl Bindings {
         }
     }
 
+    /// Whoever speaks on a connection is not of our farm.
+    pub fn refuse_stranger(&mut self, turn: &mut Turn<'_>, entry: EntryIndex) -> Heard {
+        turn.out.notify(Notice::StrangerRefused);
+        self.step(turn, entry, Event::Stranger)
+    }
+
     /// A connection ended.
     pub fn closed(&mut self, turn: &Turn<'_>, entry: EntryIndex, ending: Ending) -> Heard {
         let peer = self.peer(entry);
@@ -430,11 +436,6 @@ impl Bindings {
         }
         self.cache.name(entry, caller.0);
         self.step(turn, entry, Event::BindResponse)
-    }
-
-    fn refuse_stranger(&mut self, turn: &mut Turn<'_>, entry: EntryIndex) -> Heard {
-        turn.out.notify(Notice::StrangerRefused);
-        self.step(turn, entry, Event::Stranger)
     }
 
     fn activate(&mut self, turn: &mut Turn<'_>, entry: EntryIndex) {

@@ -140,6 +140,10 @@ impl Host {
                 let heard = rooms.bindings.received(turn, entry, message);
                 rooms.hear(turn, Some(entry), heard);
             }
+            Input::Stranger(entry) => {
+                let heard = rooms.bindings.refuse_stranger(turn, entry);
+                rooms.hear(turn, None, heard);
+            }
             Input::Closed(entry, ending) => {
                 let heard = rooms.bindings.closed(turn, entry, ending);
                 rooms.hear(turn, None, heard);

@@ -97,6 +97,8 @@ pub enum Input {
     Connected(EntryIndex),
     /// A message arrived.
     Received(EntryIndex, Message),
+    /// What arrives on a connection is not the speech of our farm: it is no frame, or its seal does not fit.
+    Stranger(EntryIndex),
     /// A connection ended. Nothing more will arrive on it.
     Closed(EntryIndex, Ending),
 }

@@ -88,7 +88,8 @@ pub enum Notice {
     MasterResigned(HostIndex),
     /// It takes this host for its data collector from now on.
     MasterAccepted(HostIndex),
-    /// It turned away a host that showed another farm's magic number, or that it does not know.
+    /// It turned away a host that showed another farm's magic number, that it does not know, or that does not speak as
+    /// its farm does.
     StrangerRefused,
     /// The collector takes a member for lost: it was silent, and a ping went unanswered.
     MemberLost(HostIndex),

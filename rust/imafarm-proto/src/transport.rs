@@ -5,6 +5,8 @@
 //!
 //! ```text
 //! framing  the header, the checksum, frames out of a stream of bytes and into it
+//! seal     what a farm with a key puts behind each frame
+//! fault    what can be wrong with a stream, and where in it
 //! codec    which fields each kind of message has: one line a kind
 //! body     fields as MessagePack, out and in
 //! field    what a field may be
@@ -12,8 +14,12 @@
 
 pub mod body;
 pub mod codec;
+pub mod fault;
 pub mod field;
 pub mod framing;
+pub mod seal;
 
 pub use body::{BodyError, BodyFault};
-pub use framing::{Fault, FrameError, Framer, HEADER_LEN, Limits};
+pub use fault::{Fault, FrameError};
+pub use framing::{Framer, HEADER_LEN, Limits, Sealing, Unsealed};
+pub use seal::{FarmKey, Keyring, OutOfTurn, Seals, Side};

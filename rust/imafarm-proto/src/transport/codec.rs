@@ -7,6 +7,7 @@ use crate::profile;
 use crate::transport::body;
 use crate::transport::field::{Field, FieldSink, FieldSource};
 use crate::transport::framing::HEADER_LEN;
+use crate::transport::seal::seal_len;
 
 /// Writes, for each kind, the names of its fields, how they are put and how they are taken; for a boxed one, those of
 /// what is in the box.
@@ -104,6 +105,12 @@ impl Message {
     #[inline]
     pub fn encoded_len(&self) -> u32 {
         HEADER_LEN as u32 + body::encoded_len(self)
+    }
+
+    /// The bytes of the message's frame in a farm with a key, seal included, counted without encoding it.
+    #[inline]
+    pub fn sealed_len(&self) -> u32 {
+        self.encoded_len() + u32::from(seal_len(self.kind()))
     }
 
     /// The message with so much filler that its frame has `bytes`, or as near to that as filler comes. Without filler it

@@ -1,21 +1,21 @@
-//! Frames: a header of 16 bytes and a body, out of any cut of a stream of bytes and into it.
+//! Frames: a header of 16 bytes, a body, and in a farm with a key a seal, out of any cut of a stream of bytes and into it.
 //!
 //! ```text
-//! 0      4         5      6          8             12         16
-//! | IMAF | version | kind | reserved | body length | checksum | body ..
+//! 0      4         5      6             8             12         16
+//! | IMAF | version | kind | seal length | body length | checksum | body .. | seal ..
 //! ```
 //!
 //! All numbers are in network order. The checksum is the CRC-32 of Ethernet and zlib over the 12 bytes before it and
-//! the body after it. A declared length is a claim: it is judged, never allocated.
+//! the body after it. A declared length is a claim: it is judged, never allocated. What a seal is, is
+//! [`seal`](crate::transport::seal)'s business; here it is a run of bytes that fits or does not.
 
-use core::fmt;
-
-use thiserror::Error;
 use zerocopy::byteorder::network_endian::{U16, U32};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 use crate::message::{Kind, Message};
-use crate::transport::body::{self, BodyError};
+use crate::transport::body;
+use crate::transport::fault::{Fault, FrameError};
+use crate::transport::seal::{OutOfTurn, Seals, seal_len};
 
 /// The first bytes of every frame. Our guess.
 pub const FRAME_MAGIC: [u8; 4] = *b"IMAF";
@@ -25,7 +25,7 @@ pub const WIRE_VERSION: u8 = 1;
 pub const HEADER_LEN: usize = size_of::<Header>();
 
 /// The bytes of a header that the checksum covers.
-const CHECKED_LEN: usize = HEADER_LEN - size_of::<U32>();
+pub(super) const CHECKED_LEN: usize = HEADER_LEN - size_of::<U32>();
 
 #[derive(FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
 #[repr(C)]
@@ -33,7 +33,7 @@ struct Header {
     magic: [u8; 4],
     version: u8,
     kind: u8,
-    reserved: U16,
+    seal_len: U16,
     body_len: U32,
     checksum: U32,
 }
@@ -72,118 +72,24 @@ impl Default for Limits {
     }
 }
 
-/// A stream that is not one of frames, and where.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct FrameError {
-    /// The byte of the stream at which the trouble begins, counted from 0.
-    pub offset: u64,
-    /// What is wrong there.
-    pub fault: Fault,
-}
-
-impl core::error::Error for FrameError {}
-
-impl fmt::Display for FrameError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "byte {} of the stream: {}", self.offset, self.fault)
-    }
-}
-
-/// What is wrong with a frame. After any of these the binding closes; nothing else changed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-pub enum Fault {
-    /// The frame does not begin as frames do. Theirs: whoever speaks, it is not to us.
-    #[error("a frame begins with \"IMAF\", this one with \"{}\"", found.escape_ascii())]
-    Magic {
-        /// The first four bytes.
-        found: [u8; 4],
-    },
-    /// Another version of the wire format. Theirs, or ours, whichever is older.
-    #[error("wire version {found}; this side speaks {WIRE_VERSION}")]
-    Version {
-        /// The version declared.
-        found: u8,
-    },
-    /// The reserved bytes are not 0. Theirs.
-    #[error("the reserved bytes are 0x{found:04x}, not 0")]
-    Reserved {
-        /// What they are.
-        found: u16,
-    },
-    /// No message has this kind. Theirs.
-    #[error("no message has the kind {found}")]
-    Kind {
-        /// The kind declared.
-        found: u8,
-    },
-    /// The body is declared longer than the limit. Theirs. It was neither awaited nor allocated.
-    #[error("a body of {declared} bytes is declared, {limit} are the limit")]
-    Length {
-        /// The length declared, in bytes.
-        declared: u32,
-        /// The limit, in bytes.
-        limit: u32,
-    },
-    /// The checksum does not fit the bytes. The link's, or theirs.
-    #[error("the checksum is 0x{declared:08x}, the bytes give 0x{computed:08x}")]
-    Checksum {
-        /// The checksum declared.
-        declared: u32,
-        /// The checksum of what arrived.
-        computed: u32,
-    },
-    /// The bytes arrived as they were sent, and are no message of their kind. Theirs.
-    #[error("{}: {error}", kind.name())]
-    Body {
-        /// The kind declared.
-        kind: Kind,
-        /// What is wrong with the body.
-        error: BodyError,
-    },
-    /// The stream ended within a frame. The link's, or theirs: they closed before they were done.
-    #[error("the stream ends within a frame: {kept} bytes of it arrived, at least {missing} are missing")]
-    Truncated {
-        /// How many bytes of the frame arrived.
-        kept: u32,
-        /// How many bytes are missing at least.
-        missing: u32,
-    },
-}
-
-impl Fault {
-    /// The part of the frame that is wrong, in one word.
-    pub const fn part(&self) -> &'static str {
-        match self {
-            Fault::Magic { .. } => "magic",
-            Fault::Version { .. } => "version",
-            Fault::Reserved { .. } => "reserved",
-            Fault::Kind { .. } => "kind",
-            Fault::Length { .. } => "length",
-            Fault::Checksum { .. } => "checksum",
-            Fault::Body { .. } => "body",
-            Fault::Truncated { .. } => "end",
-        }
-    }
-
-    /// Where in the frame the trouble begins.
-    const fn at(&self) -> usize {
-        match self {
-            Fault::Magic { .. } => 0,
-            Fault::Version { .. } => 4,
-            Fault::Kind { .. } => 5,
-            Fault::Reserved { .. } => 6,
-            Fault::Length { .. } => 8,
-            Fault::Checksum { .. } => CHECKED_LEN,
-            Fault::Body { error, .. } => HEADER_LEN + error.at,
-            Fault::Truncated { kept, .. } => *kept as usize,
-        }
-    }
-}
-
 impl Message {
     /// Appends the message's frame, [`Message::encoded_len`] bytes, to `out`.
     #[inline]
     pub fn encode(&self, out: &mut Vec<u8>) {
+        self.write_frame(0, out);
+    }
+
+    /// Appends the message's frame and its seal, [`Message::sealed_len`] bytes, to `out`.
+    ///
+    /// Errors: no frame of this kind can go out on the binding as it stands; `out` is as it was.
+    pub fn encode_sealed(&self, out: &mut Vec<u8>, seals: &mut Seals) -> Result<(), OutOfTurn> {
+        let (start, kind) = (out.len(), self.kind());
+        self.write_frame(seal_len(kind), out);
+        seals.seal(kind, start, out).inspect_err(|_| out.truncate(start))
+    }
+
+    #[inline]
+    fn write_frame(&self, seal_len: u16, out: &mut Vec<u8>) {
         let start = out.len();
         out.extend_from_slice(&[0; HEADER_LEN]);
         body::write(self, out);
@@ -192,12 +98,38 @@ impl Message {
             magic: FRAME_MAGIC,
             version: WIRE_VERSION,
             kind: self.kind().number(),
-            reserved: U16::ZERO,
+            seal_len: U16::new(seal_len),
             body_len: U32::new(body.len() as u32),
             checksum: U32::ZERO,
         };
         header.checksum = U32::new(checksum(&header.as_bytes()[..CHECKED_LEN], body));
         head.copy_from_slice(header.as_bytes());
+    }
+}
+
+/// What a framer asks of whoever knows about seals.
+pub trait Sealing {
+    /// The bytes of the seal that a frame of this kind has to have.
+    fn due(&self, kind: Kind) -> u16;
+
+    /// Whether the seal, of as many bytes as are due, fits the frame, header and body, that is next on the stream. Each
+    /// frame is asked about once, when all of it is there, and none after one whose seal did not fit.
+    fn open(&mut self, kind: Kind, frame: &[u8], seal: &[u8]) -> bool;
+}
+
+/// A farm without a key: no frame has a seal.
+#[derive(Clone, Copy, Debug)]
+pub struct Unsealed;
+
+impl Sealing for Unsealed {
+    #[inline]
+    fn due(&self, _kind: Kind) -> u16 {
+        0
+    }
+
+    #[inline]
+    fn open(&mut self, _kind: Kind, _frame: &[u8], _seal: &[u8]) -> bool {
+        true
     }
 }
 
@@ -216,9 +148,10 @@ enum Beginning {
     Part { missing: usize },
 }
 
-/// Judges the frame that begins `bytes`. A header is judged as soon as it is whole, its body as soon as that is.
+/// Judges the frame that begins `bytes`. A header is judged as soon as it is whole, the rest as soon as all of it is
+/// there: its seal before its body is read.
 #[inline]
-fn judge(bytes: &[u8], limits: Limits) -> Result<Beginning, Fault> {
+fn judge(bytes: &[u8], limits: Limits, sealing: &mut impl Sealing) -> Result<Beginning, Fault> {
     let Ok((header, rest)) = Header::ref_from_prefix(bytes) else {
         return Ok(Beginning::Part { missing: HEADER_LEN - bytes.len() });
     };
@@ -228,23 +161,30 @@ fn judge(bytes: &[u8], limits: Limits) -> Result<Beginning, Fault> {
     if header.version != WIRE_VERSION {
         return Err(Fault::Version { found: header.version });
     }
-    if header.reserved != U16::ZERO {
-        return Err(Fault::Reserved { found: header.reserved.get() });
-    }
     let kind = Kind::from_number(header.kind).ok_or(Fault::Kind { found: header.kind })?;
+    let (found, due) = (header.seal_len.get(), sealing.due(kind));
+    if found != due {
+        return Err(Fault::Seal { found, due });
+    }
     let declared = header.body_len.get();
     if declared > limits.max_body_bytes {
         return Err(Fault::Length { declared, limit: limits.max_body_bytes });
     }
-    let Some(body) = rest.get(..declared as usize) else {
-        return Ok(Beginning::Part { missing: declared as usize - rest.len() });
+    let Some((body, seal)) =
+        rest.get(..declared as usize + usize::from(due)).map(|rest| rest.split_at(declared as usize))
+    else {
+        return Ok(Beginning::Part { missing: declared as usize + usize::from(due) - rest.len() });
     };
     let computed = checksum(&header.as_bytes()[..CHECKED_LEN], body);
     if header.checksum != computed {
         return Err(Fault::Checksum { declared: header.checksum.get(), computed });
     }
+    let seal_at = HEADER_LEN + body.len();
+    if !sealing.open(kind, &bytes[..seal_at], seal) {
+        return Err(Fault::Forged { at: seal_at as u32 });
+    }
     let message = body::read(kind, body).map_err(|error| Fault::Body { kind, error })?;
-    Ok(Beginning::Frame { message, len: HEADER_LEN + body.len() })
+    Ok(Beginning::Frame { message, len: seal_at + seal.len() })
 }
 
 /// Messages out of one direction of a binding's stream, whatever the cuts in which its bytes arrive.
@@ -256,6 +196,8 @@ pub struct Framer {
     limits: Limits,
     /// The beginning of the frame at `offset`, of which the rest has not arrived.
     part: Vec<u8>,
+    /// How many bytes have to arrive before more can be said of the part; 0 without one.
+    missing: usize,
     /// Where in the stream the frame begins that is next to be read.
     offset: u64,
     failed: Option<FrameError>,
@@ -264,20 +206,35 @@ pub struct Framer {
 impl Framer {
     /// A framer at the beginning of a stream.
     pub fn new(limits: Limits) -> Framer {
-        Framer { limits, part: Vec::new(), offset: 0, failed: None }
+        Framer { limits, part: Vec::new(), missing: 0, offset: 0, failed: None }
     }
 
     /// The next message, from what was kept and from the front of `bytes`, which is shortened by what was read; nothing
-    /// once all of `bytes` is read.
+    /// once all of `bytes` is read. No frame has a seal.
     ///
     /// Errors: the first [`FrameError`] of the stream, now and at every later call; the framer keeps no bytes then and
     /// reads none.
     #[inline]
     pub fn pull(&mut self, bytes: &mut &[u8]) -> Result<Option<Message>, FrameError> {
+        self.pull_sealed(bytes, &mut Unsealed)
+    }
+
+    /// The same, from frames that have seals: those of the stream, the same ones at every call.
+    ///
+    /// Errors: as [`Framer::pull`].
+    #[inline]
+    pub fn pull_sealed(
+        &mut self,
+        bytes: &mut &[u8],
+        sealing: &mut impl Sealing,
+    ) -> Result<Option<Message>, FrameError> {
         if let Some(error) = self.failed {
             return Err(error);
         }
-        let next = if self.part.is_empty() { self.pull_in_place(bytes) } else { self.pull_pieced(bytes) };
+        let next = match self.part.is_empty() {
+            true => self.pull_in_place(bytes, sealing),
+            false => self.pull_pieced(bytes, sealing),
+        };
         next.map_err(|fault| self.fail(fault))
     }
 
@@ -289,11 +246,8 @@ impl Framer {
             Some(error) => Err(error),
             None if self.part.is_empty() => Ok(()),
             None => {
-                let missing = match judge(&self.part, self.limits) {
-                    Ok(Beginning::Part { missing }) => missing as u32,
-                    Ok(Beginning::Frame { .. }) | Err(_) => unreachable!("only the beginning of a frame is kept"),
-                };
-                Err(self.fail(Fault::Truncated { kept: self.part.len() as u32, missing }))
+                let (kept, missing) = (self.part.len() as u32, self.missing as u32);
+                Err(self.fail(Fault::Truncated { kept, missing }))
             }
         }
     }
@@ -319,35 +273,38 @@ impl Framer {
     }
 
     #[inline]
-    fn pull_in_place(&mut self, bytes: &mut &[u8]) -> Result<Option<Message>, Fault> {
-        match judge(bytes, self.limits)? {
+    fn pull_in_place(&mut self, bytes: &mut &[u8], sealing: &mut impl Sealing) -> Result<Option<Message>, Fault> {
+        match judge(bytes, self.limits, sealing)? {
             Beginning::Frame { message, len } => {
                 *bytes = &bytes[len..];
                 self.offset += len as u64;
                 Ok(Some(message))
             }
-            Beginning::Part { .. } => {
+            Beginning::Part { missing } => {
                 self.part.extend_from_slice(bytes);
+                self.missing = missing;
                 *bytes = &[];
                 Ok(None)
             }
         }
     }
 
-    fn pull_pieced(&mut self, bytes: &mut &[u8]) -> Result<Option<Message>, Fault> {
+    fn pull_pieced(&mut self, bytes: &mut &[u8], sealing: &mut impl Sealing) -> Result<Option<Message>, Fault> {
         loop {
-            match judge(&self.part, self.limits)? {
+            let (now, later) = bytes.split_at(self.missing.min(bytes.len()));
+            self.part.extend_from_slice(now);
+            self.missing -= now.len();
+            *bytes = later;
+            if self.missing > 0 {
+                return Ok(None);
+            }
+            match judge(&self.part, self.limits, sealing)? {
                 Beginning::Frame { message, len } => {
                     self.part.clear();
                     self.offset += len as u64;
                     return Ok(Some(message));
                 }
-                Beginning::Part { .. } if bytes.is_empty() => return Ok(None),
-                Beginning::Part { missing } => {
-                    let (now, later) = bytes.split_at(missing.min(bytes.len()));
-                    self.part.extend_from_slice(now);
-                    *bytes = later;
-                }
+                Beginning::Part { missing } => self.missing = missing,
             }
         }
     }
@@ -355,7 +312,7 @@ impl Framer {
     #[cold]
     fn fail(&mut self, fault: Fault) -> FrameError {
         let error = FrameError { offset: self.offset + fault.at() as u64, fault };
-        self.part = Vec::new();
+        (self.part, self.missing) = (Vec::new(), 0);
         self.failed = Some(error);
         error
     }

@@ -14,8 +14,8 @@ use proptest::prelude::*;
 use crate::by_hand::{ByHand, MAGIC, OTHER_MAGIC, called, equals, id, notices, opened, settings};
 use crate::dynamic_adversary;
 
-const ME: u32 = 1;
-const PEER: u32 = 3;
+pub const ME: u32 = 1;
+pub const PEER: u32 = 3;
 const ELSEWHERE: u32 = 4;
 
 /// Ids worth trying: the peer's, our own, a third host's, one of another zone, and one that nobody has.
@@ -51,7 +51,7 @@ fn odd_messages() -> Vec<Message> {
 
 /// What a binding is at when the message comes, and how it gets there.
 #[derive(Clone, Copy, Debug)]
-enum Stage {
+pub enum Stage {
     Connecting,
     WaitBindRequest,
     WaitBindCommit,
@@ -63,7 +63,7 @@ enum Stage {
 
 const IN_PROGRESS: [Stage; 4] =
     [Stage::Connecting, Stage::WaitBindRequest, Stage::WaitBindCommit, Stage::WaitBindResponse];
-const STAGES: [Stage; 7] = [
+pub const STAGES: [Stage; 7] = [
     Stage::Connecting,
     Stage::WaitBindRequest,
     Stage::WaitBindCommit,
@@ -74,7 +74,7 @@ const STAGES: [Stage; 7] = [
 ];
 
 /// A host that elects, with a binding to the peer at this stage, and an active one to host 2 beside it.
-fn at_stage(stage: Stage, directory: &Arc<Directory>) -> (ByHand, EntryIndex, EntryIndex) {
+pub fn at_stage(stage: Stage, directory: &Arc<Directory>) -> (ByHand, EntryIndex, EntryIndex) {
     let turned: &[(&str, u64)] = match stage {
         Stage::Closing => &[("StartElection", 1), ("MaxHostAddressCacheEntries", 2)],
         Stage::Connecting
@@ -267,6 +267,7 @@ fn another_zone_neither_elects_nor_declares_here() {
 enum Mischief {
     Call,
     Say(usize, usize),
+    Mutter(usize),
     Leave(usize),
     Wait,
     Connect,
@@ -278,6 +279,7 @@ fn mischief() -> impl Strategy<Value = Mischief> {
     prop_oneof![
         3 => Just(Mischief::Call),
         12 => (0..8usize, 0..odd_messages().len()).prop_map(|(entry, message)| Mischief::Say(entry, message)),
+        2 => (0..8usize).prop_map(Mischief::Mutter),
         3 => (0..8usize).prop_map(Mischief::Leave),
         4 => Just(Mischief::Wait),
         4 => Just(Mischief::Connect),
@@ -300,6 +302,10 @@ proptest! {
                 Mischief::Call => host.try_call(),
                 Mischief::Say(at, message) => match live.pick(at) {
                     Some(entry) => host.receive(entry, messages[message].clone()),
+                    None => continue,
+                },
+                Mischief::Mutter(at) => match live.pick(at) {
+                    Some(entry) => host.input(Input::Stranger(entry)),
                     None => continue,
                 },
                 Mischief::Leave(at) => match live.pick(at) {

@@ -12,4 +12,5 @@ mod heartbeats;
 mod resolution;
 mod session_hosts;
 mod simultaneous;
+mod strangers;
 mod subscriptions;

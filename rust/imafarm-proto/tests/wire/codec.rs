@@ -11,7 +11,7 @@ use imafarm_proto::transport::{Framer, HEADER_LEN, Limits};
 
 use crate::{all_of, edge_cases, encoded, frame};
 
-fn host(id: u64) -> HostId {
+pub fn host(id: u64) -> HostId {
     HostId::new(id).expect("a host id")
 }
 

@@ -33,8 +33,8 @@ fn a_wrong_header_is_refused_at_the_byte_that_is_wrong() {
     for unknown in (0..=u8::MAX).filter(|&number| Kind::from_number(number).is_none()) {
         assert_eq!(error_of(&spoilt(5, unknown)), at(5, Fault::Kind { found: unknown }));
     }
-    assert_eq!(error_of(&spoilt(6, 1)), at(6, Fault::Reserved { found: 0x0100 }));
-    assert_eq!(error_of(&spoilt(7, 1)), at(6, Fault::Reserved { found: 1 }));
+    assert_eq!(error_of(&spoilt(6, 1)), at(6, Fault::Seal { found: 0x0100, due: 0 }));
+    assert_eq!(error_of(&spoilt(7, 1)), at(6, Fault::Seal { found: 1, due: 0 }));
     let FrameError { offset, fault } = error_of(&spoilt(15, 0));
     assert_eq!((offset, fault.part()), (12, "checksum"));
 }

@@ -4,6 +4,7 @@ mod codec;
 mod cuts;
 mod faults;
 mod figures;
+mod seals;
 
 use core::convert::Infallible;
 
@@ -93,16 +94,21 @@ fn encoded(messages: &[Message]) -> Vec<u8> {
     bytes
 }
 
-/// A frame put together by hand, with a checksum computed bit by bit.
+/// A frame put together by hand, with its checksum.
 fn frame(kind: u8, body: &[u8]) -> Vec<u8> {
     let mut head = b"IMAF\x01".to_vec();
     head.push(kind);
     head.extend([0, 0]);
     head.extend((body.len() as u32).to_be_bytes());
-    let checksum = !head.iter().chain(body).fold(!0u32, |crc, byte| {
-        (0..8).fold(crc ^ u32::from(*byte), |crc, _| (crc >> 1) ^ if crc & 1 == 1 { 0xedb8_8320 } else { 0 })
-    });
+    let checksum = crc32(&head, body);
     [&head, &checksum.to_be_bytes()[..], body].concat()
+}
+
+/// The checksum of a frame, computed bit by bit.
+fn crc32(head: &[u8], body: &[u8]) -> u32 {
+    !head.iter().chain(body).fold(!0u32, |crc, byte| {
+        (0..8).fold(crc ^ u32::from(*byte), |crc, _| (crc >> 1) ^ if crc & 1 == 1 { 0xedb8_8320 } else { 0 })
+    })
 }
 
 /// All that a framer gives for bytes that arrive in these pieces, then the end of the stream.
