@@ -206,6 +206,8 @@ class RemoteFarm:
                 for zone in self.zones:
                     found[zone] = await question(asked, zone)
         else:
+            if self._collectors is None:
+                await self._find_collectors()
             free = trio.CapacityLimiter(AT_ONCE)
 
             async def ask(zone: str, collector: str) -> None:
@@ -214,6 +216,7 @@ class RemoteFarm:
                         found[zone] = await question(asked, zone)
                 except ManagementError:
                     self._collectors = {**self.masters, zone: None}
+                    self._own[collector] = None
 
             async with trio.open_nursery() as nursery:
                 for zone, collector in self.masters.items():
