@@ -179,19 +179,20 @@ def test_the_tools_print_the_same_over_the_wire(
     key = tmp_path / "farm.key"
     keys = new_key_file(key).understood
 
+    here = {tool: call(*tool, *FARM, *(() if tool[0] == "queryhr" else ("--after", "120"))) for tool in TOOLS}
+    assert all(code == 0 and out and not err for code, out, err in here.values())
+
+    async def ask(*arguments: object) -> tuple[int, str, str]:
+        return await trio.to_thread.run_sync(partial(call, *arguments))
+
     async def main() -> None:
         async with listening(views, keys):
-            for tool in TOOLS:
-                after = () if tool[0] == "queryhr" else ("--after", "120")
-                here = call(*tool, *FARM, *after)
-                assert here[0] == 0 and here[2] == ""
-                for connect in (address_of(1), f"{address_of(4)}:2513"):
-                    there = await trio.to_thread.run_sync(lambda: call(*tool, "--connect", connect, "--key", key))
-                    assert there == here, (tool, connect)
+            for connect in (address_of(1), f"{address_of(4)}:2513"):
+                for tool in TOOLS:
+                    assert await ask(*tool, "--connect", connect, "--key", key) == here[tool], (tool, connect)
             monkeypatch.setenv("IMAFARM_FARM_KEY", keys[0].hex())
-            code, out, err = await trio.to_thread.run_sync(lambda: call("querydc", "--connect", address_of(1)))
-            assert (code, err) == (0, "") and "Data Collector: H4" in out
-            code, out, _ = await trio.to_thread.run_sync(lambda: call("querydc", "-e", "--connect", address_of(1)))
+            assert await ask("querydc", "--connect", address_of(1)) == here["querydc",]
+            code, out, _ = await ask("querydc", "-e", "--connect", address_of(1))
             assert (code, out.count("New Data Collector")) == (0, 2)
 
     trio.run(main)
