@@ -208,6 +208,36 @@ def test_an_election_that_is_under_way_is_waited_for() -> None:
     on_farm(scenario, Topology.of(6))
 
 
+def test_a_farm_is_used_by_hand_through_its_ports() -> None:
+    async def scenario(farm: Farm, ports: Ports) -> None:
+        async with ports.dial(ports.addresses["H2"], 2513) as host:
+            session = await host.logon(user=7)
+            assert await host.disconnect(session) and await host.reconnect(session)
+            await host.set_load(300)
+            change = await host.publish("Notepad", ["H2", "H3"])
+            with pytest.raises(ManagementError, match="logon: unknown application 'Paint'"):
+                await host.logon(app="Paint")
+            await farm.wait_change(change)
+            await trio.sleep(10)
+            assert [(row.host, row.user, row.active) for row in farm.sessions()] == [("H2", 7, True)]
+            assert [row.load for row in farm.server_states("Z1") if row.host == "H2"] == [300]
+            assert await host.logoff(session) and not await host.logoff(session)
+            assert {kind: it.sent for kind, it in (await host.traffic()).items() if kind == "SESSION_UPDATE"} == {
+                "SESSION_UPDATE": 4
+            }
+            assert (await host.counters())["Z1"] == farm.statistics().counters["Z1"]
+            await host.stop()
+        await trio.sleep(QUIET_SECONDS)
+        assert farm.host_state("H2").power == "off"
+        view = FarmView(farm, "H2", {})
+        with pytest.raises(ConfigurationError, match="^H2: it is not running, so it stands in no election$"):
+            await view.elect()
+        with pytest.raises(KeyError):
+            FarmView(farm, "H99", {})
+
+    on_farm(scenario, Topology.of(3))
+
+
 def test_hosts_that_cannot_be_asked_are_named_with_their_address() -> None:
     async def scenario(farm: Farm, ports: Ports) -> None:
         await farm.crash("H3")
