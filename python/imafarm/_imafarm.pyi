@@ -603,6 +603,10 @@ class LiveFarm(ObservedFarm):
         """
         It is now so late: deadlines that are due are met.
         """
+    def advance_a_step(self, /, now_ns: SupportsIndex) -> None:
+        """
+        It is now so late: the earliest of the deadlines that are due is met, and those within a few milliseconds of it.
+        """
     def answered(
         self,
         /,
@@ -1036,7 +1040,7 @@ class FrameError(ValueError):
 
     Attributes:
         offset (int): the byte of the stream at which the trouble begins, counted from 0.
-        part (str): the part of the frame that is wrong: magic, version, kind, reserved, length, checksum, body or end.
+        part (str): the part of the frame that is wrong: magic, version, kind, seal, length, checksum, body or end.
         messages (list[tuple[Any, ...]]): the messages that came whole before it, in the call that met it.
     """
 
