@@ -208,9 +208,12 @@ impl LiveFarm {
     /// answered: nobody is to read on before [`Wish::Accept`].
     pub fn receive(&mut self, conn: Conn, bytes: &[u8], now: Time) -> bool {
         self.be(now);
-        let Some(Place::At { host, .. }) = self.world.places.get(&conn).copied() else { return false };
+        let Some(Place::At { host, entry }) = self.world.places.get(&conn).copied() else { return false };
         let station = &mut self.stations[host as usize];
         if station.power == Power::Paused {
+            if station.line(entry).is_some_and(|line| line.over) {
+                return false;
+            }
             station.deferred.push(Report::Bytes(conn, bytes.to_vec()));
             return false;
         }
@@ -222,13 +225,18 @@ impl LiveFarm {
     /// A connection has ended; what is wrong with how it did, for the log.
     pub fn ended(&mut self, conn: Conn, end: End, now: Time) -> Option<String> {
         self.be(now);
-        let host = match self.world.places.get_mut(&conn)? {
+        let (host, entry) = match self.world.places.get_mut(&conn)? {
             Place::Calling { gone, .. } => {
                 *gone = true;
                 return None;
             }
-            Place::At { host, .. } => *host,
+            Place::At { host, entry } => (*host, *entry),
         };
+        if let Some(line) = self.stations[host as usize].line_mut(entry)
+            && core::mem::replace(&mut line.over, true)
+        {
+            return None;
+        }
         self.report(host, Report::Ended(conn, end))
     }
 
@@ -320,6 +328,13 @@ impl LiveFarm {
     /// Measures delays anew.
     pub fn reset_delays(&mut self) {
         self.world.delays.reset();
+    }
+
+    /// How many connections there are: of bindings, and of callers who wait to be answered.
+    pub fn connections(&self) -> usize {
+        let calls = |place: &&Place| matches!(place, Place::Calling { gone: false, .. });
+        let lines = self.stations.iter().map(Station::connections).sum::<usize>();
+        lines + self.world.places.values().filter(calls).count()
     }
 
     /// The bytes that hosts and connections hold. What allocators add, and the directory, is not in it.

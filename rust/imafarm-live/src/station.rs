@@ -6,21 +6,44 @@ use std::sync::Arc;
 use imafarm_proto::host::Host;
 use imafarm_proto::host_resolver::EntryIndex;
 use imafarm_proto::input::{Call, Ending, Input};
-use imafarm_proto::message::{MagicNumber, Message};
+use imafarm_proto::message::{Kind, MagicNumber, Message};
 use imafarm_proto::outbox::{Notice, Outbox, Verb};
 use imafarm_proto::settings::Settings;
 use imafarm_proto::time::Time;
+use imafarm_proto::transport::FrameError;
 use imafarm_records::chronicle::What;
 use imafarm_records::digest::Chain;
 use imafarm_records::totals::{Power, Totals};
 
 use crate::act::{Conn, End, Wish};
-use crate::flight::Side;
+use crate::flight::{Pair, Side};
 use crate::line::Line;
 use crate::world::{Place, World};
 
-/// What a stranger is told of in the log.
-const STRANGER: &str = "it shows another farm's magic number, or is no host of this farm";
+/// What the other side of a connection is to blame for, if the host drops it.
+#[derive(Clone, Copy, Debug)]
+enum Blame {
+    /// Nothing: two hosts have called one another at once, and one connection is enough.
+    Nothing,
+    /// What it has said is no frame of this farm.
+    Fault(FrameError),
+    /// It has shown another farm's magic number, or is no host of this farm.
+    Stranger,
+    /// It has said this when something else was due.
+    OutOfTurn(Kind),
+}
+
+impl Blame {
+    /// A line for the log.
+    fn told(self) -> Option<String> {
+        match self {
+            Blame::Nothing => None,
+            Blame::Fault(error) => Some(error.to_string()),
+            Blame::Stranger => Some("it shows another farm's magic number, or is no host of this farm".to_owned()),
+            Blame::OutOfTurn(kind) => Some(format!("{} is out of turn", kind.name())),
+        }
+    }
+}
 
 /// Something that was reported to a host while it was frozen.
 #[derive(Debug)]
@@ -98,8 +121,8 @@ impl Station {
             forget(world, &line);
         }
         for conn in core::mem::take(&mut self.calling) {
-            if let Some(Place::Calling { pair: Some(pair), .. }) = world.places.remove(&conn) {
-                world.leave(pair, Side::Acceptor);
+            if let Some(Place::Calling { pair, .. }) = world.places.get(&conn).copied() {
+                hang_up(world, conn, pair);
             }
         }
         for request in core::mem::take(&mut self.asked) {
@@ -113,21 +136,32 @@ impl Station {
         self.act_on(world, out, input, None);
     }
 
-    /// The same; if it drops a connection at this, the log is told why.
-    fn act_on(&mut self, world: &mut World, out: &mut Outbox, input: Input, mut why: Option<String>) {
-        world.events += 1;
-        self.host.handle(input, world.now, out);
+    /// The same, at something that came on this connection; if the host drops it, the log is told why.
+    fn act_on(
+        &mut self,
+        world: &mut World,
+        out: &mut Outbox,
+        input: Input,
+        mut blame: Option<(EntryIndex, Blame)>,
+    ) {
         let mut gone = Vec::new();
-        for verb in out.drain() {
-            if verb == Verb::Notify(Notice::StrangerRefused) && why.is_none() {
-                why = Some(STRANGER.to_owned());
+        let mut next = Some(input);
+        // One that has answered nobody answers the next in its place: there may be very many.
+        while let Some(input) = next {
+            world.events += 1;
+            self.host.handle(input, world.now, out);
+            for verb in out.drain() {
+                if verb == Verb::Notify(Notice::StrangerRefused)
+                    && let Some((_, blame @ (Blame::Nothing | Blame::OutOfTurn(_)))) = &mut blame
+                {
+                    *blame = Blame::Stranger;
+                }
+                self.carry_out(world, verb, blame, &mut gone);
             }
-            self.carry_out(world, verb, &mut why, &mut gone);
+            blame = None;
+            next = gone.pop().map(|entry| Input::Closed(entry, Ending::Finished));
         }
         self.note_deadline(world);
-        for entry in gone {
-            self.act_on(world, out, Input::Closed(entry, Ending::Finished), None);
-        }
     }
 
     /// The host's deadline has come.
@@ -153,7 +187,13 @@ impl Station {
     }
 
     /// `gone`: callers that were answered when they had given up already.
-    fn carry_out(&mut self, world: &mut World, verb: Verb, why: &mut Option<String>, gone: &mut Vec<EntryIndex>) {
+    fn carry_out(
+        &mut self,
+        world: &mut World,
+        verb: Verb,
+        blame: Option<(EntryIndex, Blame)>,
+        gone: &mut Vec<EntryIndex>,
+    ) {
         match verb {
             Verb::Open { entry, to } => {
                 let conn = world.next_conn();
@@ -164,40 +204,44 @@ impl Station {
             }
             Verb::Accept { call, entry } => {
                 let conn = Conn(call.0);
-                let Some(Place::Calling { pair, gone: has_gone, .. }) = world.places.get(&conn).copied() else {
+                let Some(Place::Calling { pair, gone: has_gone }) = world.places.get(&conn).copied() else {
                     unreachable!("who is answered has called")
                 };
                 self.calling.remove(&conn);
+                if has_gone {
+                    // Nobody hears what the host says to it, and nobody is told.
+                    hang_up(world, conn, pair);
+                    gone.push(entry);
+                    return;
+                }
                 let mut line = world.line(conn, Side::Acceptor);
                 line.pair = pair;
                 self.put(world, entry, line);
-                if has_gone {
-                    gone.push(entry);
-                } else {
-                    world.wish(self.me, Wish::Accept(conn));
-                }
+                world.wish(self.me, Wish::Accept(conn));
             }
             Verb::Refuse(Call(call)) => {
-                self.calling.remove(&Conn(call));
-                if let Some(Place::Calling { pair, gone, .. }) = world.places.remove(&Conn(call)) {
-                    if let Some(pair) = pair {
-                        world.leave(pair, Side::Acceptor);
-                    }
+                let conn = Conn(call);
+                self.calling.remove(&conn);
+                if let Some(Place::Calling { pair, gone }) = world.places.get(&conn).copied() {
+                    hang_up(world, conn, pair);
                     if !gone {
-                        world.wish(self.me, Wish::Refuse(Conn(call)));
+                        world.wish(self.me, Wish::Refuse(conn));
                     }
                 }
             }
             Verb::Send(entry, message) => self.send(world, entry, &message),
             Verb::Close(entry) => {
-                if let Some(line) = self.line(entry) {
+                if let Some(line) = self.line(entry).filter(|line| !line.over) {
                     world.wish(self.me, Wish::Close(line.conn));
                 }
             }
             Verb::Abort(entry) => {
                 if let Some(line) = self.take(entry) {
                     forget(world, &line);
-                    world.wish(self.me, Wish::Abort(line.conn, why.take()));
+                    if !line.over {
+                        let why = blame.filter(|(on, _)| *on == entry).and_then(|(_, blame)| blame.told());
+                        world.wish(self.me, Wish::Abort(line.conn, why));
+                    }
                 }
             }
             Verb::Direct { request, server, load } => {
@@ -225,6 +269,9 @@ impl Station {
         let (kind, bytes) = (message.kind(), line.len_of(message));
         world.count_sent(self.me, line, kind, bytes);
         line.note_sent(kind, world.now);
+        if line.over {
+            return;
+        }
         let conn = line.conn;
         match world.acts.last_mut() {
             Some(crate::act::Act { what: Wish::Write(on, frames), .. }) if *on == conn => line.encode(message, frames),
@@ -248,8 +295,7 @@ impl Station {
                 Ok(Some((message, len))) => self.deliver(world, out, entry, message, len),
                 Ok(None) => return line.is_cut(),
                 Err(error) => {
-                    let why = Some(error.to_string());
-                    self.act_on(world, out, Input::Stranger(entry), why);
+                    self.act_on(world, out, Input::Stranger(entry), Some((entry, Blame::Fault(error))));
                     return false;
                 }
             }
@@ -261,6 +307,9 @@ impl Station {
         let kind = message.kind();
         let Some(line) = self.lines.get_mut(entry.0 as usize).and_then(Option::as_mut) else { return };
         let (conn, first) = (line.conn, !core::mem::replace(&mut line.heard, true));
+        let opener = line.side == Side::Opener;
+        let answers = first && !opener && kind == Kind::BindResponse;
+        let blame = if answers { Blame::Nothing } else { Blame::OutOfTurn(kind) };
         if let Message::BindResponse { host, .. } = message {
             line.peer = world.directory.by_id(host).map(|host| host.0);
         }
@@ -269,13 +318,12 @@ impl Station {
             world.delays.add(delay);
         }
         let peer = line.peer;
-        let opener = line.side == Side::Opener;
         self.chain.add_message(world.now, peer.unwrap_or(u32::MAX), &message);
         if first && opener {
             self.act(world, out, Input::Connected(entry));
         }
         let commits = message == Message::BindCommit;
-        self.act(world, out, Input::Received(entry, message));
+        self.act_on(world, out, Input::Received(entry, message), Some((entry, blame)));
         if let (true, Some(peer), true) = (commits && opener, peer, world.places.contains_key(&conn)) {
             world.wish(self.me, Wish::Bound(conn, peer));
         }
@@ -297,6 +345,11 @@ impl Station {
         fault.map(|fault| fault.to_string())
     }
 
+    /// How many bindings have a connection.
+    pub(crate) fn connections(&self) -> usize {
+        self.lines.iter().flatten().filter(|line| !line.over).count()
+    }
+
     pub(crate) fn line(&self, entry: EntryIndex) -> Option<&Line> {
         self.lines.get(entry.0 as usize)?.as_ref()
     }
@@ -316,6 +369,14 @@ impl Station {
 
     fn take(&mut self, entry: EntryIndex) -> Option<Line> {
         self.lines.get_mut(entry.0 as usize)?.take()
+    }
+}
+
+/// A caller is no longer there to be answered.
+fn hang_up(world: &mut World, conn: Conn, pair: Option<Pair>) {
+    world.places.remove(&conn);
+    if let Some(pair) = pair {
+        world.leave(pair, Side::Acceptor);
     }
 }
 
