@@ -61,10 +61,15 @@ impl ByHand {
 
     /// What the host wants. What it writes is read, too.
     pub fn acts(&mut self) -> Vec<Wish> {
-        let acts: Vec<Wish> = self.farm.take_acts().into_iter().map(|Act { host, what }| {
-            assert_eq!(host, ME, "no other host lives here");
-            what
-        }).collect();
+        let acts: Vec<Wish> = self
+            .farm
+            .take_acts()
+            .into_iter()
+            .map(|Act { host, what }| {
+                assert_eq!(host, ME, "no other host lives here");
+                what
+            })
+            .collect();
         for act in &acts {
             match act {
                 Wish::Open { conn, .. } => self.tip(*conn, Side::Acceptor),
@@ -212,8 +217,6 @@ pub fn about(acts: &[Wish]) -> Vec<Conn> {
 
 /// Whether the host dropped this connection, and why.
 pub fn dropped(acts: &[Wish], conn: Conn) -> Option<Option<&str>> {
-    acts.iter().find_map(|act| match act {
-        Wish::Abort(on, why) if *on == conn => Some(why.as_deref()),
-        _ => None,
-    })
+    let aborts = acts.iter().filter_map(|act| if let Wish::Abort(on, why) = act { Some((*on, why)) } else { None });
+    aborts.filter(|(on, _)| *on == conn).map(|(_, why)| why.as_deref()).next()
 }

@@ -86,13 +86,14 @@ pub struct Carrier {
     known: BTreeMap<(usize, Conn), (usize, usize)>,
     pub store_up: bool,
     pub latest: u32,
-    /// Who has bound with whom, as ACT_BOUND says; the opener first if it was told first.
+    /// Who has called whom, and is bound.
     pub bound: Vec<(u32, u32)>,
     /// Why connections were dropped, and by whom.
     pub reasons: Vec<(u32, String)>,
-    /// Calls so far.
+    /// Calls so far, and those that were refused.
     pub opens: u64,
-    /// The most connections that a host has had at once.
+    pub refused: u64,
+    /// The most connections that a host has had at once, besides callers who wait and those that it has closed.
     pub most: Vec<usize>,
 }
 
@@ -115,6 +116,7 @@ impl Carrier {
             bound: Vec::new(),
             reasons: Vec::new(),
             opens: 0,
+            refused: 0,
             most: vec![0; hosts as usize],
         }
     }
@@ -195,11 +197,19 @@ impl Carrier {
         }
     }
 
+    /// A process ends, and another one takes its hosts over, which are yet to be started.
+    pub fn replace(&mut self, place: usize, farm: LiveFarm) {
+        let hosts: Vec<u32> = self.hosts().into_iter().filter(|&host| self.home[host as usize] == place).collect();
+        self.crash(&hosts);
+        self.farms[place] = farm;
+    }
+
     /// How many connections each host has now.
     fn count(&mut self) {
         let mut counts = vec![0; self.most.len()];
         for &(wire, side) in self.known.values() {
-            counts[self.wires[wire].hosts[side] as usize] += 1;
+            let Wire { hosts, tips } = &self.wires[wire];
+            counts[hosts[side] as usize] += usize::from(tips[side].answered && !tips[side].finished);
         }
         for (most, count) in self.most.iter_mut().zip(counts) {
             *most = count.max(*most);
@@ -225,6 +235,7 @@ impl Carrier {
         let [from, to] = self.wires[wire].hosts;
         let listens = matches!(self.at_home(to).host(to).1, Power::Up | Power::Paused);
         if !listens || self.draw.happens(self.weather.refused) {
+            self.refused += 1;
             self.post(wire, OPENER, Arrival::Ended(End::Refused));
             return;
         }
@@ -321,6 +332,7 @@ impl Carrier {
                 let (wire, side) = self.find(host, conn);
                 assert!(!self.wires[wire].tips[side].answered, "who is answered is not turned away");
                 self.forget(wire, side);
+                self.refused += 1;
                 let end = if self.draw.happens(500) { End::Finished } else { End::Broken };
                 self.post(wire, 1 - side, Arrival::Ended(end));
             }
@@ -348,7 +360,9 @@ impl Carrier {
             Wish::Bound(conn, peer) => {
                 let (wire, side) = self.find(host, conn);
                 assert_eq!(self.wires[wire].hosts[1 - side], peer, "who is there is who it says it is");
-                self.bound.push((host, peer));
+                if side == OPENER {
+                    self.bound.push((host, peer));
+                }
             }
             Wish::Consult(ticket, consult) => {
                 let when = self.now + Span::from_millis(self.draw.within(1..=400));

@@ -138,7 +138,8 @@ fn same_collectors(hosts: u32, zones: u32, parts: usize, keyring: Option<Keyring
         here.run(WHILE);
         let theirs: Vec<Option<u32>> =
             all.iter().map(|&host| there.host(host).0.master().map(|master| master.0)).collect();
-        let powers = |farm: &dyn Fn(u32) -> imafarm_records::totals::Power| all.iter().map(|&h| farm(h)).collect::<Vec<_>>();
+        let powers =
+            |farm: &dyn Fn(u32) -> imafarm_records::totals::Power| all.iter().map(|&h| farm(h)).collect::<Vec<_>>();
         assert_eq!(powers(&|host| here.at_home(host).host(host).1), powers(&|host| there.host(host).1));
         assert_eq!(masters(&here), theirs, "after {count} deeds, the last of them {deed:?}, at {}", here.now);
         check_stores(&here);
@@ -205,7 +206,9 @@ fn what_is_done_on_one_host_is_known_where_it_has_to_be() {
         }
         let wish = |farm: &mut Carrier, host: u32, name: &str| {
             let mut order = None;
-            farm.each(&[host], |home, host| order = home.publish(host, name, imafarm_proto::applications::Servers::All));
+            farm.each(&[host], |home, host| {
+                order = home.publish(host, name, imafarm_proto::applications::Servers::All)
+            });
             order.expect("the host runs")
         };
         let made = wish(&mut farm, 4, "Calc");

@@ -240,7 +240,9 @@ fn a_connection_that_breaks_within_a_frame_is_nobodys_fault() {
 fn is_due(stage: Stage, message: &Message) -> bool {
     match stage {
         Stage::WaitBindRequest => *message == ByHand::request(PEER),
-        Stage::WaitBindResponse => matches!(message, Message::BindResponse { magic, host } if *magic == MAGIC && *host == id(u64::from(PEER) + 1)),
+        Stage::WaitBindResponse => {
+            matches!(message, Message::BindResponse { magic, host } if *magic == MAGIC && *host == id(u64::from(PEER) + 1))
+        }
         Stage::WaitBindCommit => *message == Message::BindCommit,
         Stage::ActiveOut | Stage::ActiveIn | Stage::ClosingOut | Stage::ClosingIn => {
             ![Kind::BindRequest, Kind::BindResponse, Kind::BindCommit].contains(&message.kind())

@@ -77,8 +77,16 @@ fn trial(seed: u64, hosts: u32, zones: u32, parts: usize, entries: u64, keyed: b
     }
 }
 
+fn cases(cases: u32) -> ProptestConfig {
+    let mut config = ProptestConfig { failure_persistence: None, ..ProptestConfig::default() };
+    if config.cases == 256 {
+        config.cases = cases;
+    }
+    config
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+    #![proptest_config(cases(24))]
     #[test]
     fn a_farm_heals(
         seed in any::<u64>(),
