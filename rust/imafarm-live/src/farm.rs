@@ -5,7 +5,6 @@
 
 mod observed;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use imafarm_proto::applications::{Catalogue, Servers};
@@ -15,7 +14,7 @@ use imafarm_proto::host_record::HostIndex;
 use imafarm_proto::host_resolver::Directory;
 use imafarm_proto::input::{Answer, Call, Input, Ticket};
 use imafarm_proto::message::MagicNumber;
-use imafarm_proto::outbox::{Consult, Outbox};
+use imafarm_proto::outbox::Outbox;
 use imafarm_proto::profile::Product;
 use imafarm_proto::settings::Settings;
 use imafarm_proto::time::{Span, Time};
@@ -25,7 +24,7 @@ use imafarm_records::chronicle::{Chronicle, What};
 use imafarm_records::commanded::Publication;
 use imafarm_records::totals::{Order, Power};
 
-use crate::act::{Act, Conn, End, Wish};
+use crate::act::{Act, Conn, End};
 use crate::delays::Summary;
 use crate::flight::Side;
 use crate::station::{Report, Station};
@@ -71,8 +70,6 @@ pub struct LiveFarm {
     chronicle: Chronicle,
     applications: Arc<Catalogue>,
     orders: Vec<(Order, Option<Publication>)>,
-    /// The wishes that hosts have put to the data store, by whose question they are.
-    written: BTreeMap<(u32, Ticket), u32>,
     latest: u32,
     /// The number of the last question from outside.
     requests: u32,
@@ -112,7 +109,6 @@ impl LiveFarm {
             chronicle,
             applications,
             orders: Vec::new(),
-            written: BTreeMap::new(),
             latest: latest_change,
             requests: 0,
             out: Outbox::default(),
@@ -207,12 +203,14 @@ impl LiveFarm {
         conn
     }
 
-    /// A connection that a host wanted stands. With a pair, its other end may be here too.
+    /// A connection that a host wanted stands. With a pair, its other end may be here too; the first that is told counts.
     pub fn connected(&mut self, conn: Conn, pair: Option<Pair>) {
         let (Some(Place::At { host, entry }), Some(pair)) = (self.world.places.get(&conn).copied(), pair) else {
             return;
         };
-        if let Some(line) = self.stations[host as usize].line_mut(entry) {
+        if let Some(line) = self.stations[host as usize].line_mut(entry)
+            && line.pair.is_none()
+        {
             line.pair = Some(pair);
             self.world.join(pair, Side::Opener);
         }
@@ -224,8 +222,11 @@ impl LiveFarm {
     /// answered: nobody is to read on before [`Wish::Accept`].
     pub fn receive(&mut self, conn: Conn, bytes: &[u8], now: Time) -> bool {
         self.be(now);
-        let Some(Place::At { host, .. }) = self.world.places.get(&conn).copied() else { return false };
+        let Some(Place::At { host, entry }) = self.world.places.get(&conn).copied() else { return false };
         let station = &mut self.stations[host as usize];
+        if station.line(entry).is_some_and(|line| line.over) {
+            return false;
+        }
         if station.power == Power::Paused {
             station.deferred.push(Report::Bytes(conn, bytes.to_vec()));
             return false;
@@ -238,13 +239,18 @@ impl LiveFarm {
     /// A connection has ended; what is wrong with how it did, for the log.
     pub fn ended(&mut self, conn: Conn, end: End, now: Time) -> Option<String> {
         self.be(now);
-        let host = match self.world.places.get_mut(&conn)? {
+        let (host, entry) = match self.world.places.get_mut(&conn)? {
             Place::Calling { gone, .. } => {
                 *gone = true;
                 return None;
             }
-            Place::At { host, .. } => *host,
+            Place::At { host, entry } => (*host, *entry),
         };
+        if let Some(line) = self.stations[host as usize].line_mut(entry)
+            && core::mem::replace(&mut line.over, true)
+        {
+            return None;
+        }
         self.report(host, Report::Ended(conn, end))
     }
 
@@ -259,7 +265,7 @@ impl LiveFarm {
     pub fn wrote(&mut self, host: u32, ticket: Ticket, change: u32, now: Time) {
         self.be(now);
         self.latest = self.latest.max(change);
-        if let Some(order) = self.written.remove(&(host, ticket)) {
+        if let Some(order) = self.world.written.remove(&(host, ticket)) {
             let (state, publication) = &mut self.orders[order as usize];
             *state = Order::Made(change);
             if let Some(Publication { name, servers }) = publication.take() {
@@ -273,7 +279,7 @@ impl LiveFarm {
     /// The data store cannot be reached.
     pub fn store_is_down(&mut self, host: u32, ticket: Ticket, now: Time) {
         self.be(now);
-        if let Some(order) = self.written.remove(&(host, ticket)) {
+        if let Some(order) = self.world.written.remove(&(host, ticket)) {
             self.orders[order as usize].0 = Order::Refused;
             self.world.note(host, What::ChangeRefused);
         }
@@ -312,18 +318,8 @@ impl LiveFarm {
                 if !station.host.configuration().open_tickets().any(|open| open == ticket) => {}
             Report::Other(input) => station.act(world, out, input),
         }
-        self.keep_orders();
         self.hear();
         said
-    }
-
-    /// Notes which wishes are on their way to the data store.
-    fn keep_orders(&mut self) {
-        for Act { host, what } in self.world.acts.iter().rev() {
-            if let Wish::Consult(ticket, Consult::Write { order, .. }) = what {
-                self.written.insert((*host, *ticket), *order);
-            }
-        }
     }
 
     // ---- what is ----------------------------------------------------------------------------------------------
@@ -338,8 +334,16 @@ impl LiveFarm {
         self.world.delays.reset();
     }
 
+    /// How many connections there are: of bindings, and of callers who wait to be answered.
+    pub fn connections(&self) -> usize {
+        let calls = |place: &&Place| matches!(place, Place::Calling { gone: false, .. });
+        let lines = self.stations.iter().map(Station::connections).sum::<usize>();
+        lines + self.world.places.values().filter(calls).count()
+    }
+
     /// The bytes that hosts and connections hold. What allocators add, and the directory, is not in it.
     pub fn memory(&self) -> usize {
-        self.stations.iter().map(|station| size_of::<Station>() + station.memory()).sum()
+        let stations = self.stations.iter().map(|station| size_of::<Station>() + station.memory());
+        stations.sum::<usize>() + self.world.memory()
     }
 }
