@@ -1,7 +1,8 @@
 """The local host cache file: what a host has read of the data store, on its own disk. It outlasts the process.
 
 It is a data store itself, in SQLite: a copy of the farm's as of one moment, and a table that says of which store, and
-when the host last was in step with it. Its header names it as ours, so that no other file is ever written over.
+when the host last was in step with it. Its header names it as ours, so that no other file is ever written over. Behind
+its last page, where SQLite does not look, stands a digest of it all: what is damaged is found before SQLite reads it.
 """
 
 from __future__ import annotations
@@ -11,16 +12,13 @@ import os
 import sqlite3
 import struct
 import tempfile
-from collections.abc import Mapping
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
 
-import msgpack
-from sqlalchemy import URL, Column, Double, LargeBinary, MetaData, StaticPool, Table, Text, create_engine, insert
+from sqlalchemy import URL, Column, Double, MetaData, StaticPool, Table, Text, create_engine, insert
 
-from imafarm.errors import ConfigurationError, StoreError
+from imafarm.errors import StoreError
 from imafarm.store._address import Address
 from imafarm.store._schema import METADATA, TABLES
 from imafarm.store._store import DataStore, StoreCopy
@@ -35,11 +33,11 @@ _ORIGIN = Table(
     MetaData(),
     Column("store", Text, nullable=False, comment="where the data store is, secrets masked"),
     Column("in_step_at", Double, nullable=False, comment="when it was last read, in seconds of the epoch"),
-    Column("digest", LargeBinary, nullable=False, comment="of all other tables"),
 )
 _HEADER = struct.Struct(">16s44xI4xI")
 """SQLite's: its name, the user version, the application's id."""
 _SQLITE = b"SQLite format 3\0"
+_DIGEST_BYTES = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +49,6 @@ class HostCache:
     """Where the data store is that it is a copy of, secrets masked."""
     in_step_at: float
     """When it was last read, in seconds of the epoch."""
-
-
-class _Origin(NamedTuple):
-    store: str
-    in_step_at: float
-    digest: bytes
 
 
 def place_of(address: Address) -> str:
@@ -72,14 +64,13 @@ def read_host_cache(path: Path) -> HostCache:
     shown = str(path)
     if said := mistake_of_header(path):
         raise StoreError(shown, said)
-    origin = _read_origin(path)
-    try:
-        copy = DataStore.at(Address(shown, path, URL.create("sqlite", database=shown))).copy()
-    except ConfigurationError as error:
-        raise StoreError(shown, f"the local host cache is damaged: {error.mistakes[0]}") from None
-    if origin.digest != _digest(copy.rows):
-        raise StoreError(shown, "the local host cache is damaged: it does not hold what was written")
-    return HostCache(copy, origin.store, origin.in_step_at)
+    content = path.read_bytes()
+    if _digest(content[:-_DIGEST_BYTES]) != content[-_DIGEST_BYTES:]:
+        raise StoreError(shown, "this local host cache is damaged: it is not what was written")
+    copy = DataStore.at(Address(shown, path, URL.create("sqlite", database=shown))).copy()
+    with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+        store, in_step_at = connection.execute("SELECT store, in_step_at FROM LocalHostCache").fetchone()
+    return HostCache(copy, store, in_step_at)
 
 
 def mistake_of_header(path: Path) -> str | None:
@@ -112,12 +103,12 @@ def image_of(copy: StoreCopy, store: str, in_step_at: float) -> bytes:
             for name, rows in copy.rows.items():
                 if rows:
                     connection.execute(insert(TABLES[name]), rows)
-            origin = {"store": store, "in_step_at": in_step_at, "digest": _digest(copy.rows)}
-            connection.execute(insert(_ORIGIN), [origin])
+            connection.execute(insert(_ORIGIN), [{"store": store, "in_step_at": in_step_at}])
             connection.commit()
             database = connection.connection.driver_connection
             assert isinstance(database, sqlite3.Connection)
-            return database.serialize()
+            image = database.serialize()
+            return image + _digest(image)
     finally:
         engine.dispose()
 
@@ -146,21 +137,5 @@ def write_file(path: Path, image: bytes) -> None:
         os.close(directory)
 
 
-def _read_origin(path: Path) -> _Origin:
-    uri = f"{path.absolute().as_uri()}?mode=ro"
-    try:
-        with closing(sqlite3.connect(uri, uri=True)) as connection:
-            rows = connection.execute("SELECT store, in_step_at, digest FROM LocalHostCache").fetchall()
-    except sqlite3.Error as error:
-        raise StoreError(str(path), f"the local host cache is damaged: {error}") from None
-    match rows:
-        case [(str(store), float(in_step_at), bytes(digest))]:
-            return _Origin(store, in_step_at, digest)
-    raise StoreError(str(path), "the local host cache is damaged: it does not say what it is a copy of")
-
-
-def _digest(rows: Mapping[str, list[dict[str, Any]]]) -> bytes:
-    digest = hashlib.blake2b(digest_size=32)
-    for name in sorted(rows):
-        digest.update(msgpack.packb([name, *(list(row.values()) for row in rows[name])]))
-    return digest.digest()
+def _digest(image: bytes) -> bytes:
+    return hashlib.blake2b(image, digest_size=_DIGEST_BYTES).digest()
