@@ -76,7 +76,7 @@ impl ByHand {
                 Wish::Accept(conn) => self.tip(*conn, Side::Opener),
                 Wish::Write(conn, bytes) => self.read(*conn, bytes),
                 Wish::Refuse(_) | Wish::Close(_) | Wish::Abort(..) | Wish::Bound(..) => {}
-                Wish::Consult(..) | Wish::Started | Wish::Stopped => {}
+                Wish::Consult(..) | Wish::Heard(_) | Wish::Started | Wish::Stopped => {}
             }
         }
         acts
@@ -210,7 +210,7 @@ pub fn about(acts: &[Wish]) -> Vec<Conn> {
     let conn = |act: &Wish| match act {
         Wish::Open { conn, .. } | Wish::Accept(conn) | Wish::Refuse(conn) | Wish::Write(conn, _) => Some(*conn),
         Wish::Close(conn) | Wish::Abort(conn, _) | Wish::Bound(conn, _) => Some(*conn),
-        Wish::Consult(..) | Wish::Started | Wish::Stopped => None,
+        Wish::Consult(..) | Wish::Heard(_) | Wish::Started | Wish::Stopped => None,
     };
     acts.iter().filter_map(conn).collect()
 }

@@ -368,7 +368,7 @@ impl Carrier {
                 let when = self.now + Span::from_millis(self.draw.within(1..=400));
                 self.put(when, Event::Store(host, ticket, consult));
             }
-            Wish::Started => {}
+            Wish::Heard(_) | Wish::Started => {}
             Wish::Stopped => self.let_go(host, |tip| match tip.finished {
                 true => Arrival::Ended(End::Broken),
                 false => Arrival::Ended(End::Finished),

@@ -95,7 +95,7 @@ fn calls(manner: Manner, start_election: bool, span: Span) -> BTreeMap<u32, u64>
                 }
                 Wish::Abort(conn, _) => drop(known.remove(&conn)),
                 Wish::Close(_) | Wish::Write(..) | Wish::Bound(..) => {}
-                Wish::Consult(..) | Wish::Started => {}
+                Wish::Consult(..) | Wish::Heard(_) | Wish::Started => {}
                 Wish::Accept(_) | Wish::Refuse(_) | Wish::Stopped => panic!("nobody calls: {act:?}"),
             }
         }
