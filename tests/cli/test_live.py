@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -132,9 +132,7 @@ def test_a_key_file_that_others_can_read_is_refused_and_not_shown(imafarm: Call,
 
 def test_a_port_that_is_taken_is_named(imafarm: Call, farm: Path, network: str) -> None:
     address = network.replace("0/24", "2")
-    with socket.socket() as taken:
-        taken.bind((address, 2512))
-        taken.listen()
+    with taken(address):
         for command in (["up", "--farm", farm], ["host", "--farm", farm, "--name", "H2"]):
             answer = imafarm(*command)
             assert (answer.code, answer.out) == (2, "")
@@ -242,6 +240,17 @@ def running(*arguments: str | Path, **environment: str) -> Iterator[Running]:
                 process.kill()
 
 
+@contextmanager
+def taken(address: str, port: int = 2512) -> Iterator[None]:
+    """Somebody else listens there."""
+    with socket.socket() as other:
+        # What another test has just closed there does not matter.
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        other.bind((address, port))
+        other.listen()
+        yield
+
+
 def is_free(address: str, port: int = 2512) -> bool:
     """Whether nobody listens there."""
     with socket.socket() as caller:
@@ -304,10 +313,9 @@ def test_each_host_may_be_a_process(farm: Path, network: str) -> None:
 
 def test_processes_that_all_end_are_no_farm(farm: Path, network: str) -> None:
     """Each says what is wrong; started again, it would be the same."""
-    with socket.socket() as one, socket.socket() as two, socket.socket() as three:
-        for taken, last in ((one, 1), (two, 2), (three, 3)):
-            taken.bind((network.replace("0/24", str(last)), 2512))
-            taken.listen()
+    with ExitStack() as ports:
+        for last in range(1, HOSTS + 1):
+            ports.enter_context(taken(network.replace("0/24", str(last))))
         with running("up", "--farm", farm, "--processes", "--restart") as command:
             assert command.end(None) == 1
     assert sum("Address already in use" in line for line in command.said) == HOSTS
@@ -316,7 +324,9 @@ def test_processes_that_all_end_are_no_farm(farm: Path, network: str) -> None:
 
 def _child(parent: int, argument: str) -> int:
     """The child of a process that was called with this argument."""
-    for pid in Path(f"/proc/{parent}/task/{parent}/children").read_text().split():
-        if argument in Path(f"/proc/{pid}/cmdline").read_text().split("\0"):
-            return int(pid)
+    # A thread of the parent's may have started it.
+    for children in Path(f"/proc/{parent}/task").glob("*/children"):
+        for pid in children.read_text().split():
+            if argument in Path(f"/proc/{pid}/cmdline").read_text().split("\0"):
+                return int(pid)
     raise AssertionError(f"no child of {parent} was called with {argument}")

@@ -20,7 +20,7 @@ from imafarm.report.live import LiveLine, counted, live_line, live_status, named
 
 if TYPE_CHECKING:
     from imafarm.keys import FarmKeys
-    from imafarm.live._farm import LiveFarm
+    from imafarm.live import LiveFarm
     from imafarm.live._tls import TlsFiles
     from imafarm.topology import Topology
 
@@ -107,8 +107,7 @@ async def _run(call: Call, line: LiveLine | None) -> dict[str, Any] | None:
 
 
 async def _live(call: Call, line: LiveLine | None, stop: trio.Event) -> dict[str, Any]:
-    from imafarm.live._log import LiveLog
-    from imafarm.live._open import BOOT_SECONDS, open_live_farm
+    from imafarm.live import BOOT_SECONDS, LiveLog, open_live_farm
 
     began = trio.current_time()
     masters: dict[str, str | None] = {}
@@ -117,7 +116,8 @@ async def _live(call: Call, line: LiveLine | None, stop: trio.Event) -> dict[str
         seed=call.seed,
         # Hosts of a farm come up one after the other; one by itself does so at once.
         boot_seconds=BOOT_SECONDS if call.only is None else 0.0,
-        keys=call.keys.understood if call.keys else None,
+        keys=call.keys,
+        tls=call.tls,
         local=None if call.only is None else [call.only],
         allow_open=call.without_key,
         live_log=LiveLog(json_lines=call.log_json),
