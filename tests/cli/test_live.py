@@ -79,13 +79,20 @@ WRONG_CALLS = {
     "a negative seed": (["up", "--seed", "-1"], "seed: -1 is out of range"),
     "a farm too large": (["up", "--hosts", "70000"], "live.network: 127.77.0.0/16 has room for 65534 hosts, the farm"),
     "a farm too large for processes": (["up", "--hosts", "70000", "--processes"], "live.network: 127.77.0.0/16 has"),
+    "figures nowhere": (["up", "--metrics", "here"], "--metrics: 'here' is no ADDRESS:PORT, such as 127.0.0.1:9100"),
+    "figures at no port": (["up", "--metrics", "127.0.0.1:0"], "--metrics: the port 0 is out of range, 1 to 65535"),
+    "figures of processes": (["up", "--processes", "--metrics", "9100"], "--metrics: not with --processes"),
     "no key there": (["up", "--key", "nowhere.key"], "nowhere.key: No such file or directory"),
-    "half of TLS": (["up", "--tls-cert", "a.pem", "--tls-ca", "b.pem"], "--tls-key: missing; TLS needs all of --tls-"),
+    "half of TLS": (
+        ["up", "--tls-cert", "a.pem", "--tls-ca", "b.pem"],
+        "--tls-key: missing; TLS takes all three files",
+    ),
     "no such certificate": (
         ["up", "--tls-cert", "no.pem", "--tls-key", "no.key", "--tls-ca", "no-ca.pem"],
         ".pem: No such file or directory",
     ),
     "two steps at once": (["key", "x.key", "--add", "--drop"], "--drop: not together with --add; each is a step by"),
+    "no key for processes": (["up", "--processes", "--key", "nowhere.key"], "nowhere.key: No such file or directory"),
     "a step of no file": (["key", "nowhere.key", "--add"], "nowhere.key: No such file or directory"),
 }
 
