@@ -29,10 +29,12 @@ from imafarm._imafarm import (
 )
 from imafarm.errors import ConfigurationError
 from imafarm.live._engine import Acts, Ending, Engine
+from imafarm.live._gate import Gate
 from imafarm.live._host import LiveHost
 from imafarm.live._limits import LiveLimits
-from imafarm.live._link import Address, Link
+from imafarm.live._link import Link
 from imafarm.live._log import LiveLog
+from imafarm.live._sockets import Address
 from imafarm.live._store import DataStore, StoreLink
 from imafarm.live._tls_link import LiveTls
 from imafarm.topology._checks import NANOSECONDS
@@ -81,6 +83,7 @@ class Driver:
         """
         self.limits = limits
         self.log = log
+        self.gate = Gate(limits.calls)
         self.tls = tls
         self.hosts: dict[int, LiveHost] = {}
         """Those that live here, by index."""
@@ -140,7 +143,8 @@ class Driver:
             self.catch_up()
 
     def catch_up(self) -> None:
-        """Meets the deadlines that are due."""
+        """Meets the deadlines that are due. Errors: `trio.ClosedResourceError` once the farm is closed."""
+        self._open_nursery()
         self._engine.advance(self.now_ns)
         self.settle()
 
@@ -165,9 +169,12 @@ class Driver:
 
     def spawn(self, task: Callable[[], Awaitable[object]]) -> None:
         """Runs a task for as long as the farm is open."""
+        self._open_nursery().start_soon(task)
+
+    def _open_nursery(self) -> trio.Nursery:
         if self._nursery is None:
             raise trio.ClosedResourceError("the farm was closed")
-        self._nursery.start_soon(task)
+        return self._nursery
 
     # -- what connections report
 

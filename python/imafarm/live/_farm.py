@@ -18,8 +18,8 @@ from imafarm.farm._engine_verbs import span_ns
 from imafarm.farm._verbs import Verb
 from imafarm.live._driver import Driver
 from imafarm.live._limits import LiveLimits
-from imafarm.live._link import Address
 from imafarm.live._log import LiveLog
+from imafarm.live._sockets import Address
 from imafarm.live._store import DataStore
 from imafarm.live._tls_link import LiveTls
 from imafarm.topology import Topology
@@ -174,6 +174,16 @@ class LiveFarm(EngineFarm[_imafarm.LiveFarm]):
     def _check_here(self, hosts: Sequence[int]) -> None:
         if elsewhere := [self._hosts[index] for index in hosts if index not in self.driver.hosts]:
             raise ConfigurationError([f"hosts: {name} does not live in this process" for name in elsewhere])
+
+    # -- what is
+
+    def delays(self) -> dict[str, int]:
+        """How long reports waited for their answers, in nanoseconds: `count`, `p50_ns`, `p99_ns` and `max_ns`."""
+        return self._engine.delays()
+
+    def reset_delays(self) -> None:
+        """Measures delays anew."""
+        self._engine.reset_delays()
 
     # -- waits
 

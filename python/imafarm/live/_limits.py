@@ -31,6 +31,9 @@ class LiveLimits:
     """Callers from one address that have not shown yet who they are; one more is turned away."""
     callers: int = 1_024
     """The same from all addresses; one more costs the oldest of them its connection."""
+    calls: int = 256
+    """Calls of all hosts of this process that are under way at once and have not come to a binding yet. With more, all
+    of them come through late."""
     pending_callers: int = 1_024
     """Callers that the operating system keeps until they are answered."""
 

@@ -16,8 +16,8 @@ from imafarm.keys import FarmKeys
 from imafarm.live._descriptors import make_room
 from imafarm.live._farm import LiveFarm
 from imafarm.live._limits import LiveLimits
-from imafarm.live._link import Address
 from imafarm.live._log import LiveLog
+from imafarm.live._sockets import Address
 from imafarm.live._store import DataStore
 from imafarm.live._tls import TlsFiles, client_context, server_context
 from imafarm.live._tls_link import LiveTls
