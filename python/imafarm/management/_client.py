@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -261,7 +263,13 @@ async def _exchange(packets: PacketStream, body: bytes) -> Opened:
         await packets.send(body)
     except trio.BrokenResourceError as error:
         broken = error
-    begun = await packets.begun()
+    try:
+        begun = await packets.begun()
+    except trio.BrokenResourceError:
+        if broken is not None:
+            # The first says why; it keeps its cause.
+            raise broken  # noqa: B904
+        raise
     if begun is None:
         raise broken or trio.BrokenResourceError("it closed the connection")
     return Opened(await packets.receive(begun))
@@ -295,6 +303,8 @@ def _why(error: BaseException) -> str:
         return _why(error.exceptions[0])
     if isinstance(error, ssl.SSLError):
         return f"TLS: {(getattr(error, 'verify_message', '') or error.reason or str(error)).lower().replace('_', ' ')}"
+    if isinstance(error, OSError) and error.errno is not None and not isinstance(error, socket.gaierror):
+        return os.strerror(error.errno).lower()
     if isinstance(error, OSError) and error.strerror:
         return error.strerror.lower()
     return str(error) or "the connection broke"

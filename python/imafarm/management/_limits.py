@@ -61,11 +61,11 @@ class Door:
     def full(self, peer: str) -> str | None:
         """Why nobody from this address can come in now; `None` if somebody can."""
         if self.connections >= self.limits.connections:
-            return f"{self.connections} connections at once are enough"
+            return f"{self.limits.connections} connections at once are the most"
         if self._by_peer[peer] >= self.limits.connections_by_peer:
-            return f"{self._by_peer[peer]} connections at once from one address are enough"
+            return f"{self.limits.connections_by_peer} connections at once from one address are the most"
         if self.strangers >= self.limits.strangers:
-            return f"{self.strangers} connections that have not said yet who they are are enough"
+            return f"{self.limits.strangers} connections at once that have not said who they are are the most"
         return None
 
     @contextmanager

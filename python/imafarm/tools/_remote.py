@@ -83,6 +83,8 @@ class RemoteFarm:
         self._own: dict[str, HostState | None] = {}
         """What hosts said of themselves; `None`: nothing."""
         self._collectors: dict[str, str | None] | None = None
+        self._up: dict[str, set[str]] = {}
+        """By zone, the servers that its collector holds for up."""
         self._servers: dict[str | None, dict[str, list[ServerRow]]] = {}
         self._sessions: dict[str | None, dict[str, list[SessionRow]]] = {}
         self._subscriptions: dict[str | None, dict[str, list[tuple[str, str]]]] = {}
@@ -134,7 +136,9 @@ class RemoteFarm:
         zone = self._records[host].zone
         if (collector := self.masters[zone]) is None:
             raise _NotAskedYet(partial(self._ask_each, self._of_zone[zone]))
-        if not any(row.host == host and row.up for row in self.server_states(zone)):
+        if zone not in self._up:
+            self._up[zone] = {row.host for row in self.server_states(zone) if row.up}
+        if host not in self._up[zone]:
             return _silent()
         return HostState("up", "member", collector, Bindings())
 
@@ -206,6 +210,8 @@ class RemoteFarm:
                 for zone in self.zones:
                     found[zone] = await question(asked, zone)
         else:
+            if self._collectors is None:
+                await self._find_collectors()
             free = trio.CapacityLimiter(AT_ONCE)
 
             async def ask(zone: str, collector: str) -> None:
@@ -214,6 +220,7 @@ class RemoteFarm:
                         found[zone] = await question(asked, zone)
                 except ManagementError:
                     self._collectors = {**self.masters, zone: None}
+                    self._own[collector] = None
 
             async with trio.open_nursery() as nursery:
                 for zone, collector in self.masters.items():
