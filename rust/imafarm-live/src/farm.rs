@@ -18,7 +18,7 @@ use imafarm_proto::message::MagicNumber;
 use imafarm_proto::outbox::{Consult, Outbox};
 use imafarm_proto::profile::Product;
 use imafarm_proto::settings::Settings;
-use imafarm_proto::time::Time;
+use imafarm_proto::time::{Span, Time};
 use imafarm_proto::transport::seal::Keyring;
 use imafarm_records::Commanded;
 use imafarm_records::chronicle::{Chronicle, What};
@@ -70,7 +70,6 @@ pub struct LiveFarm {
     orders: Vec<(Order, Option<Publication>)>,
     /// The wishes that hosts have put to the data store, by whose question they are.
     written: BTreeMap<(u32, Ticket), u32>,
-    latest: u32,
     /// The number of the last question from outside.
     requests: u32,
     /// Kept for its room; empty between turns.
@@ -97,7 +96,7 @@ impl LiveFarm {
             .collect();
         let zone_of = directory.hosts().map(|host| directory.zone(host).0).collect();
         let chronicle = Chronicle::new(zone_of, directory.zone_count());
-        let mut world = World::new(directory, keyring, entropy);
+        let mut world = World::new(directory, keyring, entropy, latest_change);
         for (host, own) in host_settings {
             let station = &mut stations[host.at()];
             station.settings = own;
@@ -110,7 +109,6 @@ impl LiveFarm {
             applications,
             orders: Vec::new(),
             written: BTreeMap::new(),
-            latest: latest_change,
             requests: 0,
             out: Outbox::default(),
         }
@@ -168,12 +166,12 @@ impl LiveFarm {
         self.hear();
     }
 
-    /// What a host has on its disk of the data store, from an earlier process: every change up to this one. With it the
-    /// host may start while the data store is down.
-    pub fn fill_cache(&mut self, host: u32, latest: u32) {
-        self.latest = self.latest.max(latest);
+    /// What a host has on its disk of the data store, from an earlier process so long ago: every change up to this one.
+    /// With it the host may start while the data store is down.
+    pub fn fill_cache(&mut self, host: u32, latest: u32, age: Span) {
+        self.world.knows(latest);
         let now = self.world.now;
-        self.stations[host as usize].host.fill_cache(now, latest);
+        self.stations[host as usize].host.fill_cache(now, latest, age);
     }
 
     // ---- reports -----------------------------------------------------------------------------------------------
@@ -233,16 +231,18 @@ impl LiveFarm {
     }
 
     /// The data store has answered a start or a poll: the number of its last change, and how much was read.
+    /// With a wish to change something the store has been reached then, and has not taken the change.
     pub fn answered(&mut self, host: u32, ticket: Ticket, latest: u32, bytes: u64, now: Time) {
         self.be(now);
-        self.latest = self.latest.max(latest);
+        self.refuse(host, ticket);
+        self.world.knows(latest);
         self.consulted(host, ticket, Answer::Read { latest, bytes });
     }
 
     /// A host's change is in the data store, under this number.
     pub fn wrote(&mut self, host: u32, ticket: Ticket, change: u32, now: Time) {
         self.be(now);
-        self.latest = self.latest.max(change);
+        self.world.knows(change);
         if let Some(order) = self.written.remove(&(host, ticket)) {
             let (state, publication) = &mut self.orders[order as usize];
             *state = Order::Made(change);
@@ -257,11 +257,16 @@ impl LiveFarm {
     /// The data store cannot be reached.
     pub fn store_is_down(&mut self, host: u32, ticket: Ticket, now: Time) {
         self.be(now);
+        self.refuse(host, ticket);
+        self.consulted(host, ticket, Answer::Down);
+    }
+
+    /// If this question was a wish to change something, it was not done.
+    fn refuse(&mut self, host: u32, ticket: Ticket) {
         if let Some(order) = self.written.remove(&(host, ticket)) {
             self.orders[order as usize].0 = Order::Refused;
             self.world.note(host, What::ChangeRefused);
         }
-        self.consulted(host, ticket, Answer::Down);
     }
 
     /// An application is published on these servers from this change on, as the data store has it.

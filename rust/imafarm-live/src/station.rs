@@ -214,6 +214,10 @@ impl Station {
                     self.renew(world);
                 } else if notice == Notice::Started {
                     world.wish(self.me, Wish::Started);
+                } else if let Notice::ChangeLearnt(change) = notice
+                    && world.knows(change)
+                {
+                    world.wish(self.me, Wish::Heard(change));
                 }
             }
             Verb::Consult(ticket, consult) => world.wish(self.me, Wish::Consult(ticket, *consult)),

@@ -42,6 +42,8 @@ pub(crate) struct World {
     pub(crate) abroad: Ledger,
     pub(crate) delays: Delays,
     pub(crate) acts: Vec<Act>,
+    /// The number of the last change in the data store, as far as anybody here has heard.
+    pub(crate) latest: u32,
     /// What observers are to be told.
     pub(crate) notices: Vec<FarmEvent>,
     /// When each host next wants to be asked.
@@ -52,7 +54,7 @@ pub(crate) struct World {
 }
 
 impl World {
-    pub(crate) fn new(directory: Arc<Directory>, keyring: Option<Keyring>, entropy: [u8; 32]) -> World {
+    pub(crate) fn new(directory: Arc<Directory>, keyring: Option<Keyring>, entropy: [u8; 32], latest: u32) -> World {
         let zones = directory.zone_count();
         World {
             now: Time::ZERO,
@@ -66,6 +68,7 @@ impl World {
             abroad: Ledger::new(zones),
             delays: Delays::default(),
             acts: Vec::new(),
+            latest,
             notices: Vec::new(),
             deadlines: BTreeSet::new(),
             events: 0,
@@ -80,6 +83,13 @@ impl World {
 
     pub(crate) fn wish(&mut self, host: u32, what: Wish) {
         self.acts.push(Act { host, what });
+    }
+
+    /// This change is in the data store; whether nobody here had heard of it.
+    pub(crate) fn knows(&mut self, change: u32) -> bool {
+        let is_new = change > self.latest;
+        self.latest = self.latest.max(change);
+        is_new
     }
 
     pub(crate) fn note(&mut self, host: u32, what: What) {

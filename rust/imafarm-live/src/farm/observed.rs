@@ -80,7 +80,7 @@ impl Observed for LiveFarm {
     }
 
     fn latest_change(&self) -> u32 {
-        self.latest
+        self.world.latest
     }
 
     fn order_state(&self, order: u32) -> Option<Order> {
