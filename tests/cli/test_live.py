@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -79,9 +80,8 @@ WRONG_CALLS = {
     "a negative seed": (["up", "--seed", "-1"], "seed: -1 is out of range"),
     "a farm too large": (["up", "--hosts", "70000"], "live.network: 127.77.0.0/16 has room for 65534 hosts, the farm"),
     "a farm too large for processes": (["up", "--hosts", "70000", "--processes"], "live.network: 127.77.0.0/16 has"),
-    "figures nowhere": (["up", "--metrics", "here"], "--metrics: 'here' is no ADDRESS:PORT, such as 127.0.0.1:9100"),
-    "figures at no port": (["up", "--metrics", "127.0.0.1:0"], "--metrics: the port 0 is out of range, 1 to 65535"),
-    "figures of processes": (["up", "--processes", "--metrics", "9100"], "--metrics: not with --processes"),
+    "figures nowhere": (["up", "--metrics", "here"], "--metrics: 'here' is no IPv4 address with a port, as in"),
+    "figures of processes": (["up", "--processes", "--metrics", "127.0.0.1:9100"], "--metrics: not with --processes"),
     "no key there": (["up", "--key", "nowhere.key"], "nowhere.key: No such file or directory"),
     "half of TLS": (
         ["up", "--tls-cert", "a.pem", "--tls-ca", "b.pem"],
@@ -287,6 +287,25 @@ def test_a_farm_stops_by_itself_when_its_time_is_over_and_tells_its_figures(farm
     assert traffic["sent"] == traffic["delivered"] + traffic["dropped"] + traffic["in_flight"] > 0
 
 
+def test_figures_are_served_while_it_runs(farm: Path, network: str) -> None:
+    address = network.replace("0/24", "99")
+    with running("up", "--farm", farm, "--metrics", f"{address}:9100") as command:
+        command.until("^All agreed")
+        with urllib.request.urlopen(f"http://{address}:9100/metrics", timeout=60) as answer:
+            figures = answer.read().decode()
+        assert 'imafarm_counter{zone="Z1",name="ZoneElectionsWon"} 1' in figures
+        assert command.end() == 0
+    assert is_free(address, 9100)
+
+
+def test_a_place_for_figures_that_is_taken_is_named(imafarm: Call, farm: Path, network: str) -> None:
+    address = network.replace("0/24", "99")
+    with taken(address, 9101):
+        answer = imafarm("up", "--farm", farm, "--metrics", f"{address}:9101")
+    assert (answer.code, answer.out) == (2, "")
+    assert f"metrics: cannot listen on {address}:9101: Address already in use" in answer.err
+
+
 def test_hosts_started_one_by_one_are_a_farm(farm: Path, tmp_path: Path) -> None:
     """As on several machines: each knows the farm file, and nothing else of the others."""
     farm.write_text(farm.read_text().replace(f"hosts = {HOSTS}", "hosts = 2"))
@@ -303,9 +322,11 @@ def test_hosts_started_one_by_one_are_a_farm(farm: Path, tmp_path: Path) -> None
         assert second.end() == 0
 
 
-def test_each_host_may_be_a_process(farm: Path, network: str) -> None:
+def test_each_host_may_be_a_process(farm: Path, network: str, tmp_path: Path) -> None:
     base = network.replace("0/24", "")
-    with running("up", "--farm", farm, "--processes") as command:
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    with running("up", "--farm", farm, "--processes", TMPDIR=str(scratch)) as command:
         waiting = {f"H{k}" for k in range(1, HOSTS + 1)}
         while waiting:
             waiting.discard(command.until(r"^(H\d) \| (?:All agreed|Z1 is collected).* H1\b")[1])
@@ -313,9 +334,25 @@ def test_each_host_may_be_a_process(farm: Path, network: str) -> None:
         os.kill(collector, signal.SIGKILL)
         command.until(r"^H1 \| ended by itself: killed by SIGKILL$")
         command.until(r"^H[23] \| Z1 is collected by H[23] now\.$")
+        assert len(list(scratch.iterdir())) == 1
         assert command.end(signal.SIGTERM) == 0
     assert command.said[-1].startswith("Stopped in good order after ")
     assert all(is_free(f"{base}{last}") for last in (1, 2, 3))
+    assert list(scratch.iterdir()) == []
+
+
+def test_processes_that_do_not_stop_are_ended_at_once_when_that_is_asked_for(farm: Path, network: str) -> None:
+    with running("up", "--farm", farm, "--processes") as command:
+        for _ in range(HOSTS):
+            command.until(r"\| H\d listens on ")
+        frozen = _child(command.process.pid, "--name=H2")
+        os.kill(frozen, signal.SIGSTOP)
+        command.process.send_signal(signal.SIGTERM)
+        command.until(r"^H[13] \| ")
+        assert command.end(signal.SIGTERM) == 130
+    assert command.said[-1] == "imafarm: ended at once, as told"
+    assert not Path(f"/proc/{frozen}").exists()
+    assert is_free(network.replace("0/24", "2"))
 
 
 def test_processes_that_all_end_are_no_farm(farm: Path, network: str) -> None:

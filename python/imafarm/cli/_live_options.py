@@ -16,9 +16,7 @@ if TYPE_CHECKING:
     from imafarm.keys import FarmKeys
     from imafarm.live._tls import TlsFiles
 
-LARGEST_PORT = 65_535
 LONGEST_SECONDS = 1e9
-LOOPBACK = "127.0.0.1"
 
 
 @Parameter(name="*")
@@ -101,7 +99,7 @@ class Course:
     """How a farm runs and what is told of it, as options say it."""
 
     metrics: Annotated[
-        str | None, Parameter(name="--metrics", help="Serve figures to Prometheus at this ADDRESS:PORT, or PORT.")
+        str | None, Parameter(name="--metrics", help="Serve figures to Prometheus at this ADDRESS:PORT.")
     ] = None
     seconds: Annotated[
         float | None, Parameter(name="--for", help="Stop after so many seconds (when it is told to, by Ctrl-C).")
@@ -127,22 +125,16 @@ class Course:
         return self
 
     def metrics_address(self) -> tuple[str, int] | None:
-        """Where figures are served, if they are: on this machine alone, if only a port is named.
+        """Where figures are served, if they are.
 
         Errors: `ConfigurationError`.
         """
-        from ipaddress import IPv4Address
-
         from imafarm.errors import ConfigurationError
+        from imafarm.live import parse_metrics_address
 
         if self.metrics is None:
             return None
-        address, _, port = self.metrics.rpartition(":")
         try:
-            host, number = str(IPv4Address(address or LOOPBACK)), int(port)
-        except ValueError:
-            said = f"{self.metrics!r} is no ADDRESS:PORT, such as {LOOPBACK}:9100"
-            raise ConfigurationError([f"--metrics: {said}"]) from None
-        if not 1 <= number <= LARGEST_PORT:
-            raise ConfigurationError([f"--metrics: the port {number} is out of range, 1 to {LARGEST_PORT}"])
-        return host, number
+            return parse_metrics_address(self.metrics)
+        except ConfigurationError as error:
+            raise ConfigurationError(error.mistakes, source="--metrics") from None

@@ -105,7 +105,7 @@ async def _run(call: Call, keys: FarmKeys | None, tls: TlsFiles | None, line: Li
 async def _live(
     call: Call, keys: FarmKeys | None, tls: TlsFiles | None, line: LiveLine | None, stop: trio.Event
 ) -> dict[str, Any]:
-    from imafarm.live import BOOT_SECONDS, LiveLog, open_live_farm
+    from imafarm.live import BOOT_SECONDS, LiveLog, exposition, open_live_farm, serve_metrics
 
     began = trio.current_time()
     masters: dict[str, str | None] = {}
@@ -120,8 +120,10 @@ async def _live(
         allow_open=call.access.without_key,
         live_log=LiveLog(json_lines=call.course.log_json),
     ) as farm:
-        _tell_opened(call, farm)
         async with trio.open_nursery() as nursery:
+            if (address := call.course.metrics_address()) is not None:
+                await nursery.start(partial(serve_metrics, partial(exposition, farm), address))
+            _tell_opened(call, farm)
             if line is not None:
                 nursery.start_soon(_keep_line, farm, line)
             nursery.start_soon(_tell_masters, call, farm, masters, began)
