@@ -14,7 +14,6 @@ from imafarm.configuration import ConfigurationLog, OtherChange, Publish
 from imafarm.errors import ConfigurationError
 from imafarm.farm import Cut, EventKind, Hosts
 from imafarm.farm._engine import EngineFarm
-from imafarm.farm._engine_verbs import span_ns
 from imafarm.farm._verbs import Verb
 from imafarm.live._driver import Driver
 from imafarm.live._limits import LiveLimits
@@ -118,18 +117,21 @@ class LiveFarm(EngineFarm[_imafarm.LiveFarm]):
         if spread_ns:
             self._check_here(hosts)
             await trio.lowlevel.checkpoint()
-            self.start_spread(hosts, spread_ns)
+            self._start_spread(hosts, spread_ns)
         else:
             await self._do(Verb.START, hosts, (0,), lambda: self.driver.start(hosts))
 
-    def start_spread(self, hosts: Sequence[int], spread_ns: int) -> None:
-        """Has hosts started, each at a moment drawn within the span from now."""
+    def _start_spread(self, hosts: Sequence[int], spread_ns: int) -> None:
         self.driver.start_later({index: self._moments.uniform(0, spread_ns / NANOSECONDS) for index in hosts})
 
     async def stop(self, hosts: Hosts) -> None:
         which = self._indices(hosts)
-        self.driver.call_off(which)
-        await super().stop(hosts)
+
+        def stop() -> None:
+            self.driver.call_off(which)
+            self._engine.stop(which)
+
+        await self._do(Verb.STOP, which, (), stop)
 
     async def crash(self, hosts: Hosts) -> None:
         which = self._indices(hosts)
@@ -205,6 +207,6 @@ class LiveFarm(EngineFarm[_imafarm.LiveFarm]):
 
     # -- its life
 
-    def boot(self, spread_seconds: float) -> None:
-        """Starts every host that lives here within so many seconds from now."""
-        self.start_spread(sorted(self.driver.hosts), span_ns("boot_seconds", spread_seconds))
+    def boot(self, spread_ns: int) -> None:
+        """Starts every host that lives here, each at a moment drawn within the span from now."""
+        self._start_spread(sorted(self.driver.hosts), spread_ns)

@@ -82,7 +82,7 @@ class Listener:
             prepare(self._socket)
             self._socket.bind(address)
         except OSError as error:
-            self.close()
+            self._socket.close()
             raise self._wrong(error) from None
 
     def open(self) -> None:
@@ -90,7 +90,7 @@ class Listener:
         try:
             self._socket.listen(self._limits.pending_callers)
         except OSError as error:
-            self.close()
+            self._socket.close()
             raise self._wrong(error) from None
 
     def _wrong(self, error: OSError) -> ConfigurationError:

@@ -12,6 +12,7 @@ import trio
 from imafarm import _imafarm
 from imafarm.configuration import ConfigurationLog, open_store
 from imafarm.errors import ConfigurationError
+from imafarm.farm._engine_verbs import span_ns
 from imafarm.keys import FarmKeys
 from imafarm.live._descriptors import make_room
 from imafarm.live._farm import LiveFarm
@@ -108,6 +109,7 @@ async def open_live_farm(
         if hosts is None:
             raise ConfigurationError(["hosts: missing; say how many, or give a HostResolver"])
         topology = Topology.of(hosts, zones, settings=settings, host_settings=host_settings)
+    boot_ns = None if boot_seconds is None else span_ns("boot_seconds", boot_seconds)
     ports = [record.ima_port for record in topology.resolver.records()]
     addresses = list(zip(topology.live_addresses(), ports, strict=True))
     here = _local(topology, local)
@@ -127,16 +129,24 @@ async def open_live_farm(
         store=data_store,
         log=log,
     )
+    failure: BaseException | None = None
     with farm.driver.reserved():
         async with trio.open_nursery() as nursery:
             await nursery.start(farm.driver.run)
+            if boot_ns is not None:
+                farm.boot(boot_ns)
             try:
-                if boot_seconds is not None:
-                    farm.boot(boot_seconds)
                 yield farm
+            except trio.Cancelled:
+                raise
+            except BaseException as error:
+                # What the caller's own code raises comes out as it is, in no group.
+                failure = error
             finally:
                 nursery.cancel_scope.cancel()
                 farm.close()
+    if failure is not None:
+        raise failure
 
 
 def _local(topology: Topology, names: Collection[str] | None) -> list[int]:
@@ -157,5 +167,8 @@ def _check_loopback(topology: Topology, addresses: Sequence[Address], here: Sequ
         if not IPv4Address(address).is_loopback:
             name = topology.resolver.name_of(index)
             raise ConfigurationError(
-                [f"keys: without a farm key {name} cannot listen on {address}, which is not of this machine alone"]
+                [
+                    f"keys: without a farm key {name} cannot listen on {address}, which is not of this machine alone; "
+                    "allow_open lets it"
+                ]
             )
