@@ -105,11 +105,11 @@ async def _run(call: Call, keys: FarmKeys | None, tls: TlsFiles | None, line: Li
 async def _live(
     call: Call, keys: FarmKeys | None, tls: TlsFiles | None, line: LiveLine | None, stop: trio.Event
 ) -> dict[str, Any]:
-    from imafarm.live import BOOT_SECONDS, LiveLog, exposition, open_live_farm, serve_metrics
+    from imafarm.live import BOOT_SECONDS, LiveLog, exposition, open_admin_ports, open_live_farm, serve_metrics
 
     began = trio.current_time()
     masters: dict[str, str | None] = {}
-    async with open_live_farm(
+    opened = open_live_farm(
         topology=call.topology,
         seed=call.seed,
         # Hosts of a farm come up one after the other; one by itself does so at once.
@@ -119,7 +119,8 @@ async def _live(
         local=None if call.only is None else [call.only],
         allow_open=call.access.without_key,
         live_log=LiveLog(json_lines=call.course.log_json),
-    ) as farm:
+    )
+    async with opened as farm, open_admin_ports(farm, keys=keys, tls=tls):
         async with trio.open_nursery() as nursery:
             if (address := call.course.metrics_address()) is not None:
                 await nursery.start(partial(serve_metrics, partial(exposition, farm), address))
