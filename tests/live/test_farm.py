@@ -1,6 +1,5 @@
 """A farm on real sockets: it boots, elects, fails over, stops, and nothing is left of it."""
 
-import dataclasses
 import os
 import resource
 from collections.abc import Callable
@@ -177,36 +176,6 @@ def test_while_the_store_is_down_nothing_is_changed(play: Play) -> None:
         assert await farm.publish("Word") == 1
 
     play(story)
-
-
-def test_hosts_ask_the_store_that_they_are_given(play: Play) -> None:
-    @dataclasses.dataclass
-    class Store:
-        changes: list[ConfigurationChange] = dataclasses.field(default_factory=list)
-        is_up: bool = True
-
-        async def latest(self) -> int:
-            await trio.lowlevel.checkpoint()
-            if not self.is_up:
-                raise StoreDown
-            return len(self.changes)
-
-        async def write(self, change: ConfigurationChange) -> int:
-            self.changes.append(change)
-            return await self.latest()
-
-    store = Store()
-
-    async def story(farm: LiveFarm) -> None:
-        await farm.wait_master()
-        assert await farm.publish("Word", ["H2"]) == 1
-        assert await farm.change_configuration(9) == 2
-        assert store.changes == [Publish("Word", ["H2"]), OtherChange(9)]
-        store.is_up = False
-        with pytest.raises(StoreDown):
-            await farm.publish("Excel")
-
-    play(story, data_store=store)
 
 
 def test_a_farm_of_which_a_part_lives_here_has_verbs_for_its_own(play: Play) -> None:
