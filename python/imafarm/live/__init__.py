@@ -8,6 +8,7 @@ async with imafarm.open_live_farm(hosts=20) as farm:
 It is plain Trio, under `trio.run`: seconds are real ones.
 """
 
+from imafarm.live._admin import open_admin_ports
 from imafarm.live._farm import LiveFarm
 from imafarm.live._limits import LiveLimits
 from imafarm.live._log import LiveLog
@@ -20,6 +21,7 @@ __all__ = [
     "LiveLimits",
     "LiveLog",
     "exposition",
+    "open_admin_ports",
     "open_live_farm",
     "parse_metrics_address",
     "serve_metrics",
