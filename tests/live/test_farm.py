@@ -1,16 +1,19 @@
 """A farm on real sockets: it boots, elects, fails over, stops, and nothing is left of it."""
 
-import dataclasses
 from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 import trio
+import trustme
 
-import imafarm
 from imafarm import ConfigurationError, EventKind
 from imafarm.configuration import ConfigurationChange, OtherChange, Publish
 from imafarm.errors import StoreDown
+from imafarm.keys import FarmKeys
 from imafarm.live import LiveFarm, LiveLimits
+from imafarm.live._tls import TlsFiles
 
 Play = Callable[..., None]
 QUICK = {"KeepAliveInterval": 1_000, "KeepAliveTimeout": 500, "BindTimeout": 1_000}
@@ -78,6 +81,8 @@ def test_a_crashed_collector_comes_back_as_a_member(play: Play) -> None:
 def test_a_collector_that_stops_hands_over_before_it_goes(play: Play) -> None:
     async def story(farm: LiveFarm) -> None:
         await farm.wait_master()
+        # For so long after an election nobody takes another one up.
+        await trio.sleep(farm.setting("H1", "ElectMasterTimeout") / 1_000)
         async with farm.events(EventKind.MASTER_UNREACHABLE) as doubts:
             await farm.stop("H1")
             await farm.wait_stopped("H1")
@@ -85,7 +90,7 @@ def test_a_collector_that_stops_hands_over_before_it_goes(play: Play) -> None:
             assert await farm.wait_master(other_than="H1") == "H5"
             assert doubts.statistics().current_buffer_used == 0
 
-    play(story)
+    play(story, settings={"ElectMasterTimeout": 200})
 
 
 def test_a_restarted_host_has_forgotten_and_learns_again(play: Play) -> None:
@@ -171,36 +176,6 @@ def test_while_the_store_is_down_nothing_is_changed(play: Play) -> None:
     play(story)
 
 
-def test_hosts_ask_the_store_that_they_are_given(play: Play) -> None:
-    @dataclasses.dataclass
-    class Store:
-        changes: list[ConfigurationChange] = dataclasses.field(default_factory=list)
-        is_up: bool = True
-
-        async def latest(self) -> int:
-            await trio.lowlevel.checkpoint()
-            if not self.is_up:
-                raise StoreDown
-            return len(self.changes)
-
-        async def write(self, change: ConfigurationChange) -> int:
-            self.changes.append(change)
-            return await self.latest()
-
-    store = Store()
-
-    async def story(farm: LiveFarm) -> None:
-        await farm.wait_master()
-        assert await farm.publish("Word", ["H2"]) == 1
-        assert await farm.change_configuration(9) == 2
-        assert store.changes == [Publish("Word", ["H2"]), OtherChange(9)]
-        store.is_up = False
-        with pytest.raises(StoreDown):
-            await farm.publish("Excel")
-
-    play(story, data_store=store)
-
-
 def test_a_farm_of_which_a_part_lives_here_has_verbs_for_its_own(play: Play) -> None:
     async def story(farm: LiveFarm) -> None:
         assert farm.local_hosts == ("H2", "H3")
@@ -240,7 +215,33 @@ def test_twenty_hosts_at_their_defaults_lose_their_collector(play: Play, keyed: 
         await settled(farm)
         assert farm.check_conservation() == []
 
-    play(story, hosts=20, keys=imafarm.keys.FarmKeys([b"k" * 32]) if keyed else None)
+    play(story, hosts=20, keys=FarmKeys([b"k" * 32]) if keyed else None)
+
+
+def test_hosts_speak_tls(play: Play, tmp_path: Path) -> None:
+    authority = trustme.CA()
+    its = authority.issue_cert("h1.farm")
+    files = TlsFiles(tmp_path / "farm.pem", tmp_path / "farm.key", tmp_path / "ca.pem")
+    its.cert_chain_pems[0].write_to_path(files.certificate)
+    its.private_key_pem.write_to_path(files.key)
+    files.key.chmod(0o600)
+    authority.cert_pem.write_to_path(files.authority)
+
+    async def story(farm: LiveFarm) -> None:
+        old = await farm.wait_master()
+        # Who speaks none is let go, and the host is none the worse for it.
+        async with await trio.open_tcp_stream(*farm.address(old)) as stranger:
+            await stranger.send_all(b"no TLS at all")
+            with suppress(trio.BrokenResourceError):
+                assert b"IMAF" not in b"".join([part async for part in stranger])
+        await trio.sleep(farm.setting(old, "ElectMasterTimeout") / 1_000)
+        await farm.stop(old)
+        await farm.wait_stopped(old)
+        assert await farm.wait_master(other_than=old) == "H5"
+        await settled(farm)
+        assert farm.check_conservation() == []
+
+    play(story, tls=files, settings={"ElectMasterTimeout": 200})
 
 
 def test_what_the_callers_own_code_raises_comes_out_as_it_is(play: Play) -> None:

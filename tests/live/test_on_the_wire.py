@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import subprocess
 from collections import Counter
 from collections.abc import Iterator
@@ -14,12 +15,16 @@ from pathlib import Path
 import pytest
 import trio
 
+from imafarm import Framer
 from imafarm.farm import FarmStatistics
+from imafarm.keys import FarmKeys
 from imafarm.live import open_live_farm
 from imafarm.topology import LivePlan, Topology
 
 NETWORK = "127.79.1.0/24"
 """Of this test alone, so that nobody else's traffic is captured."""
+LAST = "127.79.1.250"
+"""Where no host is."""
 HEADER_BYTES = 16
 KINDS_AT = 5
 """Where a frame's kind stands, and from where on the lengths of its seal and body do."""
@@ -41,18 +46,19 @@ class Segment:
 @contextmanager
 def capturing(file: Path, network: str) -> Iterator[None]:
     """Has tshark write down what passes between hosts of a network; it has done so to the end when the context ends."""
-    command = ["tshark", "-i", "lo", "-f", f"tcp port 2512 and net {network}", "-B", "64", "-w", str(file)]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as tshark:
-        assert tshark.stderr is not None
+    command = ["tshark", "-l", "-P", "-T", "fields", "-e", "ip.dst", "-i", "lo"]
+    chosen = ["-f", f"tcp port 2512 and net {network}", "-B", "64", "-w", str(file)]
+    with subprocess.Popen([*command, *chosen], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as tshark:
+        assert tshark.stdout is not None and tshark.stderr is not None
         try:
-            for line in tshark.stderr:
-                if "Capture started" in line:
-                    break
-            else:
+            if not any("Capture started" in line for line in tshark.stderr):
                 pytest.fail(f"tshark does not capture: it left with {tshark.wait()}")
             yield
+            # A call that nobody answers is the last of all, so once it is seen everything is.
+            with pytest.raises(ConnectionRefusedError):
+                socket.create_connection((LAST, 2512), timeout=LIMIT_SECONDS)
+            assert any(LAST in line for line in tshark.stdout)
         finally:
-            # What the kernel holds of the capture is written down before an interrupted tshark ends.
             tshark.terminate()
             tshark.communicate(timeout=LIMIT_SECONDS)
 
@@ -62,7 +68,7 @@ def segments(file: Path) -> Iterator[Segment]:
     fields = ["tcp.stream", "ip.src", "tcp.srcport", "tcp.seq_raw", "tcp.payload"]
     chosen = [word for field in fields for word in ("-e", field)]
     command = ["tshark", "-r", str(file), "-Y", "tcp.len > 0 and not tcp.analysis.retransmission", "-T", "fields"]
-    shown = subprocess.run([*command, *chosen], check=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    shown = subprocess.run([*command, *chosen], check=True, capture_output=True, text=True)
     for line in shown.stdout.splitlines():
         stream, address, port, seq, payload = line.split("\t")
         yield Segment(int(stream), f"{address}:{port}", int(seq), bytes.fromhex(payload))
@@ -87,7 +93,7 @@ def frames(file: Path) -> tuple[Counter[int], Counter[int]]:
     return counts, sizes
 
 
-async def story(topology: Topology, keys: tuple[bytes, ...]) -> FarmStatistics:
+async def story(topology: Topology, keys: FarmKeys | None) -> FarmStatistics:
     """A farm boots, works a little, changes its collector and ends in good order; its figures."""
     with trio.fail_after(LIMIT_SECONDS):
         async with open_live_farm(topology=topology, boot_seconds=0.5, keys=keys) as farm:
@@ -103,10 +109,8 @@ async def story(topology: Topology, keys: tuple[bytes, ...]) -> FarmStatistics:
             return farm.statistics()
 
 
-@pytest.mark.parametrize("keys", [(), (b"k" * 32,)], ids=["without a key", "with a key"])
-def test_bytes_on_the_wire_are_the_ledgers(tmp_path: Path, keys: tuple[bytes, ...]) -> None:
-    from imafarm import Framer
-
+@pytest.mark.parametrize("keys", [None, FarmKeys([b"k" * 32])], ids=["without a key", "with a key"])
+def test_bytes_on_the_wire_are_the_ledgers(tmp_path: Path, keys: FarmKeys | None) -> None:
     topology = replace(Topology.of(6, 1), live=LivePlan(network=NETWORK))
     file = tmp_path / f"loopback-{os.getpid()}.pcapng"
     with capturing(file, NETWORK):

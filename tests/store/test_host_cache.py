@@ -12,12 +12,10 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import psycopg
 import pytest
 import trio
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from psycopg import sql
 from tests.conftest import PASSWORD
 
 from imafarm import ConfigurationError, StoreError, Topology
@@ -26,7 +24,7 @@ from imafarm.store import DataStore
 from imafarm.store._host_cache import read_host_cache
 
 if TYPE_CHECKING:
-    from tests.conftest import Server
+    from tests.conftest import Outage
 
 FARM = Topology.of(
     4,
@@ -38,40 +36,11 @@ FARM = Topology.of(
 )
 
 
-class Outage:
-    """A store that can be taken away, and comes back as it was."""
-
-    def __init__(self, url: str, server: Server | None) -> None:
-        self._url = url
-        self._server = server
-
-    def begin(self) -> None:
-        self._move("", "_gone")
-
-    def end(self) -> None:
-        self._move("_gone", "")
-
-    def _move(self, before: str, after: str) -> None:
-        if self._server is None:
-            os.rename(self._url + before, self._url + after)
-            return
-        name = self._url.rpartition("/")[2]
-        names = sql.Identifier(name + before), sql.Identifier(name + after)
-        with psycopg.connect(self._server.url("postgres"), autocommit=True) as connection:
-            connection.execute(sql.SQL("ALTER DATABASE {} RENAME TO {}").format(*names))
-
-
 @pytest.fixture
 def filled(store: DataStore, url: str) -> str:
     """The URL of a store that holds `FARM`."""
     store.replace(FARM)
     return url
-
-
-@pytest.fixture
-def outage(filled: str, request: pytest.FixtureRequest) -> Outage:
-    """Takes that store away."""
-    return Outage(filled, None if "://" not in filled else request.getfixturevalue("postgresql"))
 
 
 @pytest.fixture

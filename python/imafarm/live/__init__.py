@@ -14,11 +14,9 @@ from imafarm.live._limits import LiveLimits
 from imafarm.live._log import LiveLog
 from imafarm.live._metrics import exposition, parse_metrics_address, serve_metrics
 from imafarm.live._open import BOOT_SECONDS, open_live_farm
-from imafarm.live._store import DataStore
 
 __all__ = [
     "BOOT_SECONDS",
-    "DataStore",
     "LiveFarm",
     "LiveLimits",
     "LiveLog",

@@ -21,12 +21,14 @@ from imafarm._imafarm import (
     ACT_BOUND,
     ACT_CLOSE,
     ACT_CONSULT,
+    ACT_HEARD,
     ACT_OPEN,
     ACT_REFUSE,
     ACT_STARTED,
     ACT_STOPPED,
     ACT_WRITE,
 )
+from imafarm.configuration import OpenedLiveStore
 from imafarm.errors import ConfigurationError
 from imafarm.live._engine import Acts, Ending, Engine
 from imafarm.live._gate import Gate
@@ -35,7 +37,7 @@ from imafarm.live._limits import LiveLimits
 from imafarm.live._link import Link
 from imafarm.live._log import LiveLog
 from imafarm.live._sockets import Address
-from imafarm.live._store import DataStore, StoreLink
+from imafarm.live._store import StoreLink
 from imafarm.live._tls_link import LiveTls
 from imafarm.topology._checks import NANOSECONDS
 
@@ -70,16 +72,18 @@ class Driver:
         limits: LiveLimits,
         log: LiveLog,
         tls: LiveTls | None = None,
-        store: DataStore | None = None,
+        store: OpenedLiveStore | None = None,
         told: Callable[[], None],
+        learnt: Callable[[], None],
     ) -> None:
         """A driver at whose making the engine's clock stands at zero.
 
         names, addresses: of every host of the farm, by index; the addresses with the ports between servers.
         local: those of them that may be started here.
         tls: how hosts speak it; `None` if they do not.
-        store: the data store; `None` for one that is beside every host and ends with the farm.
+        store: the data store that all hosts share; `None` for one that is beside every host and ends with the farm.
         told: called whenever something may have happened that observers want to hear of.
+        learnt: called when applications were published or taken away elsewhere.
         """
         self.limits = limits
         self.log = log
@@ -92,8 +96,10 @@ class Driver:
         self._engine = engine
         self._addresses = addresses
         self._peers = _owners(addresses)
-        self.store = StoreLink(engine, store, now_ns=lambda: self.now_ns, spawn=self.spawn, settle=self.settle)
+        self._indices = {name: index for index, name in enumerate(names)}
+        self.store = StoreLink(engine, self, store)
         self._told = told
+        self.has_learnt = learnt
         self._nursery: trio.Nursery | None = None
         self._timer = trio.CancelScope()
         self._due_ns = NEVER_NS
@@ -228,6 +234,8 @@ class Driver:
                 elif act == ACT_CONSULT:
                     self.store.consult(index, conn, what)
                     has_asked = True
+                elif act == ACT_HEARD:
+                    self.store.heard(what)
                 elif act == ACT_STARTED:
                     self.log.info("started", host=host.name)
                     self._is_through(index)
@@ -346,6 +354,10 @@ class Driver:
         return any(cut.parts(source, target) for cut in self._cuts.values())
 
     # -- who is where
+
+    def indices_of(self, names: Iterable[str]) -> list[int]:
+        """The hosts of these names; one that has joined the farm since this process began is none of them."""
+        return [self._indices[name] for name in names if name in self._indices]
 
     def address_of(self, peer: int) -> Address:
         """Where a host is called."""

@@ -10,8 +10,8 @@ from typing import TypeVar
 import trio
 
 from imafarm import _imafarm
-from imafarm.configuration import ConfigurationLog, OtherChange, Publish
-from imafarm.errors import ConfigurationError
+from imafarm.configuration import ConfigurationLog, OpenedLiveStore, OtherChange, Publish
+from imafarm.errors import ConfigurationError, StoreDown
 from imafarm.farm import Cut, EventKind, Hosts
 from imafarm.farm._engine import EngineFarm
 from imafarm.farm._verbs import Verb
@@ -19,7 +19,6 @@ from imafarm.live._driver import Driver
 from imafarm.live._limits import LiveLimits
 from imafarm.live._log import LiveLog
 from imafarm.live._sockets import Address
-from imafarm.live._store import DataStore
 from imafarm.live._tls_link import LiveTls
 from imafarm.topology import Topology
 from imafarm.topology._checks import NANOSECONDS
@@ -45,11 +44,15 @@ class LiveFarm(EngineFarm[_imafarm.LiveFarm]):
         tls: LiveTls | None,
         limits: LiveLimits,
         live_log: LiveLog,
-        store: DataStore | None,
+        store: OpenedLiveStore | None,
         log: ConfigurationLog | None,
     ) -> None:
-        """addresses: of every host by index, with the ports between servers; local: those that live here."""
+        """addresses: of every host by index, with the ports between servers; local: those that live here.
+
+        store: where `topology` comes from, if hosts are to ask it.
+        """
         resolver = topology.resolver
+        local = list(local)
         engine = _imafarm.LiveFarm(
             resolver,
             seed=seed,
@@ -58,12 +61,14 @@ class LiveFarm(EngineFarm[_imafarm.LiveFarm]):
             product=topology.product,
             settings=topology.settings,
             host_settings={resolver.by_name(name): own for name, own in topology.host_settings.items()},
-            applications=topology.applications_for_engine(),
+            applications=topology.applications_for_engine() if store is None else _catalogue(resolver, store),
+            latest_change=0 if store is None else store.latest,
             keys=keys,
             # Challenges that anybody could foresee would let recordings of other farms' pass.
             entropy=secrets.token_bytes(32),
         )
         super().__init__(topology, engine, origin_ns=round(trio.current_time() * NANOSECONDS), log=log)
+        self._name_applications()
         self._addresses = addresses
         self._moments = random.Random(seed)
         self.driver = Driver(
@@ -76,7 +81,14 @@ class LiveFarm(EngineFarm[_imafarm.LiveFarm]):
             tls=tls,
             store=store,
             told=self._tell,
+            learnt=self._name_applications,
         )
+        if store is not None:
+            for index in local:
+                if (cached := store.cached.get(self._hosts[index])) is not None:
+                    engine.fill_cache(index, cached.latest, age_ns=round(cached.age_seconds * NANOSECONDS))
+            for trouble in store.troubles:
+                live_log.warn("store-trouble", why=trouble)
 
     # -- who is in it
 
@@ -112,6 +124,14 @@ class LiveFarm(EngineFarm[_imafarm.LiveFarm]):
             self.driver.store.intend(order, Publish(name, servers if len(arguments) > 1 else None))
         elif verb is Verb.CHANGE:
             self.driver.store.intend(order, OtherChange(int(arguments[0])))
+
+    async def _made(self, host: int, order: int | None) -> int:
+        try:
+            return await super()._made(host, order)
+        except StoreDown:
+            if order is not None and (refusal := self.driver.store.refusal_of(order)) is not None:
+                raise refusal from None
+            raise
 
     async def _start(self, hosts: Sequence[int], spread_ns: int) -> None:
         if spread_ns:
@@ -192,6 +212,12 @@ class LiveFarm(EngineFarm[_imafarm.LiveFarm]):
     async def wait_started(self) -> None:
         await self.driver.wait_started()
 
+    async def wait_change(self, number: int, hosts: Hosts | None = None) -> None:
+        await super().wait_change(number, hosts)
+        # A notice from another process names the change; what it is about has to be read.
+        with self._waits.for_(f"change {number} to be read"):
+            await self.driver.store.wait_known(number)
+
     async def wait_stopped(self, hosts: Hosts | None = None) -> None:
         """Waits until none of these hosts runs (none of this process, if not given)."""
         which = sorted(self.driver.hosts) if hosts is None else self._indices(hosts)
@@ -200,6 +226,9 @@ class LiveFarm(EngineFarm[_imafarm.LiveFarm]):
             async with self.events(EventKind.HOST_DOWN | EventKind.START_REFUSED) as events:
                 while any(self.driver.hosts[index].is_on for index in which):
                     await events.receive()
+
+    def _name_applications(self) -> None:
+        self._applications = tuple(self._engine.applications())
 
     def _tell(self) -> None:
         if self._channels:
@@ -210,3 +239,10 @@ class LiveFarm(EngineFarm[_imafarm.LiveFarm]):
     def boot(self, spread_ns: int) -> None:
         """Starts every host that lives here, each at a moment drawn within the span from now."""
         self._start_spread(sorted(self.driver.hosts), spread_ns)
+
+
+def _catalogue(resolver: _imafarm.HostResolver, store: OpenedLiveStore) -> list[tuple[str, list[int] | None]]:
+    """The applications as the engine takes them, in the order by which messages name them in every process."""
+    return [
+        (it.name, None if it.servers is None else sorted(resolver.by_names(it.servers))) for it in store.publications
+    ]

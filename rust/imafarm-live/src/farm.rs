@@ -5,7 +5,6 @@
 
 mod observed;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use imafarm_proto::applications::{Catalogue, Servers};
@@ -15,7 +14,7 @@ use imafarm_proto::host_record::HostIndex;
 use imafarm_proto::host_resolver::Directory;
 use imafarm_proto::input::{Answer, Call, Input, Ticket};
 use imafarm_proto::message::MagicNumber;
-use imafarm_proto::outbox::{Consult, Outbox};
+use imafarm_proto::outbox::Outbox;
 use imafarm_proto::profile::Product;
 use imafarm_proto::settings::Settings;
 use imafarm_proto::time::{Span, Time};
@@ -25,7 +24,7 @@ use imafarm_records::chronicle::{Chronicle, What};
 use imafarm_records::commanded::Publication;
 use imafarm_records::totals::{Order, Power};
 
-use crate::act::{Act, Conn, End, Wish};
+use crate::act::{Act, Conn, End};
 use crate::delays::Summary;
 use crate::flight::Side;
 use crate::station::{Report, Station};
@@ -68,8 +67,6 @@ pub struct LiveFarm {
     chronicle: Chronicle,
     applications: Arc<Catalogue>,
     orders: Vec<(Order, Option<Publication>)>,
-    /// The wishes that hosts have put to the data store, by whose question they are.
-    written: BTreeMap<(u32, Ticket), u32>,
     /// The number of the last question from outside.
     requests: u32,
     /// Kept for its room; empty between turns.
@@ -102,16 +99,7 @@ impl LiveFarm {
             station.settings = own;
             station.renew(&mut world);
         }
-        LiveFarm {
-            world,
-            stations,
-            chronicle,
-            applications,
-            orders: Vec::new(),
-            written: BTreeMap::new(),
-            requests: 0,
-            out: Outbox::default(),
-        }
+        LiveFarm { world, stations, chronicle, applications, orders: Vec::new(), requests: 0, out: Outbox::default() }
     }
 
     // ---- time --------------------------------------------------------------------------------------------------
@@ -189,12 +177,14 @@ impl LiveFarm {
         conn
     }
 
-    /// A connection that a host wanted stands. With a pair, its other end may be here too.
+    /// A connection that a host wanted stands. With a pair, its other end may be here too; the first that is told counts.
     pub fn connected(&mut self, conn: Conn, pair: Option<Pair>) {
         let (Some(Place::At { host, entry }), Some(pair)) = (self.world.places.get(&conn).copied(), pair) else {
             return;
         };
-        if let Some(line) = self.stations[host as usize].line_mut(entry) {
+        if let Some(line) = self.stations[host as usize].line_mut(entry)
+            && line.pair.is_none()
+        {
             line.pair = Some(pair);
             self.world.join(pair, Side::Opener);
         }
@@ -206,8 +196,11 @@ impl LiveFarm {
     /// answered: nobody is to read on before [`Wish::Accept`].
     pub fn receive(&mut self, conn: Conn, bytes: &[u8], now: Time) -> bool {
         self.be(now);
-        let Some(Place::At { host, .. }) = self.world.places.get(&conn).copied() else { return false };
+        let Some(Place::At { host, entry }) = self.world.places.get(&conn).copied() else { return false };
         let station = &mut self.stations[host as usize];
+        if station.line(entry).is_some_and(|line| line.over) {
+            return false;
+        }
         if station.power == Power::Paused {
             station.deferred.push(Report::Bytes(conn, bytes.to_vec()));
             return false;
@@ -220,13 +213,18 @@ impl LiveFarm {
     /// A connection has ended; what is wrong with how it did, for the log.
     pub fn ended(&mut self, conn: Conn, end: End, now: Time) -> Option<String> {
         self.be(now);
-        let host = match self.world.places.get_mut(&conn)? {
+        let (host, entry) = match self.world.places.get_mut(&conn)? {
             Place::Calling { gone, .. } => {
                 *gone = true;
                 return None;
             }
-            Place::At { host, .. } => *host,
+            Place::At { host, entry } => (*host, *entry),
         };
+        if let Some(line) = self.stations[host as usize].line_mut(entry)
+            && core::mem::replace(&mut line.over, true)
+        {
+            return None;
+        }
         self.report(host, Report::Ended(conn, end))
     }
 
@@ -243,7 +241,7 @@ impl LiveFarm {
     pub fn wrote(&mut self, host: u32, ticket: Ticket, change: u32, now: Time) {
         self.be(now);
         self.world.knows(change);
-        if let Some(order) = self.written.remove(&(host, ticket)) {
+        if let Some(order) = self.world.written.remove(&(host, ticket)) {
             let (state, publication) = &mut self.orders[order as usize];
             *state = Order::Made(change);
             if let Some(Publication { name, servers }) = publication.take() {
@@ -263,7 +261,7 @@ impl LiveFarm {
 
     /// If this question was a wish to change something, it was not done.
     fn refuse(&mut self, host: u32, ticket: Ticket) {
-        if let Some(order) = self.written.remove(&(host, ticket)) {
+        if let Some(order) = self.world.written.remove(&(host, ticket)) {
             self.orders[order as usize].0 = Order::Refused;
             self.world.note(host, What::ChangeRefused);
         }
@@ -301,18 +299,8 @@ impl LiveFarm {
                 if !station.host.configuration().open_tickets().any(|open| open == ticket) => {}
             Report::Other(input) => station.act(world, out, input),
         }
-        self.keep_orders();
         self.hear();
         said
-    }
-
-    /// Notes which wishes are on their way to the data store.
-    fn keep_orders(&mut self) {
-        for Act { host, what } in self.world.acts.iter().rev() {
-            if let Wish::Consult(ticket, Consult::Write { order, .. }) = what {
-                self.written.insert((*host, *ticket), *order);
-            }
-        }
     }
 
     // ---- what is ----------------------------------------------------------------------------------------------
@@ -327,8 +315,16 @@ impl LiveFarm {
         self.world.delays.reset();
     }
 
+    /// How many connections there are: of bindings, and of callers who wait to be answered.
+    pub fn connections(&self) -> usize {
+        let calls = |place: &&Place| matches!(place, Place::Calling { gone: false, .. });
+        let lines = self.stations.iter().map(Station::connections).sum::<usize>();
+        lines + self.world.places.values().filter(calls).count()
+    }
+
     /// The bytes that hosts and connections hold. What allocators add, and the directory, is not in it.
     pub fn memory(&self) -> usize {
-        self.stations.iter().map(|station| size_of::<Station>() + station.memory()).sum()
+        let stations = self.stations.iter().map(|station| size_of::<Station>() + station.memory());
+        stations.sum::<usize>() + self.world.memory()
     }
 }
