@@ -606,6 +606,10 @@ class LiveFarm(ObservedFarm):
         """
         It is now so late: deadlines that are due are met.
         """
+    def advance_a_step(self, /, now_ns: SupportsIndex) -> None:
+        """
+        It is now so late: the earliest of the deadlines that are due is met, and those within a few milliseconds of it.
+        """
     def answered(
         self,
         /,

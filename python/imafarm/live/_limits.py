@@ -23,6 +23,8 @@ class LiveLimits:
     give_up_seconds: float = 12.6
     """How long TCP goes on trying, as the emulator has it: six tries, the first after 0.2 s, each twice as long as the
     last. A closed connection is waited for no longer, and whoever sends across a cut learns so after it."""
+    lag_seconds: float = 60.0
+    """How late hosts may meet their deadlines while there is still something to handle that has come before."""
     retry_seconds: float = 0.1
     """The pause after the operating system had no descriptor, buffer or port left."""
     backlog_bytes: int = 1 << 20

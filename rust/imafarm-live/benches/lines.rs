@@ -89,13 +89,8 @@ impl Two {
                     Wish::Write(_, bytes) => {
                         self.farms[1 - place].receive(self.conns[1 - place], &bytes, self.now);
                     }
-                    Wish::Accept(_) | Wish::Bound(..) | Wish::Started => {}
-                    Wish::Refuse(_)
-                    | Wish::Close(_)
-                    | Wish::Abort(..)
-                    | Wish::Consult(..)
-                    | Wish::Heard(_)
-                    | Wish::Stopped => {
+                    Wish::Accept(_) | Wish::Bound(..) | Wish::Heard(_) | Wish::Started => {}
+                    Wish::Refuse(_) | Wish::Close(_) | Wish::Abort(..) | Wish::Consult(..) | Wish::Stopped => {
                         panic!("{what:?} is not expected of two hosts alone")
                     }
                 }

@@ -32,6 +32,9 @@ use crate::world::{Place, World};
 
 pub use crate::flight::Pair;
 
+/// Deadlines that are so close to one another are met together. Our guess: as long as a few messages take.
+const STEP: Span = Span::from_millis(5);
+
 /// What a farm is made of.
 #[derive(Clone, Debug)]
 pub struct Plan {
@@ -107,8 +110,21 @@ impl LiveFarm {
     /// It is now so late, or later if that was said before; every deadline up to now is met.
     pub fn advance(&mut self, now: Time) {
         self.be(now);
+        self.meet(self.world.now);
+    }
+
+    /// It is now so late, but of the deadlines only the earliest is met, and those that come with it. Who is late with all
+    /// of them can so hear, in between, what hosts have to say to one another at each.
+    pub fn advance_a_step(&mut self, now: Time) {
+        self.be(now);
+        if let Some(first) = self.next_deadline() {
+            self.meet((first + STEP).min(self.world.now));
+        }
+    }
+
+    fn meet(&mut self, until: Time) {
         while let Some(&(when, host)) = self.world.deadlines.first() {
-            if when > self.world.now {
+            if when > until {
                 break;
             }
             self.world.deadlines.pop_first();

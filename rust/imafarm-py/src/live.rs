@@ -167,6 +167,13 @@ impl LiveFarm {
         Ok(())
     }
 
+    /// It is now so late: the earliest of the deadlines that are due is met, and those within a few milliseconds of it.
+    fn advance_a_step(mut slf: PyRefMut<'_, Self>, now_ns: Whole) -> PyResult<()> {
+        let now = time(now_ns)?;
+        slf.as_super().live_mut().advance_a_step(now);
+        Ok(())
+    }
+
     /// When `advance` next has something to do, in nanoseconds; None if never.
     fn next_deadline_ns(slf: PyRef<'_, Self>) -> Option<u64> {
         slf.as_super().live().next_deadline().map(|when| when.0)
