@@ -29,6 +29,7 @@ from imafarm._imafarm import (
     HostRecord,
     HostResolver,
     Rank,
+    SealedFramer,
     rank_hosts,
 )
 from imafarm.configuration import OpenedStore, set_store_opener
@@ -97,6 +98,7 @@ __all__ = [
     "Product",
     "Progress",
     "Rank",
+    "SealedFramer",
     "ServerRow",
     "Session",
     "SessionRow",
