@@ -28,6 +28,7 @@ ROOMS: dict[str, tuple[type[tables.Table], ...]] = {
     "`links`": (tables.LinksTable,),
     "`links.inside`, `links.between`, `zones.links.ZONE`": (tables.LinkTable,),
     "`store`": (tables.StoreTable,),
+    "`live`": (tables.LiveTable,),
     "`zones`": (tables.ZoneTable,),
     "`hosts`": (tables.HostTable,),
     "`applications`": (tables.ApplicationTable,),
@@ -83,6 +84,7 @@ def test_the_page_gives_the_defaults(title: str) -> None:
                     {},
                     tables.LinkTable(),
                     tables.LinksTable(),
+                    tables.LiveTable(),
                 )
 
 
@@ -164,6 +166,8 @@ def test_the_schema_agrees_to_every_example(validator: Any, text: str) -> None:
         "[settings]\nKeepAliveInterval = 1",
         '[settings]\nKeepAliveInterval = "1"',
         "[links.between]\nloss = 1",
+        "[live]\nnetworks = []",
+        "[live.addresses]\nH1 = 1",
         "[[zones]]\nhosts = 1",
         '[[zones]]\nname = ""',
         '[[hosts]]\nname = "X"',

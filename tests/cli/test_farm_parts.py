@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from imafarm import ConfigurationError, Link, Shape, StorePlan, Topology, Workload
+from imafarm import ConfigurationError, Link, LivePlan, Shape, StorePlan, Topology, Workload
 from imafarm.topology.farm_file import parse_topology, topology_of
 
 COMPANY = """
@@ -20,6 +20,10 @@ latency_seconds = 0.03
 round_trip_seconds = 0.1
 bandwidth_bits_per_second = 2_000_000
 replicas = ["branch"]
+
+[live]
+network = "10.1.0.0/16"
+addresses = { DC = "10.22.45.1", H104 = "10.22.44.2" }
 
 [[zones]]
 subnet = "10.22.44.0/24"
@@ -168,6 +172,15 @@ def test_the_data_store_has_a_place(company: Topology) -> None:
     assert parse_topology(TWO_ZONES).store is None
 
 
+def test_hosts_have_addresses_for_when_the_farm_is_live(company: Topology) -> None:
+    assert company.live == LivePlan("10.1.0.0/16", {"DC": "10.22.45.1", "H104": "10.22.44.2"})
+    assert company.live_addresses() == [
+        *("10.22.45.1", "10.1.0.2", "10.1.0.3", "10.1.0.4", "10.1.0.5"),
+        "10.22.44.2",
+    ]
+    assert parse_topology(TWO_ZONES).live == LivePlan()
+
+
 def test_each_zone_has_its_workload(company: Topology) -> None:
     assert company.workload == {
         "branch": Workload(
@@ -311,6 +324,14 @@ def test_a_shape_is_a_name_or_a_table(written: str, meant: Shape) -> None:
         ('[store]\nreplicas = ["A", "C"]', "store.replicas[1]: no zone is named 'C'"),
         ('[store]\nreplicas = ["A", "A"]', "store.replicas: 'A' stands there twice"),
         ("[store]\nround_trip_seconds = 0", "store.round_trip_seconds: it should be greater than or equal to 0.000001"),
+        # Addresses.
+        ('[live]\nnetwork = "10.0.0.1/24"', "live.network: '10.0.0.1/24' is no IPv4 network"),
+        ('[live]\nnetwork = "::1/128"', "live.network: '::1/128' is no IPv4 network"),
+        ('[live]\nnetwork = "0.0.0.0/0"', "live.network: 0.0.0.0/0 holds addresses that no host can have"),
+        ('[live]\naddresses = { H1 = "here" }', "live.addresses.H1: 'here' is no IPv4 address"),
+        ('[live]\naddresses = { H1 = "0.0.0.0" }', "live.addresses.H1: 0.0.0.0 is an address that no host can have"),
+        ('[live]\naddresses = { H5 = "10.0.0.1" }', "live.addresses.H5: no host is named 'H5'"),
+        ('[live]\naddresses = { "X{n}" = "10.0.0.1" }', "live.addresses.\"X{n}\": no host is named 'X{n}'"),
         # Workloads.
         (f'[[workloads]]\n{WORK}\nzones = ["C"]', "workloads[0].zones[0]: no zone is named 'C'"),
         (
@@ -375,7 +396,19 @@ def test_a_mistake_is_told_with_its_place_and_nothing_else_is(text: str, said: s
 KEYS = st.sampled_from(
     [
         *("name", "zone", "zones", "hosts", "count", "host_id", "mode", "preference", "subnet", "links", "inside"),
-        *("between", "store", "replicas", "applications", "servers", "workloads", "logons_per_hour", "logons_per_day"),
+        *(
+            "between",
+            "store",
+            "live",
+            "network",
+            "addresses",
+            "replicas",
+            "applications",
+            "servers",
+            "workloads",
+            "logons_per_hour",
+            "logons_per_day",
+        ),
         *("shape", "points", "period_minutes", "settings", "magic", "product", "A", "B"),
     ]
 )

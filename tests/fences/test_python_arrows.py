@@ -17,21 +17,40 @@ MAY_IMPORT = {
     # What may be changed in a farm's configuration. A farm is given a log to tell; it never sees a database.
     "configuration": {"_imafarm", "errors", "topology"},
     "farm": {"_imafarm", "errors", "settings", "topology", "configuration"},
+    # Who may talk: for whoever listens or asks on real sockets.
+    "keys": {"errors"},
+    # One host, asked over a stream; in which world it lives is not its affair.
+    "management": BASE | {"keys"},
     # Scenarios know farms, not worlds: the same one runs in virtual time and on sockets.
     "published": {"errors", "settings", "topology", "farm"},
     "scenario": {"errors", "settings", "topology", "farm", "published"},
     "scenarios": {"errors", "settings", "topology", "farm", "published", "scenario"},
     # The worlds do not know each other.
     "emulated": BASE,
-    "live": BASE,
+    "live": BASE | {"keys", "management"},
     "store": {"_imafarm", "errors", "settings", "topology", "configuration"},
     "report": {"errors", "settings", "topology", "farm", "published", "scenario"},
     "study": {"errors", "settings", "topology", "farm", "published", "scenario", "scenarios", "report"},
-    "tools": {"_imafarm", "errors", "settings", "topology", "farm"},
+    "tools": {"_imafarm", "errors", "settings", "topology", "farm", "management"},
     # The one place where a world is chosen.
-    "cli": BASE | {"published", "scenario", "scenarios", "study", "report", "tools", "emulated", "live", "store"},
+    "cli": BASE
+    | {
+        "keys",
+        "management",
+        "published",
+        "scenario",
+        "scenarios",
+        "study",
+        "report",
+        "tools",
+        "emulated",
+        "live",
+        "store",
+    },
+    # The command, once more: `python -m imafarm`.
+    "__main__": {"cli"},
     # The public face: what `import imafarm` gives.
-    "__init__": BASE | {"scenario", "emulated", "store"},
+    "__init__": BASE | {"scenario", "emulated", "live", "store"},
 }
 
 

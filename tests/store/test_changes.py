@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import trio
 
-from imafarm import ConfigurationError, HostRecord, Link, StoreError, StorePlan, Topology, Workload
+from imafarm import ConfigurationError, HostRecord, Link, LivePlan, StoreError, StorePlan, Topology, Workload
 from imafarm.configuration import (
     AddHost,
     ConfigurationChange,
@@ -148,6 +148,19 @@ def test_a_host_that_leaves_leaves_its_applications(farm: DataStore) -> None:
     topology = farm.topology()
     assert "H1" not in topology.resolver
     assert topology.applications == {"Notepad": ("H4",), "Word": None}
+
+
+def test_a_host_that_leaves_leaves_its_address(store: DataStore) -> None:
+    store.replace(Topology.of(3, live=LivePlan("10.0.0.0/24", {"H1": "10.1.0.1", "H3": "10.1.0.3"})))
+    store.change(RemoveHost("H1"))
+    assert store.topology().live == LivePlan("10.0.0.0/24", {"H3": "10.1.0.3"})
+
+
+def test_a_host_cannot_join_in_anothers_place(store: DataStore) -> None:
+    store.replace(Topology.of(2, live=LivePlan(addresses={"H1": "127.77.0.3"})))
+    with pytest.raises(ConfigurationError, match=r"'H1' and 'H3' would both listen on 127\.77\.0\.3:2512"):
+        store.change(AddHost(HostRecord("H3", "Z1", 3)))
+    assert "H3" not in store.topology().resolver
 
 
 def test_a_zone_goes_with_its_last_host_and_what_is_said_of_it(farm: DataStore) -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imafarm import HostRecord, HostResolver, Link, Product, Shape, StorePlan, Topology, Workload
+from imafarm import HostRecord, HostResolver, Link, LivePlan, Product, Shape, StorePlan, Topology, Workload
 from imafarm.store import DataStore, StoreObject
 from imafarm.store import _layout as layout
 from imafarm.store._tree import component
@@ -35,6 +35,7 @@ FULL = Topology(
     store=StorePlan(round_trip_seconds=0.1, bandwidth_bits_per_second=256_000, replicas=("10.22.45.0",)),
     magic=0xFFFF_FFFF,
     host_magic={"C": 0},
+    live=LivePlan("10.0.0.0/8", {"C": "192.168.0.1"}),
 )
 """A farm in which no part is as it is by default."""
 
@@ -164,6 +165,7 @@ def test_a_name_is_one_part_of_a_distinguished_name_whatever_is_in_it(parts: lis
         ("farm/links/inside", {"speed": 3}, "farm/links/inside: unknown attribute 'speed'"),
         ("farm/applications/A", {}, "farm/applications/A: servers: the attribute is missing"),
         ("farm/workloads/Z1", {"applications": []}, "farm/workloads/Z1: the attribute 'logons_per_hour' is missing"),
+        ("farm/live", {"addresses": {"H1": 7}}, "farm/live.addresses.H1: 7 is no str"),
         ("farm/store", {"replicas": "Z1"}, "farm/store.replicas: 'Z1' is no list"),
     ],
 )

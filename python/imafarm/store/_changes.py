@@ -86,6 +86,8 @@ class Changer:
         self._set_first_magic()
         self._make_zone(record.zone)
         self._editor.put([layout.record_entry(record, {"settings": settings} if settings else {})])
+        # The address that it gets by its place could be another's own.
+        self.is_whole_in_doubt |= bool(self._addresses())
 
     def _set_first_magic(self) -> None:
         """IMA Information, how a collector knows who belongs to the farm: the first server to join sets the number.
@@ -104,9 +106,18 @@ class Changer:
             if found is not None:
                 left = [server for server in (found.attributes.get("servers") or ()) if server != change.host]
                 self._editor.put([layout.application_entry(_own(name), left)])
+        if change.host in (addresses := self._addresses()):
+            live = read_object(self._connection, layout.LIVE)
+            others = {host: address for host, address in addresses.items() if host != change.host}
+            self._editor.put([Entry(layout.LIVE, {**(live.attributes if live else {}), "addresses": others})])
         self._editor.delete([layout.server_name(change.host)])
         self._leave_zone(attributes["zone"])
         self.is_whole_in_doubt = True
+
+    def _addresses(self) -> dict[str, str]:
+        """By host name: the addresses of those that have one of their own on real sockets."""
+        live = read_object(self._connection, layout.LIVE)
+        return dict(live.attributes.get("addresses", {})) if live else {}
 
     def _move_host(self, change: MoveHost) -> None:
         attributes = self._server(change.host)

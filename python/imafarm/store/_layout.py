@@ -8,6 +8,7 @@ farm/settings                   of every host
 farm/links/inside, between, pairs/ZONE&ZONE
 farm/workloads/ZONE
 farm/store                      the data store as a place in the emulated network
+farm/live                       where hosts listen when the farm is live
 farm/other                      what the emulation does not look at
 
 IMA Information and CTX114843 do not name the contexts; these are our guess. A field that `Topology` gets needs a line
@@ -34,6 +35,7 @@ LINKS = "farm/links"
 PAIRS = "farm/links/pairs"
 WORKLOADS = "farm/workloads"
 STORE = "farm/store"
+LIVE = "farm/live"
 OTHER = "farm/other"
 CONTEXTS = (ZONES, SERVERS, APPLICATIONS, LINKS, PAIRS, WORKLOADS)
 """The upper ones first."""
@@ -42,7 +44,13 @@ OF_FARM = {"product": "product", "magic": "magic"}
 """By field of `Topology`: an attribute of the farm's own object."""
 OF_SERVER = {"host_settings": "settings", "host_magic": "magic"}
 """By field: an attribute of those servers that have it."""
-OBJECTS = {"settings": SETTINGS, "inside": "farm/links/inside", "between": "farm/links/between", "store": STORE}
+OBJECTS = {
+    "settings": SETTINGS,
+    "inside": "farm/links/inside",
+    "between": "farm/links/between",
+    "store": STORE,
+    "live": LIVE,
+}
 """By field: an object by itself; none stands for `None`."""
 CONTEXT_OF = {"applications": (APPLICATIONS, "servers"), "workload": (WORKLOADS, None), "links": (PAIRS, None)}
 """By field: a context of objects by name or names, and the one attribute that each has, if it is no table itself."""

@@ -1,10 +1,11 @@
-"""What a farm is made of: hosts and zones, settings, links, applications, data store, and what its users do."""
+"""What a farm is made of: hosts and zones, settings, links, addresses, applications, data store, and its users."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from imafarm.topology._link import Link
+from imafarm.topology._live_plan import LivePlan
 from imafarm.topology._shape import Shape
 from imafarm.topology._store_plan import StorePlan
 from imafarm.topology._topology import DEFAULT_MAGIC, LARGEST_FARM, Product, Topology, generate_hosts
@@ -14,6 +15,7 @@ __all__ = [
     "DEFAULT_MAGIC",
     "LARGEST_FARM",
     "Link",
+    "LivePlan",
     "Product",
     "Shape",
     "StorePlan",

@@ -40,7 +40,9 @@ def mistakes_across(raw: Raw) -> Iterator[str]:
     if isinstance(store := raw.get("store"), dict):
         yield from _unknown_each("store.replicas", store.get("replicas"), known_zones, "zone")
     applications = tables(raw.get("applications"))
-    yield from _host_mistakes(hosts, zones, applications)
+    live = raw.get("live")
+    addresses = live.get("addresses") if isinstance(live, dict) else None
+    yield from _host_mistakes(hosts, zones, applications, addresses if isinstance(addresses, dict) else {})
     yield from _taken_names("applications", [(position, text_of(table, "name")) for position, table in applications])
     for position, application in applications:
         yield from _unknown_each(f"applications[{position}].zones", application.get("zones"), known_zones, "zone")
@@ -114,8 +116,8 @@ def _link_mistakes(zones: Entries, known: set[str]) -> Iterator[str]:
             yield from _unknown(place, other, known, "zone")
 
 
-def _host_mistakes(hosts: Entries, zones: Entries, applications: Entries) -> Iterator[str]:
-    """Names and ids of hosts, each of which one host has; then the servers that applications name."""
+def _host_mistakes(hosts: Entries, zones: Entries, applications: Entries, addresses: Raw) -> Iterator[str]:
+    """Names and ids of hosts, each of which one host has; then those that applications and addresses name."""
     listed = sum(_whole(host.get("count")) or 1 for _, host in hosts)
     generated = sum(_whole(zone.get("hosts")) or 0 for _, zone in zones)
     if listed + generated > LARGEST_FARM:
@@ -152,6 +154,9 @@ def _host_mistakes(hosts: Entries, zones: Entries, applications: Entries) -> Ite
         for number, server in enumerate(servers) if isinstance(servers, list) else ():
             if isinstance(server, str) and server not in names.by and server not in groups and not is_generated(server):
                 yield f"applications[{position}].servers[{number}]: no host is named {server!r}"
+    for name in addresses:
+        if name not in names.by and not is_generated(name):
+            yield f"live.addresses.{quoted(name)}: no host is named {name!r}"
 
 
 class _Taken:

@@ -24,6 +24,7 @@ from pydantic import (
 
 from imafarm.topology._checks import YEAR_SECONDS, Quantity, name_mistake
 from imafarm.topology._link import LINK_KEYS, Link
+from imafarm.topology._live_plan import DEFAULT_NETWORK, LivePlan, address_mistake, network_mistake
 from imafarm.topology._shape import MOST_POINTS, Shape, order_mistakes
 from imafarm.topology._store_plan import STORE_KEYS, StorePlan
 from imafarm.topology._topology import DEFAULT_MAGIC, LARGEST_FARM, LARGEST_MAGIC, Product
@@ -54,6 +55,20 @@ def valid_subnet(text: str) -> str:
         raise ValueError(f"{text!r} is no IPv4 or IPv6 network") from None
     if interface.ip != interface.network.network_address:
         raise ValueError(f"{text} is a host; its network is {interface.network}")
+    return text
+
+
+def valid_network(text: str) -> str:
+    """A network that a live farm's hosts can be in."""
+    if said := network_mistake(text):
+        raise ValueError(said)
+    return text
+
+
+def valid_address(text: str) -> str:
+    """An address that a live farm's host can have."""
+    if said := address_mistake(text):
+        raise ValueError(said)
     return text
 
 
@@ -129,6 +144,19 @@ class StoreTable(Table):
     def plan(self) -> StorePlan:
         """The place of the data store."""
         return StorePlan(self.round_trip_seconds, self.bandwidth_bits_per_second, tuple(self.replicas))
+
+
+class LiveTable(Table):
+    """Where the hosts listen when the farm is live. Each host's ports are its own, `ima_port` and `admin_port`."""
+
+    network: Annotated[str, AfterValidator(valid_network)] = DEFAULT_NETWORK
+    """An IPv4 network; the first host has its first address, the second its second, and so on."""
+    addresses: dict[Name, Annotated[str, AfterValidator(valid_address)]] = {}
+    """By the name of a host: the IPv4 address of one that has another."""
+
+    def plan(self) -> LivePlan:
+        """The addresses of the hosts."""
+        return LivePlan(self.network, dict(self.addresses))
 
 
 class ZoneTable(Table):
@@ -411,6 +439,8 @@ class FarmTable(Table):
     """The links between hosts."""
     store: StoreTable | None = None
     """The data store as a place in the emulated network. Left out: the farm has none to talk to."""
+    live: LiveTable = LiveTable()
+    """Where the hosts listen when the farm is live."""
     zones: list[ZoneTable] = []
     """The zones. Left out: those that the hosts name."""
     hosts: list[HostTable] = []

@@ -11,6 +11,7 @@ from imafarm.errors import ConfigurationError
 from imafarm.settings import check_settings
 from imafarm.topology._checks import name_mistake, repeated
 from imafarm.topology._link import Link
+from imafarm.topology._live_plan import LivePlan
 from imafarm.topology._store_plan import StorePlan
 from imafarm.topology._workload import Workload
 
@@ -67,6 +68,8 @@ class Topology:
     """The names of the hosts that only run sessions: they never stand in an election.
 
     The records of `resolver` say it too. Told in one place, both have it: in a resolver of their own, if need be."""
+    live: LivePlan = field(default_factory=LivePlan)
+    """Where the hosts listen when the farm is live."""
 
     def __post_init__(self) -> None:
         mistakes = [f"host_settings: {said}" for said in self._unknown_hosts(self.host_settings)]
@@ -82,6 +85,7 @@ class Topology:
             f"host_magic: {host!r}: {said}" for host, m in self.host_magic.items() if (said := magic_mistake(m))
         ]
         mistakes += [f"session_only: {said}" for said in self._unknown_hosts(sorted(self.session_only))]
+        mistakes += self._live_mistakes()
         if mistakes:
             raise ConfigurationError(mistakes)
         resolver, session_only = _with_modes(self.resolver, self.session_only)
@@ -106,6 +110,7 @@ class Topology:
         magic: int = DEFAULT_MAGIC,
         host_magic: Mapping[str, int] | None = None,
         session_only: Collection[str] = (),
+        live: LivePlan | None = None,
     ) -> Topology:
         """A farm of generated hosts (H1 to Hn in zones Z1 to Zk), or of the hosts of a `HostResolver`.
 
@@ -131,7 +136,28 @@ class Topology:
             magic=magic,
             host_magic=dict(host_magic or {}),
             session_only=frozenset(session_only),
+            live=live or LivePlan(),
         )
+
+    def live_addresses(self) -> list[str]:
+        """By index: the address at which each host of the live farm listens.
+
+        Errors: `ConfigurationError` if the network is too small for the farm, or a host has one port for two things.
+        """
+        records = self.resolver.records()
+        mistakes = []
+        lost = [record.name for record in records[self.live.room :] if record.name not in self.live.addresses]
+        if lost:
+            said = f"{self.live.network} has room for {_hosts(self.live.room)}, the farm has {len(records)}"
+            mistakes.append(f"live.network: {said}; {lost[0]!r} has no address")
+        mistakes += [
+            f"hosts: the ima_port and the admin_port of {record.name!r} are both {record.ima_port}"
+            for record in records
+            if len(_ports(record)) == 1 and not record.session_only
+        ]
+        if mistakes:
+            raise ConfigurationError(mistakes)
+        return [self.live.address_of(index, record.name) for index, record in enumerate(records)]
 
     # -- what the engine takes: indexes for names, whole numbers for all else
 
@@ -210,6 +236,32 @@ class Topology:
             for name in workload.applications:
                 if name not in self.applications:
                     yield f"workload[{zone!r}].applications: no application is named {name!r}"
+
+    def _live_mistakes(self) -> Iterator[str]:
+        """Hosts that there are not, and two that would listen in one place. Looks only at who has an address of its own
+        and at who would have that address anyway, so that it costs nothing in a large farm that names none."""
+        own = self.live.addresses
+        for said in self._unknown_hosts(own):
+            yield f"live.addresses: {said}"
+        at: dict[str, list[str]] = {}
+        for host, address in own.items():
+            if host in self.resolver:
+                at.setdefault(address, []).append(host)
+        for address, hosts in at.items():
+            index = self.live.index_at(address)
+            if index is not None and index < len(self.resolver):
+                name = self.resolver.name_of(index)
+                hosts += [] if name in own else [name]
+            listening: dict[int, str] = {}
+            for host in hosts:
+                for port in sorted(_ports(self.resolver.record(self.resolver.by_name(host)))):
+                    if (other := listening.setdefault(port, host)) != host:
+                        yield f"live.addresses: {other!r} and {host!r} would both listen on {address}:{port}"
+
+
+def _ports(record: _imafarm.HostRecord) -> set[int]:
+    """Where a host listens; one that only runs sessions has no Management Console."""
+    return {record.ima_port} if record.session_only else {record.ima_port, record.admin_port}
 
 
 def _with_modes(

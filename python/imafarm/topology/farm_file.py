@@ -121,6 +121,7 @@ def _build(table: FarmTable) -> Topology:
         store=None if table.store is None else table.store.plan(),
         magic=table.magic,
         host_magic={name: host.magic for host in table.hosts if host.magic is not None for name in groups[host.name]},
+        live=table.live.plan(),
     )
 
 
