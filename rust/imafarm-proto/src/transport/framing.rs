@@ -13,6 +13,7 @@ use zerocopy::byteorder::network_endian::{U16, U32};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 use crate::message::{Kind, Message};
+use crate::profile;
 use crate::transport::body;
 use crate::transport::fault::{Fault, FrameError};
 use crate::transport::seal::{OutOfTurn, Seals, seal_len};
@@ -23,6 +24,11 @@ pub const FRAME_MAGIC: [u8; 4] = *b"IMAF";
 pub const WIRE_VERSION: u8 = 1;
 /// The bytes of a header.
 pub const HEADER_LEN: usize = size_of::<Header>();
+
+const _: () = assert!(
+    HEADER_LEN as u32 + Limits::DEFAULT_BODY_BYTES == profile::LONGEST_MESSAGE,
+    "no host sends what others do not take unless told"
+);
 
 /// The bytes of a header that the checksum covers.
 pub(super) const CHECKED_LEN: usize = HEADER_LEN - size_of::<U32>();
