@@ -8,6 +8,7 @@ Trio needs to notice that something has come.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -86,6 +87,8 @@ class Driver:
         self.tls = tls
         self.hosts: dict[int, LiveHost] = {}
         """Those that live here, by index."""
+        self.endings: Counter[Ending] = Counter()
+        """How connections have ended that the engine knew."""
         self.origin_seconds = trio.current_time()
         """What the Trio clock showed when the engine's stood at zero."""
         self._engine = engine
@@ -196,6 +199,7 @@ class Driver:
     def ended(self, link: Link, how: Ending) -> None:
         """A connection that the engine knows is at its end."""
         link.host.forget(link)
+        self.endings[how] += 1
         said = self._engine.ended(link.conn, how, self.now_ns)
         if said is not None:
             self.log.warn("bad-end", host=link.host.name, peer=link.remote[0], why=said)

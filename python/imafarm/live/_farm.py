@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import random
 import secrets
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TypeVar
 
 import trio
@@ -17,6 +18,7 @@ from imafarm.farm._engine import EngineFarm
 from imafarm.farm._engine_verbs import span_ns
 from imafarm.farm._verbs import Verb
 from imafarm.live._driver import Driver
+from imafarm.live._engine import Ending
 from imafarm.live._limits import LiveLimits
 from imafarm.live._link import Address
 from imafarm.live._log import LiveLog
@@ -25,6 +27,17 @@ from imafarm.topology import Topology
 from imafarm.topology._checks import NANOSECONDS
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Delays:
+    """How long reports have waited for their answers: HEARTBEAT, SESSION_UPDATE and SERVER_UPDATE. The first on a
+    connection has waited since that was wanted."""
+
+    count: int
+    p50_seconds: float
+    p99_seconds: float
+    max_seconds: float
 
 
 class LiveFarm(EngineFarm[_imafarm.LiveFarm]):
@@ -86,6 +99,22 @@ class LiveFarm(EngineFarm[_imafarm.LiveFarm]):
     def address(self, host: str) -> Address:
         """Where a host is called by others: address and port. `KeyError` for an unknown host."""
         return self._addresses[self._index(host)]
+
+    # -- what is known of a live farm alone
+
+    def delays(self) -> Delays:
+        """How long reports have waited for their answers, since the farm was opened or `reset_delays` was called."""
+        raw = self._engine.delays()
+        return Delays(raw["count"], *(raw[key] / NANOSECONDS for key in ("p50_ns", "p99_ns", "max_ns")))
+
+    def reset_delays(self) -> None:
+        """Measures delays anew."""
+        self._engine.reset_delays()
+
+    @property
+    def endings(self) -> Mapping[Ending, int]:
+        """How many connections have ended in good order, were refused, or broke, as their hosts here saw it."""
+        return self.driver.endings
 
     # -- verbs
 
