@@ -33,6 +33,8 @@ MAY_IMPORT = {
     # The one place where a world is chosen.
     "cli": BASE
     | {"keys", "published", "scenario", "scenarios", "study", "report", "tools", "emulated", "live", "store"},
+    # The command, once more: `python -m imafarm`.
+    "__main__": {"cli"},
     # The public face: what `import imafarm` gives.
     "__init__": BASE | {"scenario", "emulated", "store"},
 }

@@ -7,6 +7,7 @@ from importlib.metadata import version
 from cyclopts import App
 
 from imafarm.cli._compare import compare
+from imafarm.cli._live import live
 from imafarm.cli._run import list_scenarios, run
 from imafarm.cli._schema import schema
 from imafarm.cli._store import store
@@ -29,3 +30,4 @@ app.command(queryds)
 app.command(qfarm)
 app.command(schema)
 app.command(store)
+app.command(live)

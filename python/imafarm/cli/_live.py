@@ -1,0 +1,240 @@
+"""`imafarm live up | host | key`: a farm on real sockets."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import App, Parameter
+
+from imafarm.cli._errors import PASSED
+from imafarm.cli._farm import topology_of
+from imafarm.cli._live_options import (
+    Access,
+    Beyond,
+    KeyFile,
+    LogJson,
+    Metrics,
+    TlsAuthority,
+    TlsCertificate,
+    TlsKey,
+    metrics_address,
+)
+from imafarm.cli._options import Assignments, FarmFile, Hosts, Json, Seed, StoreUrl, Zones
+
+if TYPE_CHECKING:
+    from imafarm.keys import FarmKeys
+
+LIVE_HOSTS = 10
+
+live = App(
+    name="live",
+    help="Run a farm for real: every server listens on an address of its own, and they talk over TCP.",
+    help_format="plaintext",
+)
+
+
+@live.command
+def up(
+    *,
+    hosts: Annotated[Hosts, Parameter(help=f"How many hosts to generate ({LIVE_HOSTS}).")] = None,
+    zones: Zones = None,
+    farm: FarmFile = None,
+    store: StoreUrl = None,
+    set_: Assignments = (),
+    seed: Seed = 0,
+    processes: Annotated[
+        bool, Parameter(negative=(), show_default=False, help="Run each host in a process of its own.")
+    ] = False,
+    restart: Annotated[
+        bool, Parameter(negative=(), show_default=False, help="With --processes: start those again that die.")
+    ] = False,
+    key: KeyFile = None,
+    tls_cert: TlsCertificate = None,
+    tls_key: TlsKey = None,
+    tls_ca: TlsAuthority = None,
+    without_key: Beyond = False,
+    metrics: Metrics = None,
+    for_: Annotated[
+        float | None, Parameter(name="--for", help="Stop after so many seconds (when it is told to, by Ctrl-C).")
+    ] = None,
+    json_: Json = False,
+    log_json: LogJson = False,
+) -> int:
+    """Start every host of a farm on this machine, and run it until Ctrl-C or SIGTERM.
+
+    The farm is generated, or comes from a file or a data store. The first host
+    listens on 127.77.0.1, the second on 127.77.0.2, and so on, unless the farm
+    file's table [live] says otherwise: port 2512 for the other servers, port 2513
+    for tools (`imafarm querydc --connect 127.77.0.1`).
+
+    Told to stop, it does so in good order: a data collector first triggers the
+    election of another. Told again, it stops at once.
+    """
+    from imafarm.cli._live_processes import run_processes
+    from imafarm.cli._live_up import Call, run_here
+    from imafarm.errors import ConfigurationError
+    from imafarm.settings import check_seed
+
+    access = Access(key, tls_cert, tls_key, tls_ca, without_key)
+    mistakes = []
+    if for_ is not None and not 0 <= for_ <= 1e9:
+        mistakes.append(f"--for: {for_} is out of range, 0 to 1e9 seconds")
+    if restart and not processes:
+        mistakes.append("--restart: only with --processes")
+    if metrics is not None and processes:
+        mistakes.append("--metrics: not with --processes; `imafarm live host` serves those of one host")
+    if mistakes:
+        raise ConfigurationError(mistakes)
+    topology = topology_of(farm, hosts, zones, store, default_hosts=LIVE_HOSTS, assignments=set_)
+    call = Call(
+        topology=topology,
+        store=store,
+        assignments=set_,
+        seed=check_seed(seed),
+        keys=access.keys(),
+        tls=access.tls(),
+        without_key=without_key,
+        asking=access.asking(),
+        metrics=metrics_address(metrics),
+        seconds=for_,
+        as_json=json_,
+        log_json=log_json,
+    )
+    return run_processes(call, access, restarts=restart) if processes else run_here(call)
+
+
+@live.command
+def host(
+    *,
+    name: Annotated[str, Parameter(help="Which host of the farm.")],
+    farm: FarmFile = None,
+    store: StoreUrl = None,
+    set_: Assignments = (),
+    seed: Seed = 0,
+    cache: Annotated[
+        Path | None,
+        Parameter(help="A file for its local host cache: with it, it starts while the data store is down."),
+    ] = None,
+    key: KeyFile = None,
+    tls_cert: TlsCertificate = None,
+    tls_key: TlsKey = None,
+    tls_ca: TlsAuthority = None,
+    without_key: Beyond = False,
+    metrics: Metrics = None,
+    for_: Annotated[
+        float | None, Parameter(name="--for", help="Stop after so many seconds (when it is told to, by Ctrl-C).")
+    ] = None,
+    until_input_ends: Annotated[
+        bool,
+        Parameter(
+            negative=(),
+            show_default=False,
+            help="Stop when standard input ends too: then whoever started it through a pipe is gone.",
+        ),
+    ] = False,
+    json_: Json = False,
+    log_json: LogJson = False,
+) -> int:
+    """Start one host of a farm on this machine, and run it until Ctrl-C or SIGTERM.
+
+    The others may be on other machines, each started by this command with the
+    same farm file, or from the same data store.
+    """
+    from imafarm.cli._live_up import Call, run_here
+    from imafarm.errors import ConfigurationError
+    from imafarm.settings import check_seed
+
+    if farm is None and store is None:
+        raise ConfigurationError(["--farm: missing; say with it or with --store which farm the host is in"])
+    if for_ is not None and not 0 <= for_ <= 1e9:
+        raise ConfigurationError([f"--for: {for_} is out of range, 0 to 1e9 seconds"])
+    access = Access(key, tls_cert, tls_key, tls_ca, without_key)
+    topology = topology_of(farm, None, None, store, default_hosts=LIVE_HOSTS, assignments=set_)
+    if name not in topology.resolver:
+        raise ConfigurationError([f"--name: no host of this farm is named {name!r}"])
+    call = Call(
+        topology=topology,
+        store=store,
+        assignments=set_,
+        seed=check_seed(seed),
+        keys=access.keys(),
+        tls=access.tls(),
+        without_key=without_key,
+        asking=access.asking(),
+        metrics=metrics_address(metrics),
+        seconds=for_,
+        as_json=json_,
+        log_json=log_json,
+        only=name,
+        cache=cache,
+        with_parent=until_input_ends,
+    )
+    return run_here(call)
+
+
+@live.command
+def key(
+    file: Path,
+    /,
+    *,
+    add: Annotated[
+        bool, Parameter(negative=(), show_default=False, help="Change the key, step 1: add a new one, not spoken yet.")
+    ] = False,
+    rotate: Annotated[
+        bool, Parameter(negative=(), show_default=False, help="Step 2: let the two change places.")
+    ] = False,
+    drop: Annotated[bool, Parameter(negative=(), show_default=False, help="Step 3: drop the old one.")] = False,
+) -> int:
+    """Make a file with a new farm key, or change the key in one.
+
+    Who has the farm's key may talk to its hosts, and nobody else; hosts and tools
+    take it with --key FILE. Only its owner can read the file, and the key is never
+    printed.
+
+    To change the key while the farm runs, take the three steps one after the
+    other. Before the next, copy the file to every machine and start every host
+    anew, one at a time: at each step those that have it and those that have not
+    understand one another.
+
+    Parameters
+    ----------
+    file
+        The key file.
+    """
+    from imafarm.errors import ConfigurationError
+    from imafarm.keys import new_key_file, read_keys, replace_keys
+
+    steps = {"--add": add, "--rotate": rotate, "--drop": drop}
+    taken = [option for option, is_given in steps.items() if is_given]
+    if len(taken) > 1:
+        raise ConfigurationError([f"{taken[1]}: not together with {taken[0]}; each is a step by itself"])
+    if not taken:
+        new_key_file(file)
+        print(f"{file}: a new key")
+        return PASSED
+    keys = read_keys(file, {})
+    assert keys is not None
+    changed = _changed(keys, taken[0])
+    replace_keys(file, changed)
+    print(f"{file}: {_SAID[taken[0]]}")
+    return PASSED
+
+
+_SAID = {
+    "--add": "two keys, of which the old one is spoken",
+    "--rotate": "two keys, of which the other is spoken now",
+    "--drop": "one key",
+}
+
+
+def _changed(keys: FarmKeys, step: str) -> FarmKeys:
+    from imafarm.errors import ConfigurationError
+
+    if step == "--add":
+        if len(keys) > 1:
+            raise ConfigurationError(["--add: there are two keys already; drop one first"])
+        return keys.with_next()
+    if len(keys) < 2:
+        raise ConfigurationError([f"{step}: there is only one key"])
+    return keys.rotated() if step == "--rotate" else keys.without_last()
