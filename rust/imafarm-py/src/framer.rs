@@ -22,7 +22,7 @@ create_exception!(
 
 Attributes:
     offset (int): the byte of the stream at which the trouble begins, counted from 0.
-    part (str): the part of the frame that is wrong: magic, version, kind, reserved, length, checksum, body or end.
+    part (str): the part of the frame that is wrong: magic, version, kind, seal, length, checksum, body or end.
     messages (list[tuple[Any, ...]]): the messages that came whole before it, in the call that met it."
 );
 
