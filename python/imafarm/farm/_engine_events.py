@@ -80,9 +80,9 @@ class WatchedFarm(Farm, Generic[E]):
 
     def deliver_events(self) -> None:
         """Hands what happened to those who watch."""
-        if not self._channels:
+        if not self._channels or not (news := self._engine.take_events()):
             return
-        for time_ns, bit, host, other, zone in self._engine.take_events():
+        for time_ns, bit, host, other, zone in news:
             event = None
             for kinds, channel in self._channels:
                 if bit & kinds.value and channel.statistics().open_receive_channels:

@@ -16,8 +16,7 @@ from functools import partial
 
 import trio
 
-from imafarm.errors import ConfigurationError
-from imafarm.live._engine import (
+from imafarm._imafarm import (
     ACT_ABORT,
     ACT_ACCEPT,
     ACT_BOUND,
@@ -28,10 +27,9 @@ from imafarm.live._engine import (
     ACT_STARTED,
     ACT_STOPPED,
     ACT_WRITE,
-    Acts,
-    Ending,
-    Engine,
 )
+from imafarm.errors import ConfigurationError
+from imafarm.live._engine import Acts, Ending, Engine
 from imafarm.live._host import LiveHost
 from imafarm.live._limits import LiveLimits
 from imafarm.live._link import Address, Link

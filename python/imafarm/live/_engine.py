@@ -1,24 +1,9 @@
-"""What the driver asks of the compiled engine in which live hosts are: `imafarm._imafarm.LiveFarm`.
-
-Hosts by index in the directory, connections by the engine's own numbers, times in whole nanoseconds since the farm was
-opened. The engine touches no socket: it is told what arrived, and says what to do.
-"""
+"""What the driver asks of the engine in which live hosts are. `imafarm._imafarm.LiveFarm` is one, and documents it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Final, Literal, Protocol, TypeAlias
-
-ACT_OPEN: Final = 0
-ACT_ACCEPT: Final = 1
-ACT_REFUSE: Final = 2
-ACT_WRITE: Final = 3
-ACT_CLOSE: Final = 4
-ACT_ABORT: Final = 5
-ACT_BOUND: Final = 6
-ACT_CONSULT: Final = 7
-ACT_STARTED: Final = 8
-ACT_STOPPED: Final = 9
+from typing import Any, Literal, Protocol, TypeAlias
 
 Acts: TypeAlias = Sequence[tuple[int, int, int, Any]]
 """What hosts want done, in order: (act, host, connection, what)."""

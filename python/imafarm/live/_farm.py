@@ -23,6 +23,7 @@ from imafarm.live._limits import LiveLimits
 from imafarm.live._link import Address
 from imafarm.live._log import LiveLog
 from imafarm.live._store import DataStore
+from imafarm.live._tls_link import LiveTls
 from imafarm.topology import Topology
 from imafarm.topology._checks import NANOSECONDS
 
@@ -55,6 +56,7 @@ class LiveFarm(EngineFarm[_imafarm.LiveFarm]):
         *,
         seed: int,
         keys: Sequence[bytes],
+        tls: LiveTls | None,
         limits: LiveLimits,
         live_log: LiveLog,
         store: DataStore | None,
@@ -85,6 +87,7 @@ class LiveFarm(EngineFarm[_imafarm.LiveFarm]):
             local=local,
             limits=limits,
             log=live_log,
+            tls=tls,
             store=store,
             told=self._tell,
         )

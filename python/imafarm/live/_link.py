@@ -201,7 +201,7 @@ class Link:
             self.turn_away()
 
     def abort(self) -> None:
-        """Drops the connection at once, of which the engine knows nothing more. The other side is told, if it can be."""
+        """Drops the connection at once, of which the engine knows nothing more; the other side learns it, if it can."""
         self.is_known = False
         if self.driver.is_cut(self.host.index, self.peer):
             self._is_severed = True

@@ -12,12 +12,15 @@ import trio
 from imafarm import _imafarm
 from imafarm.configuration import ConfigurationLog, open_store
 from imafarm.errors import ConfigurationError
+from imafarm.keys import FarmKeys
 from imafarm.live._descriptors import make_room
 from imafarm.live._farm import LiveFarm
 from imafarm.live._limits import LiveLimits
 from imafarm.live._link import Address
 from imafarm.live._log import LiveLog
 from imafarm.live._store import DataStore
+from imafarm.live._tls import TlsFiles, client_context, server_context
+from imafarm.live._tls_link import LiveTls
 from imafarm.settings import check_seed
 from imafarm.topology import Topology
 
@@ -38,7 +41,8 @@ async def open_live_farm(
     data_store: DataStore | None = None,
     log: ConfigurationLog | None = None,
     boot_seconds: float | None = BOOT_SECONDS,
-    keys: Sequence[bytes] | None = None,
+    keys: FarmKeys | None = None,
+    tls: TlsFiles | None = None,
     local: Collection[str] | None = None,
     allow_open: bool = False,
     limits: LiveLimits | None = None,
@@ -59,8 +63,8 @@ async def open_live_farm(
     log: who else is told of such changes; not together with `store`.
     boot_seconds: every host that lives here starts at a moment drawn from so many seconds; `None`: nobody starts by
       itself.
-    keys: one or two farm keys of 32 bytes: the first is spoken, both are understood. Without, whoever reaches a host
-      and knows the farm's magic number may talk to it.
+    keys: the farm's keys; without, whoever reaches a host and knows the farm's magic number may talk to it.
+    tls: the certificates by which hosts know one another, if they are to speak TLS.
     local: the names of the hosts that live in this process; all, unless said.
     allow_open: lets hosts without a key listen on addresses that others than this machine may reach.
     limits: deadlines, queues and caps.
@@ -92,6 +96,7 @@ async def open_live_farm(
                 seed=seed,
                 boot_seconds=boot_seconds,
                 keys=keys,
+                tls=tls,
                 local=local,
                 allow_open=allow_open,
                 limits=limits,
@@ -103,9 +108,10 @@ async def open_live_farm(
         if hosts is None:
             raise ConfigurationError(["hosts: missing; say how many, or give a HostResolver"])
         topology = Topology.of(hosts, zones, settings=settings, host_settings=host_settings)
-    addresses = addresses_of(topology)
+    ports = [record.ima_port for record in topology.resolver.records()]
+    addresses = list(zip(topology.live_addresses(), ports, strict=True))
     here = _local(topology, local)
-    if not keys and not allow_open:
+    if keys is None and not allow_open:
         _check_loopback(topology, addresses, here)
     live_log = live_log or LiveLog()
     make_room(topology, here, live_log)
@@ -114,7 +120,8 @@ async def open_live_farm(
         addresses,
         here,
         seed=check_seed(seed),
-        keys=keys or (),
+        keys=() if keys is None else keys.understood,
+        tls=None if tls is None else LiveTls(server=server_context(tls), client=client_context(tls)),
         limits=limits or LiveLimits(),
         live_log=live_log,
         store=data_store,
@@ -130,25 +137,6 @@ async def open_live_farm(
             finally:
                 nursery.cancel_scope.cancel()
                 farm.close()
-
-
-def addresses_of(topology: Topology) -> list[Address]:
-    """Where each host is called by others, by index.
-
-    Errors: `ConfigurationError` for two hosts at one address and port, and if the network is too small.
-    """
-    resolver = topology.resolver
-    addresses: list[Address] = []
-    taken: dict[Address, str] = {}
-    mistakes = []
-    for index, record in enumerate(resolver.records()):
-        address = (topology.live.address_of(index, record.name), record.ima_port)
-        if (other := taken.setdefault(address, record.name)) != record.name:
-            mistakes.append(f"live.addresses: {other!r} and {record.name!r} are both at {address[0]}:{address[1]}")
-        addresses.append(address)
-    if mistakes:
-        raise ConfigurationError(mistakes)
-    return addresses
 
 
 def _local(topology: Topology, names: Collection[str] | None) -> list[int]:
