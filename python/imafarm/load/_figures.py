@@ -102,6 +102,44 @@ class Prediction:
         return _ratio(self.measured.rebinds_per_minute, self.predicted.rebinds_per_minute)
 
 
+@dataclass(frozen=True, slots=True)
+class Costs:
+    """What the steady phase took of the machine, and how its connections fared."""
+
+    answers: int
+    """Reports whose delay was measured: from the wish to send to the answer."""
+    p50_seconds: float
+    p99_seconds: float
+    max_seconds: float
+    refused: int
+    """Connections that members wanted and that the other side refused."""
+    broken: int
+    """Connections that ended otherwise than in good order."""
+    members_cpu_seconds: float
+    collector_cpu_seconds: float | None
+    """`None` if the collector is no process of ours."""
+    members_descriptors: int
+    """Open in the members' process, at most; looked at once a second."""
+    collector_descriptors: int | None
+
+    def as_json(self) -> dict[str, Any]:
+        """All of it, under the names that the report's JSON object has for it; delays in ms."""
+        return {
+            "delays": {
+                "count": self.answers,
+                "p50_ms": round(self.p50_seconds * 1e3, 3),
+                "p99_ms": round(self.p99_seconds * 1e3, 3),
+                "max_ms": round(self.max_seconds * 1e3, 3),
+            },
+            "connections": {"refused": self.refused, "broken": self.broken},
+            "cpu_seconds": {
+                "members": round(self.members_cpu_seconds, 3),
+                "collector": _rounded(self.collector_cpu_seconds),
+            },
+            "descriptors": {"members": self.members_descriptors, "collector": self.collector_descriptors},
+        }
+
+
 def _ratio(measured: float, predicted: float) -> float | None:
     return measured / predicted if predicted else None
 

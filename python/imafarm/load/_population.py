@@ -77,6 +77,7 @@ class Population:
         self._plan = plan
         self._told = told
         self._anybody = trio.Event()
+        self._first = trio.CancelScope()
         self._ended = trio.Event()
         self._ended_by: str | None = None
 
@@ -85,6 +86,7 @@ class Population:
         if self._ended_by is None:
             self._ended_by = why
         self._ended.set()
+        self._first.cancel()
 
     async def run(self) -> LoadFigures:
         """Goes through all phases; what was counted in the steady one.
@@ -144,13 +146,16 @@ class Population:
     async def _connect(self) -> None:
         """One comes first: if the collector does not take it in, thousands would ask in vain."""
         first, *others = self.members
-        with trio.move_on_after(FIRST_SECONDS):
+        self._first.deadline = trio.current_time() + FIRST_SECONDS
+        with self._first:
             await self._farm.start(first)
             while not self._anybody.is_set():
                 with trio.move_on_after(ASK_SECONDS):
                     await self._anybody.wait()
                     break
                 await self._farm.restart(first)
+        if self._ended_by is not None:
+            raise ConfigurationError([f"--collector: {self._ended_by}"])
         if not self._anybody.is_set():
             said = f"{self.collector} has not taken {first} in within {FIRST_SECONDS:g} s"
             raise ConfigurationError([f"--collector: {said}: it may be of another farm, or have another key"])
@@ -184,8 +189,10 @@ class Population:
         heartbeat was not: members go on with theirs, so there may always be one under way."""
         timeout_seconds = self._farm.setting(self.members[0], "KeepAliveTimeout") / 1_000
         with trio.move_on_after(timeout_seconds + LOOK_SECONDS):
-            while self._waiting():
+            waiting = self._waiting()
+            while waiting:
                 await trio.sleep(LOOK_SECONDS)
+                waiting = self._waiting()
 
     def _waiting(self) -> int:
         messages = self._farm.statistics().messages
