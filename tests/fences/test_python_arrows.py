@@ -34,7 +34,7 @@ MAY_IMPORT = {
     "tools": {"_imafarm", "errors", "keys", "settings", "topology", "farm"},
     # The one place where a world is chosen.
     "cli": BASE
-    | {"keys", "published", "scenario", "scenarios", "study", "report", "tools", "emulated", "live", "store"},
+    | {"keys", "load", "published", "scenario", "scenarios", "study", "report", "tools", "emulated", "live", "store"},
     # The command, once more: `python -m imafarm`.
     "__main__": {"cli"},
     # The public face: what `import imafarm` gives.

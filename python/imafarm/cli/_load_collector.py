@@ -109,21 +109,21 @@ async def reach(name: str, address: tuple[str, int], process: CollectorProcess |
     with trio.move_on_after(REACH_SECONDS if process is None else START_SECONDS):
         while process is None or not process.ended.is_set():
             try:
-                stream = await trio.open_tcp_stream(*address)
+                await _call(address)
             except OSError as error:
-                why = _reason(error)
+                # Trio adds the address, which is told anyway.
+                why = os.strerror(error.errno) if error.errno else str(error)
                 if process is None:
                     break
                 await trio.sleep(LOOK_SECONDS)
             else:
-                await stream.aclose()
                 return
     if process is not None and process.ended.is_set():
         raise ConfigurationError([f"--collector: {process.last_words()}"])
     raise ConfigurationError([f"--collector: {name} cannot be reached at {where}: {why}"])
 
 
-def _reason(error: OSError) -> str:
-    """The operating system's reason. Trio tells of addresses first, since it might have tried several."""
-    cause = error.__cause__ if isinstance(error.__cause__, OSError) else error
-    return cause.strerror or str(cause)
+async def _call(address: tuple[str, int]) -> None:
+    """Calls, and hangs up. Errors: `OSError`."""
+    with trio.socket.socket() as caller:
+        await caller.connect(address)
