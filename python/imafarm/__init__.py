@@ -11,8 +11,10 @@ async def main() -> None:
 imafarm.run(main)
 """
 
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from importlib.metadata import version
+from pathlib import Path
 
 try:
     import imafarm._imafarm  # noqa: F401
@@ -31,7 +33,7 @@ from imafarm._imafarm import (
     Rank,
     rank_hosts,
 )
-from imafarm.configuration import OpenedStore, set_store_opener
+from imafarm.configuration import OpenedLiveStore, OpenedStore, set_live_store_opener, set_store_opener
 from imafarm.emulated import EmulatedFarm, Progress, open_emulated_farm, run
 from imafarm.errors import ConfigurationError, FarmDeadlock, ImafarmError, StoreError
 from imafarm.farm import (
@@ -71,7 +73,15 @@ def _open_store(url: str) -> AbstractContextManager[OpenedStore]:
     return open_for_a_farm(url)
 
 
+def _open_live_store(url: str, caches: Mapping[str, Path]) -> OpenedLiveStore:
+    """Opens a data store that is asked while its farm runs."""
+    from imafarm.store import open_for_a_live_farm
+
+    return open_for_a_live_farm(url, caches)
+
+
 set_store_opener(_open_store)
+set_live_store_opener(_open_live_store)
 
 __version__ = version("imafarm")
 

@@ -13,6 +13,7 @@ ACT_ACCEPT: Final[int]
 ACT_BOUND: Final[int]
 ACT_CLOSE: Final[int]
 ACT_CONSULT: Final[int]
+ACT_HEARD: Final[int]
 ACT_OPEN: Final[int]
 ACT_REFUSE: Final[int]
 ACT_STARTED: Final[int]
@@ -569,6 +570,8 @@ class LiveFarm(ObservedFarm):
     - `ACT_BOUND`: the binding is active, with the host `what`.
     - `ACT_CONSULT`: ask the data store; in the place of the connection stands the question's ticket, and `what` is
       ("start", round trips, work in ns, bytes), ("poll", the change up to which all is known) or ("write", wish, bytes).
+    - `ACT_HEARD`: the change `what` is in the data store, as a notice says, and nobody here had heard of it: it may be read
+      there, for `learn`.
     - `ACT_STARTED`, `ACT_STOPPED`: the host's service has. Once stopped, no connection is the host's any more.
 
     After ABORT and REFUSE, and once its end was reported, a connection is unknown: reports about it are left aside.
@@ -603,6 +606,10 @@ class LiveFarm(ObservedFarm):
         """
         It is now so late: deadlines that are due are met.
         """
+    def advance_a_step(self, /, now_ns: SupportsIndex) -> None:
+        """
+        It is now so late: the earliest of the deadlines that are due is met, and those within a few milliseconds of it.
+        """
     def answered(
         self,
         /,
@@ -629,9 +636,10 @@ class LiveFarm(ObservedFarm):
 
         Raises ValueError for any other end.
         """
-    def fill_cache(self, /, host: SupportsIndex, latest: SupportsIndex) -> None:
+    def fill_cache(self, /, host: SupportsIndex, latest: SupportsIndex, *, age_ns: SupportsIndex = ...) -> None:
         """
-        What a host has on its disk of the data store, from an earlier process: all changes up to this one.
+        What a host has on its disk of the data store, from an earlier process: all changes up to this one. It was in step
+        with the data store so many nanoseconds ago.
         """
     def incoming(self, /, host: SupportsIndex, now_ns: SupportsIndex, *, pair: SupportsIndex | None = None) -> int:
         """
@@ -987,6 +995,7 @@ __all__ = [
     "ACT_BOUND",
     "ACT_CLOSE",
     "ACT_CONSULT",
+    "ACT_HEARD",
     "ACT_OPEN",
     "ACT_REFUSE",
     "ACT_STARTED",
@@ -1036,7 +1045,7 @@ class FrameError(ValueError):
 
     Attributes:
         offset (int): the byte of the stream at which the trouble begins, counted from 0.
-        part (str): the part of the frame that is wrong: magic, version, kind, reserved, length, checksum, body or end.
+        part (str): the part of the frame that is wrong: magic, version, kind, seal, length, checksum, body or end.
         messages (list[tuple[Any, ...]]): the messages that came whole before it, in the call that met it.
     """
 

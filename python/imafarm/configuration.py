@@ -1,6 +1,7 @@
 """What an administrator may change in a farm's configuration, and how a farm tells whoever writes it down.
 
-A world knows no database: it is given a `ConfigurationLog`, or asks `open_store` for one.
+A world knows no database: it is given a `ConfigurationLog`, or asks `open_store` for one. A world in real time, whose
+hosts may ask a store while they run, asks `open_live_store`.
 """
 
 from __future__ import annotations
@@ -8,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 if TYPE_CHECKING:
@@ -117,3 +120,110 @@ def open_store(url: str) -> AbstractContextManager[OpenedStore]:
     if _opener is None:
         raise RuntimeError("no way to open stores was set: import imafarm itself, not only a part of it")
     return _opener(url)
+
+
+# -- a store that is asked while its farm runs
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """An application as the data store has it."""
+
+    name: str
+    servers: tuple[str, ...] | None
+    """The hosts that it is published on; `None`: all. None at all: it was taken away."""
+    change: int
+    """The number of the change since which it is so."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoreReading:
+    """What a host reads of the data store that has everything up to a change."""
+
+    latest: int
+    """The number of the store's last change; of a reading after a change: of this change."""
+    publications: tuple[Publication, ...]
+    """The applications that are different since, in the order in which the farm has come to know their names."""
+    size_bytes: int
+    """How long everything is that is different since."""
+    cache_trouble: str | None = None
+    """What is wrong with a local host cache file that could not be brought up to date."""
+
+
+class LiveStore(Protocol):
+    """A data store, as live hosts ask it. All hosts of a farm share one, in whatever processes they are.
+
+    Errors: `StoreDown`, caused by the `StoreError` that says why, if it cannot be reached, or takes too long to answer.
+    """
+
+    async def read(self, known: int) -> StoreReading:
+        """Reads what came after a change, and brings the local host cache files up to date."""
+
+    async def write(self, change: ConfigurationChange, known: int) -> StoreReading:
+        """Makes a change, and reads as `read` does. If it raises, or is cancelled, nothing was changed.
+
+        Departure: a database that fails in the moment in which it makes the change may have made it nevertheless. Then
+        hosts learn of it at their next poll.
+
+        Errors: `ConfigurationError` for a change that does not fit.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class CachedHost:
+    """What a host's local host cache file holds."""
+
+    latest: int
+    """The number of the last change that is in it."""
+    age_seconds: float = 0.0
+    """How long ago it was in step with the data store."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedLiveStore:
+    """What a live farm is opened with when its configuration comes from a store."""
+
+    store: LiveStore
+    topology: Topology
+    publications: tuple[Publication, ...]
+    """Every application that the farm ever had, in the order in which it has come to know their names. Messages name an
+    application by its place here, so that processes which were opened at different times mean the same by it."""
+    latest: int
+    """The number of the last change that is in these."""
+    cached: Mapping[str, CachedHost]
+    """By host: what is in its local host cache file, if that can be used."""
+    from_cache: bool = False
+    """Whether the store is down, and a local host cache file stood in for it."""
+    troubles: tuple[str, ...] = ()
+    """A line for each thing that is wrong and does not stop anybody: the store is down, a cache cannot be used."""
+
+
+class LiveStoreOpener(Protocol):
+    """How a store is opened that is asked while its farm runs."""
+
+    def __call__(self, url: str, caches: Mapping[str, Path]) -> OpenedLiveStore:
+        """As `open_live_store`."""
+
+
+_live_opener: LiveStoreOpener | None = None
+
+
+def set_live_store_opener(opener: LiveStoreOpener) -> None:
+    """Says how such stores are opened. The package does so when it is imported."""
+    global _live_opener
+    _live_opener = opener
+
+
+def open_live_store(url: str, caches: Mapping[str, Path] = MappingProxyType({})) -> OpenedLiveStore:
+    """Reads the farm in the store at a URL, or, while that is down, in a local host cache file of one of its hosts.
+
+    caches: by name, of the hosts that live in this process: its local host cache file, which is made if there is none.
+
+    Takes seconds if the store does not answer. Nothing has to be closed: between two questions no connection is open.
+
+    Errors: `StoreError` if there is no such store, or it is down and no cache can stand in; `ConfigurationError` for a
+    cache in a directory that is not there; `RuntimeError` if nobody has said how stores are opened.
+    """
+    if _live_opener is None:
+        raise RuntimeError("no way to open stores was set: import imafarm itself, not only a part of it")
+    return _live_opener(url, caches)

@@ -57,3 +57,18 @@ class StoreError(ImafarmError):
         self.url = url
         self.reason = reason
         super().__init__(f"{url}: {reason}")
+
+
+class ManagementError(ImafarmError):
+    """A host could not be asked through its management port, or would not do what it was asked for.
+
+    `where` is its address and port; `code` is what docs/management.md calls the fault, or `unreachable`; `reason` says
+    what is wrong.
+    """
+
+    def __init__(self, where: str, reason: str, *, code: str) -> None:
+        """Place and reason are shown in one line."""
+        self.where = where
+        self.reason = reason
+        self.code = code
+        super().__init__(f"{where}: {reason}")

@@ -9,8 +9,9 @@ import signal
 import socket
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -79,13 +80,19 @@ WRONG_CALLS = {
     "a negative seed": (["up", "--seed", "-1"], "seed: -1 is out of range"),
     "a farm too large": (["up", "--hosts", "70000"], "live.network: 127.77.0.0/16 has room for 65534 hosts, the farm"),
     "a farm too large for processes": (["up", "--hosts", "70000", "--processes"], "live.network: 127.77.0.0/16 has"),
+    "figures nowhere": (["up", "--metrics", "here"], "--metrics: 'here' is no IPv4 address with a port, as in"),
+    "figures of processes": (["up", "--processes", "--metrics", "127.0.0.1:9100"], "--metrics: not with --processes"),
     "no key there": (["up", "--key", "nowhere.key"], "nowhere.key: No such file or directory"),
-    "half of TLS": (["up", "--tls-cert", "a.pem", "--tls-ca", "b.pem"], "--tls-key: missing; TLS needs all of --tls-"),
+    "half of TLS": (
+        ["up", "--tls-cert", "a.pem", "--tls-ca", "b.pem"],
+        "--tls-key: missing; TLS takes all three files",
+    ),
     "no such certificate": (
         ["up", "--tls-cert", "no.pem", "--tls-key", "no.key", "--tls-ca", "no-ca.pem"],
         ".pem: No such file or directory",
     ),
     "two steps at once": (["key", "x.key", "--add", "--drop"], "--drop: not together with --add; each is a step by"),
+    "no key for processes": (["up", "--processes", "--key", "nowhere.key"], "nowhere.key: No such file or directory"),
     "a step of no file": (["key", "nowhere.key", "--add"], "nowhere.key: No such file or directory"),
 }
 
@@ -132,9 +139,7 @@ def test_a_key_file_that_others_can_read_is_refused_and_not_shown(imafarm: Call,
 
 def test_a_port_that_is_taken_is_named(imafarm: Call, farm: Path, network: str) -> None:
     address = network.replace("0/24", "2")
-    with socket.socket() as taken:
-        taken.bind((address, 2512))
-        taken.listen()
+    with taken(address):
         for command in (["up", "--farm", farm], ["host", "--farm", farm, "--name", "H2"]):
             answer = imafarm(*command)
             assert (answer.code, answer.out) == (2, "")
@@ -242,6 +247,17 @@ def running(*arguments: str | Path, **environment: str) -> Iterator[Running]:
                 process.kill()
 
 
+@contextmanager
+def taken(address: str, port: int = 2512) -> Iterator[None]:
+    """Somebody else listens there."""
+    with socket.socket() as other:
+        # What another test has just closed there does not matter.
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        other.bind((address, port))
+        other.listen()
+        yield
+
+
 def is_free(address: str, port: int = 2512) -> bool:
     """Whether nobody listens there."""
     with socket.socket() as caller:
@@ -271,6 +287,25 @@ def test_a_farm_stops_by_itself_when_its_time_is_over_and_tells_its_figures(farm
     assert traffic["sent"] == traffic["delivered"] + traffic["dropped"] + traffic["in_flight"] > 0
 
 
+def test_figures_are_served_while_it_runs(farm: Path, network: str) -> None:
+    address = network.replace("0/24", "99")
+    with running("up", "--farm", farm, "--metrics", f"{address}:9100") as command:
+        command.until("^All agreed")
+        with urllib.request.urlopen(f"http://{address}:9100/metrics", timeout=60) as answer:
+            figures = answer.read().decode()
+        assert 'imafarm_counter{zone="Z1",name="ZoneElectionsWon"} 1' in figures
+        assert command.end() == 0
+    assert is_free(address, 9100)
+
+
+def test_a_place_for_figures_that_is_taken_is_named(imafarm: Call, farm: Path, network: str) -> None:
+    address = network.replace("0/24", "99")
+    with taken(address, 9101):
+        answer = imafarm("up", "--farm", farm, "--metrics", f"{address}:9101")
+    assert (answer.code, answer.out) == (2, "")
+    assert f"metrics: cannot listen on {address}:9101: Address already in use" in answer.err
+
+
 def test_hosts_started_one_by_one_are_a_farm(farm: Path, tmp_path: Path) -> None:
     """As on several machines: each knows the farm file, and nothing else of the others."""
     farm.write_text(farm.read_text().replace(f"hosts = {HOSTS}", "hosts = 2"))
@@ -287,9 +322,11 @@ def test_hosts_started_one_by_one_are_a_farm(farm: Path, tmp_path: Path) -> None
         assert second.end() == 0
 
 
-def test_each_host_may_be_a_process(farm: Path, network: str) -> None:
+def test_each_host_may_be_a_process(farm: Path, network: str, tmp_path: Path) -> None:
     base = network.replace("0/24", "")
-    with running("up", "--farm", farm, "--processes") as command:
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    with running("up", "--farm", farm, "--processes", TMPDIR=str(scratch)) as command:
         waiting = {f"H{k}" for k in range(1, HOSTS + 1)}
         while waiting:
             waiting.discard(command.until(r"^(H\d) \| (?:All agreed|Z1 is collected).* H1\b")[1])
@@ -297,17 +334,32 @@ def test_each_host_may_be_a_process(farm: Path, network: str) -> None:
         os.kill(collector, signal.SIGKILL)
         command.until(r"^H1 \| ended by itself: killed by SIGKILL$")
         command.until(r"^H[23] \| Z1 is collected by H[23] now\.$")
+        assert len(list(scratch.iterdir())) == 1
         assert command.end(signal.SIGTERM) == 0
     assert command.said[-1].startswith("Stopped in good order after ")
     assert all(is_free(f"{base}{last}") for last in (1, 2, 3))
+    assert list(scratch.iterdir()) == []
+
+
+def test_processes_that_do_not_stop_are_ended_at_once_when_that_is_asked_for(farm: Path, network: str) -> None:
+    with running("up", "--farm", farm, "--processes") as command:
+        for _ in range(HOSTS):
+            command.until(r"\| H\d listens on ")
+        frozen = _child(command.process.pid, "--name=H2")
+        os.kill(frozen, signal.SIGSTOP)
+        command.process.send_signal(signal.SIGTERM)
+        command.until(r"^H[13] \| ")
+        assert command.end(signal.SIGTERM) == 130
+    assert command.said[-1] == "imafarm: ended at once, as told"
+    assert not Path(f"/proc/{frozen}").exists()
+    assert is_free(network.replace("0/24", "2"))
 
 
 def test_processes_that_all_end_are_no_farm(farm: Path, network: str) -> None:
     """Each says what is wrong; started again, it would be the same."""
-    with socket.socket() as one, socket.socket() as two, socket.socket() as three:
-        for taken, last in ((one, 1), (two, 2), (three, 3)):
-            taken.bind((network.replace("0/24", str(last)), 2512))
-            taken.listen()
+    with ExitStack() as ports:
+        for last in range(1, HOSTS + 1):
+            ports.enter_context(taken(network.replace("0/24", str(last))))
         with running("up", "--farm", farm, "--processes", "--restart") as command:
             assert command.end(None) == 1
     assert sum("Address already in use" in line for line in command.said) == HOSTS
@@ -316,7 +368,9 @@ def test_processes_that_all_end_are_no_farm(farm: Path, network: str) -> None:
 
 def _child(parent: int, argument: str) -> int:
     """The child of a process that was called with this argument."""
-    for pid in Path(f"/proc/{parent}/task/{parent}/children").read_text().split():
-        if argument in Path(f"/proc/{pid}/cmdline").read_text().split("\0"):
-            return int(pid)
+    # A thread of the parent's may have started it.
+    for children in Path(f"/proc/{parent}/task").glob("*/children"):
+        for pid in children.read_text().split():
+            if argument in Path(f"/proc/{pid}/cmdline").read_text().split("\0"):
+                return int(pid)
     raise AssertionError(f"no child of {parent} was called with {argument}")

@@ -19,6 +19,8 @@ MAY_IMPORT = {
     "farm": {"_imafarm", "errors", "settings", "topology", "configuration"},
     # Who may talk: for whoever listens or asks on real sockets.
     "keys": {"errors"},
+    # One host, asked over a stream; in which world it lives is not its affair.
+    "management": BASE | {"keys"},
     # Scenarios know farms, not worlds: the same one runs in virtual time and on sockets.
     "published": {"errors", "settings", "topology", "farm"},
     "scenario": {"errors", "settings", "topology", "farm", "published"},
@@ -27,14 +29,27 @@ MAY_IMPORT = {
     "load": {"errors", "settings", "topology", "farm"},
     # The worlds do not know each other.
     "emulated": BASE,
-    "live": BASE | {"keys"},
+    "live": BASE | {"keys", "management"},
     "store": {"_imafarm", "errors", "settings", "topology", "configuration"},
     "report": {"errors", "settings", "topology", "farm", "load", "published", "scenario"},
     "study": {"errors", "settings", "topology", "farm", "published", "scenario", "scenarios", "report"},
-    "tools": {"_imafarm", "errors", "keys", "settings", "topology", "farm"},
+    "tools": {"_imafarm", "errors", "settings", "topology", "farm", "management"},
     # The one place where a world is chosen.
     "cli": BASE
-    | {"keys", "load", "published", "scenario", "scenarios", "study", "report", "tools", "emulated", "live", "store"},
+    | {
+        "keys",
+        "load",
+        "management",
+        "published",
+        "scenario",
+        "scenarios",
+        "study",
+        "report",
+        "tools",
+        "emulated",
+        "live",
+        "store",
+    },
     # The command, once more: `python -m imafarm`.
     "__main__": {"cli"},
     # The public face: what `import imafarm` gives.

@@ -35,7 +35,7 @@ ROOMS = [
 ]
 """The rooms of `imafarm-proto` from the roof down: each uses only those below it."""
 
-PURE = ["imafarm-proto", "imafarm-records", "imafarm-emulator"]
+PURE = ["imafarm-proto", "imafarm-records", "imafarm-emulator", "imafarm-live"]
 
 
 def uses(source: str) -> Iterator[tuple[int, str]]:
@@ -87,15 +87,15 @@ def test_a_use_is_seen_however_it_is_written(source: str, rooms: list[str]) -> N
     assert [room for _, room in uses(source)] == rooms
 
 
-def crates_below(crate: str, tree: Path) -> set[str]:
-    """Every crate that a crate of ours is built or tested with, on any platform."""
+def crates_below(crate: str, tree: Path, edges: str = "all") -> set[str]:
+    """Every crate that a crate of ours is built or tested with, on any platform; or those on other edges alone."""
     command = [
         "cargo",
         "tree",
         "--offline",
         "--locked",
         "--target=all",
-        "--edges=all",
+        f"--edges={edges}",
         "--prefix=none",
         "--format={lib}",
     ]
@@ -111,9 +111,14 @@ def test_no_crate_but_the_python_face_knows_python(crate: str, tree: Path) -> No
 
 
 def test_the_arrows_between_crates(tree: Path) -> None:
-    assert not {"imafarm-records", "imafarm-emulator", "imafarm-py"} & crates_below("imafarm-proto", tree)
-    assert not {"imafarm-emulator", "imafarm-py"} & crates_below("imafarm-records", tree)
-    assert "imafarm-py" not in crates_below("imafarm-emulator", tree)
+    assert not {"imafarm-records", "imafarm-emulator", "imafarm-live", "imafarm-py"} & crates_below(
+        "imafarm-proto", tree
+    )
+    assert not {"imafarm-emulator", "imafarm-live", "imafarm-py"} & crates_below("imafarm-records", tree)
+    assert not {"imafarm-live", "imafarm-py"} & crates_below("imafarm-emulator", tree)
+    # Its tests compare the live farm with the emulator.
+    assert not {"imafarm-emulator", "imafarm-py"} & crates_below("imafarm-live", tree, "normal,build")
+    assert "imafarm-py" not in crates_below("imafarm-live", tree)
 
 
 def test_only_the_python_face_names_pyo3(tree: Path) -> None:

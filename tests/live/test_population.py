@@ -38,25 +38,27 @@ def play(
     """
 
     async def main() -> tuple[LoadFigures, str]:
-        async with imafarm.open_emulated_farm(topology=topology, seed=plan.seed, boot_seconds=None) as farm:
-            async with farm.events(EventKind.MASTER_DECLARED) as declarations, trio.open_nursery() as nursery:
-                await farm.start(collector)
-                await declarations.receive()
+        async with (
+            imafarm.open_emulated_farm(topology=topology, seed=plan.seed, boot_seconds=None) as farm,
+            farm.events(EventKind.MASTER_DECLARED) as declarations,
+            trio.open_nursery() as nursery,
+        ):
+            await farm.start(collector)
+            await declarations.receive()
 
-                async def crash(seconds: float) -> None:
-                    await trio.sleep(seconds)
-                    await farm.crash(collector)
+            async def crash(seconds: float) -> None:
+                await trio.sleep(seconds)
+                await farm.crash(collector)
 
-                def tell(phase: Phase) -> None:
-                    if phases is not None:
-                        phases.append(phase)
-                    if phase is Phase.STEADY and crashes_after is not None:
-                        nursery.start_soon(crash, crashes_after)
+            def tell(phase: Phase) -> None:
+                if phases is not None:
+                    phases.append(phase)
+                if phase is Phase.STEADY and crashes_after is not None:
+                    nursery.start_soon(crash, crashes_after)
 
-                members = members_of(topology, collector)
-                return await Population(
-                    farm, plan, collector=collector, members=members, told=tell
-                ).run(), farm.digest()
+            members = members_of(topology, collector)
+            figures = await Population(farm, plan, collector=collector, members=members, told=tell).run()
+            return figures, farm.digest()
 
     return imafarm.run(main)
 

@@ -19,7 +19,7 @@ from imafarm.store import SCHEMA_VERSION, DataStore
 from imafarm.store._database import WRITERS_LOCK
 
 if TYPE_CHECKING:
-    from tests.store.conftest import Server
+    from tests.conftest import Server
 
 FARM = Topology.of(6, 2, applications={"Notepad": None})
 BIGGER = Topology.of(3_000, 3)

@@ -17,7 +17,7 @@ from imafarm.configuration import ConfigurationChange, Publish, RemoveHost, SetS
 from imafarm.store import DataStore, StoreLog
 
 if TYPE_CHECKING:
-    from tests.store.conftest import Server
+    from tests.conftest import Server
 
 FARM = Topology.of(8, 2, settings={"KeepAliveInterval": 30_000}, applications={"Notepad": None})
 

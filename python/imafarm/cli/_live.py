@@ -9,27 +9,19 @@ from cyclopts import App, Parameter
 
 from imafarm.cli._errors import PASSED
 from imafarm.cli._farm import topology_of
-from imafarm.cli._live_options import (
-    Access,
-    Beyond,
-    KeyFile,
-    LogJson,
-    Metrics,
-    TlsAuthority,
-    TlsCertificate,
-    TlsKey,
-    metrics_address,
-)
-from imafarm.cli._options import Assignments, FarmFile, Hosts, Json, Seed, StoreUrl, Zones
+from imafarm.cli._live_options import Access, Course
+from imafarm.cli._options import Assignments, FarmFile, Hosts, Seed, StoreUrl, Zones
 
 if TYPE_CHECKING:
     from imafarm.keys import FarmKeys
 
 LIVE_HOSTS = 10
+NO_ACCESS, NO_COURSE = Access(), Course()
+"""What nobody has said anything about."""
 
 live = App(
     name="live",
-    help="Run a farm for real: every server listens on an address of its own, and they talk over TCP.",
+    help="Run a farm for real: each server listens on an address of its own, and they talk over TCP.",
     help_format="plaintext",
 )
 
@@ -49,17 +41,8 @@ def up(
     restart: Annotated[
         bool, Parameter(negative=(), show_default=False, help="With --processes: start those again that die.")
     ] = False,
-    key: KeyFile = None,
-    tls_cert: TlsCertificate = None,
-    tls_key: TlsKey = None,
-    tls_ca: TlsAuthority = None,
-    without_key: Beyond = False,
-    metrics: Metrics = None,
-    for_: Annotated[
-        float | None, Parameter(name="--for", help="Stop after so many seconds (when it is told to, by Ctrl-C).")
-    ] = None,
-    json_: Json = False,
-    log_json: LogJson = False,
+    access: Access = NO_ACCESS,
+    course: Course = NO_COURSE,
 ) -> int:
     """Start every host of a farm on this machine, and run it until Ctrl-C or SIGTERM.
 
@@ -76,32 +59,15 @@ def up(
     from imafarm.errors import ConfigurationError
     from imafarm.settings import check_seed
 
-    access = Access(key, tls_cert, tls_key, tls_ca, without_key)
-    mistakes = []
-    if for_ is not None and not 0 <= for_ <= 1e9:
-        mistakes.append(f"--for: {for_} is out of range, 0 to 1e9 seconds")
     if restart and not processes:
-        mistakes.append("--restart: only with --processes")
-    if metrics is not None and processes:
-        mistakes.append("--metrics: not with --processes; `imafarm live host` serves those of one host")
-    if mistakes:
-        raise ConfigurationError(mistakes)
+        raise ConfigurationError(["--restart: only with --processes"])
+    if course.metrics is not None and processes:
+        raise ConfigurationError(["--metrics: not with --processes; `imafarm live host` serves those of one host"])
+    check_seed(seed)
+    course.check()
     topology = topology_of(farm, hosts, zones, store, default_hosts=LIVE_HOSTS, assignments=set_)
-    call = Call(
-        topology=topology,
-        store=store,
-        assignments=set_,
-        seed=check_seed(seed),
-        keys=access.keys(),
-        tls=access.tls(),
-        without_key=without_key,
-        asking=access.asking(),
-        metrics=metrics_address(metrics),
-        seconds=for_,
-        as_json=json_,
-        log_json=log_json,
-    )
-    return run_processes(call, access, restarts=restart) if processes else run_here(call)
+    call = Call(topology, seed, access, course, store=store, assignments=set_)
+    return run_processes(call, restarts=restart) if processes else run_here(call)
 
 
 @live.command
@@ -116,25 +82,16 @@ def host(
         Path | None,
         Parameter(help="A file for its local host cache: with it, it starts while the data store is down."),
     ] = None,
-    key: KeyFile = None,
-    tls_cert: TlsCertificate = None,
-    tls_key: TlsKey = None,
-    tls_ca: TlsAuthority = None,
-    without_key: Beyond = False,
-    metrics: Metrics = None,
-    for_: Annotated[
-        float | None, Parameter(name="--for", help="Stop after so many seconds (when it is told to, by Ctrl-C).")
-    ] = None,
+    access: Access = NO_ACCESS,
+    course: Course = NO_COURSE,
     until_input_ends: Annotated[
         bool,
         Parameter(
             negative=(),
             show_default=False,
-            help="Stop when standard input ends too: then whoever started it through a pipe is gone.",
+            help="Stop when standard input ends, too: whoever started it through a pipe is gone then.",
         ),
     ] = False,
-    json_: Json = False,
-    log_json: LogJson = False,
 ) -> int:
     """Start one host of a farm on this machine, and run it until Ctrl-C or SIGTERM.
 
@@ -147,29 +104,12 @@ def host(
 
     if farm is None and store is None:
         raise ConfigurationError(["--farm: missing; say with it or with --store which farm the host is in"])
-    if for_ is not None and not 0 <= for_ <= 1e9:
-        raise ConfigurationError([f"--for: {for_} is out of range, 0 to 1e9 seconds"])
-    access = Access(key, tls_cert, tls_key, tls_ca, without_key)
+    check_seed(seed)
+    course.check()
     topology = topology_of(farm, None, None, store, default_hosts=LIVE_HOSTS, assignments=set_)
     if name not in topology.resolver:
         raise ConfigurationError([f"--name: no host of this farm is named {name!r}"])
-    call = Call(
-        topology=topology,
-        store=store,
-        assignments=set_,
-        seed=check_seed(seed),
-        keys=access.keys(),
-        tls=access.tls(),
-        without_key=without_key,
-        asking=access.asking(),
-        metrics=metrics_address(metrics),
-        seconds=for_,
-        as_json=json_,
-        log_json=log_json,
-        only=name,
-        cache=cache,
-        with_parent=until_input_ends,
-    )
+    call = Call(topology, seed, access, course, store=store, only=name, cache=cache, with_parent=until_input_ends)
     return run_here(call)
 
 

@@ -3,60 +3,48 @@
 from __future__ import annotations
 
 import os
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from imafarm.cli._options import Json
+
 if TYPE_CHECKING:
     from imafarm.keys import FarmKeys
     from imafarm.live._tls import TlsFiles
 
-LARGEST_PORT = 65_535
-
-KeyFile = Annotated[
-    Path | None,
-    Parameter(
-        name="--key",
-        help="A file with the farm's key: who has it may talk (or the variable IMAFARM_FARM_KEY).",
-    ),
-]
-TlsCertificate = Annotated[
-    Path | None, Parameter(name="--tls-cert", help="TLS on both ports: the hosts' certificate, PEM.")
-]
-TlsKey = Annotated[Path | None, Parameter(name="--tls-key", help="The certificate's private key, PEM.")]
-TlsAuthority = Annotated[
-    Path | None,
-    Parameter(name="--tls-ca", help="The farm's own authority, PEM: who shows a certificate of it may talk."),
-]
-Metrics = Annotated[
-    str | None, Parameter(name="--metrics", help="Where to serve figures to Prometheus: ADDRESS:PORT, or PORT alone.")
-]
-LogJson = Annotated[
-    bool,
-    Parameter(name="--log-json", negative=(), show_default=False, help="Log lines as JSON objects, on standard error."),
-]
-Beyond = Annotated[
-    bool,
-    Parameter(
-        name="--without-key",
-        negative=(),
-        show_default=False,
-        help="Listen beyond this machine with no key: whoever reaches the ports may talk.",
-    ),
-]
+LONGEST_SECONDS = 1e9
 
 
+@Parameter(name="*")
 @dataclass(frozen=True, slots=True)
 class Access:
     """Who may talk, as options say it."""
 
-    key: Path | None = None
-    certificate: Path | None = None
-    tls_key: Path | None = None
-    authority: Path | None = None
-    without_key: bool = False
+    key: Annotated[
+        Path | None,
+        Parameter(name="--key", help="A file with the farm's key: who has it may talk (or IMAFARM_FARM_KEY holds it)."),
+    ] = None
+    tls_cert: Annotated[
+        Path | None, Parameter(name="--tls-cert", help="TLS on both ports: the hosts' certificate, PEM.")
+    ] = None
+    tls_key: Annotated[Path | None, Parameter(name="--tls-key", help="That certificate's private key, PEM.")] = None
+    tls_ca: Annotated[
+        Path | None,
+        Parameter(name="--tls-ca", help="The farm's own authority, PEM: who has a certificate of it may talk."),
+    ] = None
+    without_key: Annotated[
+        bool,
+        Parameter(
+            name="--without-key",
+            negative=(),
+            show_default=False,
+            help="Listen beyond this machine with no key: whoever reaches the ports may talk.",
+        ),
+    ] = False
 
     def keys(self) -> FarmKeys | None:
         """The farm's keys, from the file or the environment.
@@ -80,54 +68,73 @@ class Access:
         from imafarm.errors import ConfigurationError
         from imafarm.live._tls import TlsFiles
 
-        match self.certificate, self.tls_key, self.authority:
+        match self.tls_cert, self.tls_key, self.tls_ca:
             case None, None, None:
                 return None
             case Path() as certificate, Path() as key, Path() as authority:
                 return TlsFiles(certificate, key, authority)
-        named = {"--tls-cert": self.certificate, "--tls-key": self.tls_key, "--tls-ca": self.authority}
-        missing = [option for option, file in named.items() if file is None]
-        raise ConfigurationError([f"{option}: missing; TLS needs all of {', '.join(named)}" for option in missing])
+        missing = [option for option, file in self._tls_files().items() if file is None]
+        raise ConfigurationError([f"{option}: missing; TLS takes all three files" for option in missing])
 
     def arguments(self) -> list[str]:
         """The same options, as a child is called with them. A key in the environment is there for it too."""
-        named = {
-            "--key": self.key,
-            "--tls-cert": self.certificate,
-            "--tls-key": self.tls_key,
-            "--tls-ca": self.authority,
-        }
-        given = [f"{option}={file.absolute()}" for option, file in named.items() if file is not None]
+        given = [f"{option}={file.absolute()}" for option, file in self._files().items()]
         return [*given, *(["--without-key"] if self.without_key else [])]
 
     def asking(self) -> str:
-        """The options with which a tool may ask the farm's hosts."""
-        named = {
-            "--key": self.key,
-            "--tls-cert": self.certificate,
-            "--tls-key": self.tls_key,
-            "--tls-ca": self.authority,
-        }
-        return "".join(f" {option} {file}" for option, file in named.items() if file is not None)
+        """The options with which a tool may ask the farm's hosts, as they stand after a command."""
+        return "".join(f" {option} {shlex.quote(str(file))}" for option, file in self._files().items())
+
+    def _tls_files(self) -> dict[str, Path | None]:
+        return {"--tls-cert": self.tls_cert, "--tls-key": self.tls_key, "--tls-ca": self.tls_ca}
+
+    def _files(self) -> dict[str, Path]:
+        named = {"--key": self.key, **self._tls_files()}
+        return {option: file for option, file in named.items() if file is not None}
 
 
-def metrics_address(text: str | None) -> tuple[str, int] | None:
-    """Where figures are served; on this machine alone, if only a port is named.
+@Parameter(name="*")
+@dataclass(frozen=True, slots=True)
+class Course:
+    """How a farm runs and what is told of it, as options say it."""
 
-    Errors: `ConfigurationError`.
-    """
-    from ipaddress import IPv4Address
+    metrics: Annotated[
+        str | None, Parameter(name="--metrics", help="Serve figures to Prometheus at this ADDRESS:PORT.")
+    ] = None
+    seconds: Annotated[
+        float | None, Parameter(name="--for", help="Stop after so many seconds (when it is told to, by Ctrl-C).")
+    ] = None
+    as_json: Json = False
+    log_json: Annotated[
+        bool,
+        Parameter(
+            name="--log-json", negative=(), show_default=False, help="Log in JSON objects, one a line (standard error)."
+        ),
+    ] = False
 
-    from imafarm.errors import ConfigurationError
+    def check(self) -> Course:
+        """The same course.
 
-    if text is None:
-        return None
-    address, _, port = text.rpartition(":")
-    try:
-        host = str(IPv4Address(address)) if address else "127.0.0.1"
-        number = int(port)
-    except ValueError:
-        raise ConfigurationError([f"--metrics: {text!r} is no ADDRESS:PORT, such as 127.0.0.1:9100"]) from None
-    if not 1 <= number <= LARGEST_PORT:
-        raise ConfigurationError([f"--metrics: the port {number} is out of range, 1 to {LARGEST_PORT}"])
-    return host, number
+        Errors: `ConfigurationError`.
+        """
+        from imafarm.errors import ConfigurationError
+
+        if self.seconds is not None and not 0 <= self.seconds <= LONGEST_SECONDS:
+            raise ConfigurationError([f"--for: {self.seconds} is out of range, 0 to 1e9 seconds"])
+        self.metrics_address()
+        return self
+
+    def metrics_address(self) -> tuple[str, int] | None:
+        """Where figures are served, if they are.
+
+        Errors: `ConfigurationError`.
+        """
+        from imafarm.errors import ConfigurationError
+        from imafarm.live import parse_metrics_address
+
+        if self.metrics is None:
+            return None
+        try:
+            return parse_metrics_address(self.metrics)
+        except ConfigurationError as error:
+            raise ConfigurationError(error.mistakes, source="--metrics") from None

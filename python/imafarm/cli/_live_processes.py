@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 import trio
 from rich.console import Console
 
-from imafarm.cli._live_options import Access
 from imafarm.cli._live_up import STOP_SECONDS, Call, ended
 from imafarm.cli._until_told import until_told
 from imafarm.report.live import LiveLine, counted, live_line
@@ -26,7 +25,7 @@ LEAVE_SECONDS = 10.0
 """What a host may take to leave on top of its stop, before it is killed."""
 
 
-def run_processes(call: Call, access: Access, *, restarts: bool) -> int:
+def run_processes(call: Call, *, restarts: bool) -> int:
     """Runs each host in a process, until told to stop or until none is left; the exit code.
 
     The farm is handed to them in a data store: the one it came from, or a new one that is gone afterwards. So they
@@ -35,12 +34,15 @@ def run_processes(call: Call, access: Access, *, restarts: bool) -> int:
     """
     from imafarm.live._supervisor import Patience, Supervisor
 
+    # What every child would say is said once.
     call.topology.live_addresses()
+    call.access.keys()
+    call.access.tls()
     with tempfile.TemporaryDirectory(prefix="imafarm-live-") as directory:
         place = Path(directory)
         supervisor = Supervisor(
-            list(_children(call, access, place)),
-            _tell_json if call.log_json else partial(_tell_text, as_json=call.as_json),
+            list(_children(call, place)),
+            _tell_json if call.course.log_json else partial(_tell_text, as_json=call.course.as_json),
             restarts=restarts,
             patience=Patience(stop_seconds=STOP_SECONDS + LEAVE_SECONDS),
         )
@@ -52,14 +54,14 @@ def run_processes(call: Call, access: Access, *, restarts: bool) -> int:
     return ended(call, result)
 
 
-def _children(call: Call, access: Access, place: Path) -> Iterator[Child]:
+def _children(call: Call, place: Path) -> Iterator[Child]:
     from imafarm.live._supervisor import Child
 
     store = call.store if call.store is not None else _new_store(call, place)
     given = [
         *(f"--set={assignment}" for assignment in (call.assignments if call.store is not None else ())),
-        *access.arguments(),
-        *(["--log-json", "--json"] if call.log_json else []),
+        *call.access.arguments(),
+        *(["--log-json", "--json"] if call.course.log_json else []),
     ]
     command = [sys.executable, "-m", "imafarm", "live", "host", "--until-input-ends", f"--store={store}"]
     for index, name in enumerate(call.topology.resolver.names_of(range(len(call.topology.resolver)))):
@@ -78,7 +80,7 @@ def _new_store(call: Call, place: Path) -> str:
 
 
 async def _run(call: Call, supervisor: Supervisor, line: LiveLine | None) -> dict[str, Any] | None:
-    return await until_told(partial(_supervise, call, supervisor, line), seconds=call.seconds)
+    return await until_told(partial(_supervise, call, supervisor, line), seconds=call.course.seconds)
 
 
 async def _supervise(call: Call, supervisor: Supervisor, line: LiveLine | None, stop: trio.Event) -> dict[str, Any]:

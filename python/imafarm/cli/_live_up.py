@@ -19,13 +19,16 @@ from imafarm.cli._until_told import until_told
 from imafarm.report.live import LiveLine, counted, live_line, live_status, named_masters
 
 if TYPE_CHECKING:
+    from imafarm.cli._live_options import Access, Course
     from imafarm.keys import FarmKeys
-    from imafarm.live._farm import LiveFarm
+    from imafarm.live import LiveFarm
     from imafarm.live._tls import TlsFiles
     from imafarm.topology import Topology
 
 STOP_SECONDS = 20.0
 """How long a farm may take to stop in good order. Our guess: an election, and a few tries of it."""
+ADMIN_PORT = 2513
+"""Where the tools ask, unless they are told otherwise."""
 LOOK_SECONDS = 0.5
 """How often what is shown of a farm is brought up to date."""
 
@@ -35,27 +38,21 @@ class Call:
     """What `live up` and `live host` were called for."""
 
     topology: Topology
-    store: str | None
-    assignments: Sequence[str]
     seed: int
-    keys: FarmKeys | None
-    tls: TlsFiles | None
-    without_key: bool
-    metrics: tuple[str, int] | None
-    seconds: float | None
-    as_json: bool
-    log_json: bool
+    access: Access
+    course: Course
+    store: str | None = None
+    assignments: Sequence[str] = ()
+    """The settings that go before those of the store."""
     only: str | None = None
     """The one host that lives in this process; `None`: all of them."""
     cache: Path | None = None
     with_parent: bool = False
     """Whether it stops when standard input ends."""
-    asking: str = ""
-    """The options that a tool needs to ask the farm, besides the address."""
 
     def say(self, said: str) -> None:
         """Tells the user something, unless only a JSON object is wanted."""
-        if not self.as_json:
+        if not self.course.as_json:
             print(said, flush=True)
 
     def say_how_to_go_on(self, host: str) -> None:
@@ -63,18 +60,16 @@ class Call:
         index = self.topology.resolver.by_name(host)
         address, port = self.topology.live.address_of(index, host), self.topology.resolver.record(index).admin_port
         where = address if port == ADMIN_PORT else f"{address}:{port}"
-        self.say(f"To ask:  imafarm querydc --connect {where}{self.asking}")
+        self.say(f"To ask:  imafarm querydc --connect {where}{self.access.asking()}")
         self.say("To stop: Ctrl-C, which takes a moment; Ctrl-C again, at once.")
-
-
-ADMIN_PORT = 2513
 
 
 def run_here(call: Call) -> int:
     """Runs it until it is told to stop; the exit code."""
+    keys, tls = call.access.keys(), call.access.tls()
     log_to_standard_error()
     with live_line(Console(stderr=True)) as line:
-        result = trio.run(_run, call, line)
+        result = trio.run(_run, call, keys, tls, line)
     return ended(call, result)
 
 
@@ -83,7 +78,7 @@ def ended(call: Call, result: dict[str, Any] | None) -> int:
     if result is None:
         print("imafarm: ended at once, as told", file=sys.stderr)
         return INTERRUPTED
-    if call.as_json:
+    if call.course.as_json:
         print(json.dumps(result))
     elif result["stopped"]:
         call.say(f"Stopped in good order after {result['seconds']:.1f} s.")
@@ -102,28 +97,34 @@ def log_to_standard_error() -> None:
     logger.propagate = False
 
 
-async def _run(call: Call, line: LiveLine | None) -> dict[str, Any] | None:
-    return await until_told(partial(_live, call, line), seconds=call.seconds, with_parent=call.with_parent)
+async def _run(call: Call, keys: FarmKeys | None, tls: TlsFiles | None, line: LiveLine | None) -> dict[str, Any] | None:
+    work = partial(_live, call, keys, tls, line)
+    return await until_told(work, seconds=call.course.seconds, with_parent=call.with_parent)
 
 
-async def _live(call: Call, line: LiveLine | None, stop: trio.Event) -> dict[str, Any]:
-    from imafarm.live._log import LiveLog
-    from imafarm.live._open import BOOT_SECONDS, open_live_farm
+async def _live(
+    call: Call, keys: FarmKeys | None, tls: TlsFiles | None, line: LiveLine | None, stop: trio.Event
+) -> dict[str, Any]:
+    from imafarm.live import BOOT_SECONDS, LiveLog, exposition, open_admin_ports, open_live_farm, serve_metrics
 
     began = trio.current_time()
     masters: dict[str, str | None] = {}
-    async with open_live_farm(
+    opened = open_live_farm(
         topology=call.topology,
         seed=call.seed,
         # Hosts of a farm come up one after the other; one by itself does so at once.
         boot_seconds=BOOT_SECONDS if call.only is None else 0.0,
-        keys=call.keys.understood if call.keys else None,
+        keys=keys,
+        tls=tls,
         local=None if call.only is None else [call.only],
-        allow_open=call.without_key,
-        live_log=LiveLog(json_lines=call.log_json),
-    ) as farm:
-        _tell_opened(call, farm)
+        allow_open=call.access.without_key,
+        live_log=LiveLog(json_lines=call.course.log_json),
+    )
+    async with opened as farm, open_admin_ports(farm, keys=keys, tls=tls):
         async with trio.open_nursery() as nursery:
+            if (address := call.course.metrics_address()) is not None:
+                await nursery.start(partial(serve_metrics, partial(exposition, farm), address))
+            _tell_opened(call, farm)
             if line is not None:
                 nursery.start_soon(_keep_line, farm, line)
             nursery.start_soon(_tell_masters, call, farm, masters, began)

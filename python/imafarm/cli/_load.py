@@ -10,7 +10,7 @@ from cyclopts import Parameter
 from rich.console import Console
 
 from imafarm.cli._errors import FAILED, INTERRUPTED, PASSED
-from imafarm.cli._live_options import Access, KeyFile
+from imafarm.cli._live_options import NO_ACCESS, Access
 from imafarm.cli._options import Assignments, FarmFile, Json, Members, Seed
 from imafarm.cli._out import check_writable
 
@@ -44,7 +44,6 @@ def load(
     collector: Annotated[
         str | None, Parameter(help="With --farm: the host that is aimed at. It runs already, wherever it is.")
     ] = None,
-    key: KeyFile = None,
     predict: Annotated[
         bool, Parameter(negative=(), show_default=False, help="Have the emulator say what should come of it.")
     ] = False,
@@ -53,6 +52,7 @@ def load(
     ] = None,
     out: Annotated[Path | None, Parameter(help="A directory for load.json and load.txt.")] = None,
     json_: Json = False,
+    access: Access = NO_ACCESS,
 ) -> int:
     """Put a data collector under load: members that behave as a zone's servers do.
 
@@ -81,7 +81,7 @@ def load(
         check_writable(out)
     from imafarm.cli._load_run import run_load
 
-    report = run_load(target, plan, Access(key=key), predicts=predict)
+    report = run_load(target, plan, access, predicts=predict)
     if report is None:
         return INTERRUPTED
     if out is not None:

@@ -23,6 +23,7 @@ from imafarm.farm import EventKind
 from imafarm.load import UPDATES, Costs, LoadFigures, LoadPlan, Phase, Population, Prediction
 from imafarm.report.load import LoadLine, LoadReport, LoadStatus, load_line
 from imafarm.topology import Topology
+from imafarm.topology._checks import NANOSECONDS
 
 if TYPE_CHECKING:
     from imafarm.live import LiveFarm
@@ -97,13 +98,19 @@ async def _on_sockets(
 ) -> tuple[LoadFigures, Costs]:
     from imafarm.live import open_live_farm
 
-    keys = access.keys()
+    keys, tls = access.keys(), access.tls()
     async with _collector(target, access) as process:
         index = target.topology.resolver.by_name(target.collector)
         address = target.topology.live_addresses()[index], target.topology.resolver.record(index).ima_port
         await reach(target.collector, address, process)
         async with open_live_farm(
-            topology=target.topology, local=target.members, seed=plan.seed, boot_seconds=None, keys=keys
+            topology=target.topology,
+            local=target.members,
+            seed=plan.seed,
+            boot_seconds=None,
+            keys=keys,
+            tls=tls,
+            allow_open=access.without_key,
         ) as farm:
             meter = _Meter(farm, process, line)
             population = Population(
@@ -175,10 +182,10 @@ class _Meter:
         self._look()
         delays, endings, cpu = self._farm.delays(), self._farm.endings, self._cpu_now()
         self.costs = Costs(
-            answers=delays.count,
-            p50_seconds=delays.p50_seconds,
-            p99_seconds=delays.p99_seconds,
-            max_seconds=delays.max_seconds,
+            answers=delays["count"],
+            p50_seconds=delays["p50_ns"] / NANOSECONDS,
+            p99_seconds=delays["p99_ns"] / NANOSECONDS,
+            max_seconds=delays["max_ns"] / NANOSECONDS,
             refused=endings.get("refused", 0) - self._endings.get("refused", 0),
             broken=endings.get("broken", 0) - self._endings.get("broken", 0),
             members_cpu_seconds=cpu[0] - self._cpu[0],
@@ -214,8 +221,8 @@ class _Meter:
                         bindings=statistics.bindings.active,
                         updates_per_second=(sent - updates) / seconds,
                         rebinds_per_second=(statistics.bindings.opened - opened) / seconds,
-                        p50_seconds=delays.p50_seconds,
-                        p99_seconds=delays.p99_seconds,
+                        p50_seconds=delays["p50_ns"] / NANOSECONDS,
+                        p99_seconds=delays["p99_ns"] / NANOSECONDS,
                         errors=population.unreachable + self._farm.endings.get("broken", 0),
                     )
                 )

@@ -10,11 +10,14 @@ from rich.console import Console
 
 from imafarm.cli._errors import PASSED, unknown
 from imafarm.cli._farm import topology_of
-from imafarm.cli._options import After, Assignments, FarmFile, Hosts, Seed, StoreUrl, Zones
+from imafarm.cli._options import After, Assignments, FarmFile, Hosts, SeedIfGiven, StoreUrl, Zones
+from imafarm.cli._remote import Remote, ask_remote
 
 if TYPE_CHECKING:
     from imafarm.farm import Farm
     from imafarm.report.progress import ProgressLine
+    from imafarm.tools._asking import Asked
+    from imafarm.tools._remote import RemoteFarm
     from imafarm.topology import Topology
 
 TOOL_HOSTS = 10
@@ -25,8 +28,10 @@ SWITCHES = {
     "qfarm": {"load": "--load", "zone": "--zone"},
 }
 """By tool: what the product's own switches, such as `/zone`, are called here besides."""
-PATHS_FOLLOW = {"--farm", "--store"}
+PATHS_FOLLOW = {"--farm", "--store", "--key", "--tls-ca", "--tls-cert", "--tls-key"}
 """After these comes a path, whatever it looks like."""
+ALONE = Remote()
+"""Nobody is asked over the wire."""
 
 
 def queryhr(
@@ -37,6 +42,7 @@ def queryhr(
     zones: Zones = None,
     farm: FarmFile = None,
     store: StoreUrl = None,
+    remote: Remote = ALONE,
 ) -> int:
     """Print the host records of a farm.
 
@@ -47,10 +53,14 @@ def queryhr(
     """
     from imafarm.tools.queryhr import host_records
 
+    if remote.is_wanted(farm=farm, hosts=hosts, zones=zones, store=store):
+
+        async def records(running: RemoteFarm) -> Iterable[str]:
+            return host_records(running.resolver, host)
+
+        return _print(ask_remote(remote, None, records))
     topology = topology_of(farm, hosts, zones, store, default_hosts=TOOL_HOSTS)
-    for line in host_records(topology.resolver, host):
-        print(line)
-    return PASSED
+    return _print(host_records(topology.resolver, host))
 
 
 def querydc(
@@ -64,9 +74,10 @@ def querydc(
     zones: Zones = None,
     farm: FarmFile = None,
     store: StoreUrl = None,
-    seed: Seed = 0,
+    seed: SeedIfGiven = None,
     set_: Assignments = (),
     after: After = None,
+    remote: Remote = ALONE,
 ) -> int:
     """Boot a farm and print the data collector of each zone.
 
@@ -77,13 +88,19 @@ def querydc(
     """
     from imafarm.tools import querydc as tool
 
-    async def question(running: Farm) -> Iterable[str]:
-        if elect:
-            return tool.named_elections(await tool.elect(running, host))
+    def collectors(running: Asked) -> Iterable[str]:
         return tool.named_collectors(tool.collectors(running, host))
 
+    async def election(running: Farm) -> Iterable[str]:
+        return tool.named_elections(await tool.elect(running, host))
+
+    async def remote_election(running: RemoteFarm) -> Iterable[str]:
+        return tool.named_elections(await running.elect())
+
+    if remote.is_wanted(farm=farm, hosts=hosts, zones=zones, store=store, seed=seed, set_=set_, after=after):
+        return _print(ask_remote(remote, host, remote_election if elect else _answer(collectors)))
     topology = topology_of(farm, hosts, zones, store, default_hosts=TOOL_HOSTS, assignments=set_)
-    return _ask(question, topology, seed, after)
+    return _ask(election if elect else _at_once(collectors), topology, seed, after)
 
 
 def queryds(
@@ -95,9 +112,10 @@ def queryds(
     zones: Zones = None,
     farm: FarmFile = None,
     store: StoreUrl = None,
-    seed: Seed = 0,
+    seed: SeedIfGiven = None,
     set_: Assignments = (),
     after: After = None,
+    remote: Remote = ALONE,
 ) -> int:
     """Boot a farm and print a table of its collectors' dynamic stores.
 
@@ -112,11 +130,13 @@ def queryds(
     if named is None:
         raise unknown("--table", table, tool.TABLES)
 
-    async def question(running: Farm) -> Iterable[str]:
+    def question(running: Asked) -> Iterable[str]:
         return tool.listed_table(named, tool.records(running, named, host))
 
+    if remote.is_wanted(farm=farm, hosts=hosts, zones=zones, store=store, seed=seed, set_=set_, after=after):
+        return _print(ask_remote(remote, host, _answer(question)))
     topology = topology_of(farm, hosts, zones, store, default_hosts=TOOL_HOSTS, assignments=set_)
-    return _ask(question, topology, seed, after)
+    return _ask(_at_once(question), topology, seed, after)
 
 
 def qfarm(
@@ -134,9 +154,10 @@ def qfarm(
     zones: Zones = None,
     farm: FarmFile = None,
     store: StoreUrl = None,
-    seed: Seed = 0,
+    seed: SeedIfGiven = None,
     set_: Assignments = (),
     after: After = None,
+    remote: Remote = ALONE,
 ) -> int:
     """Boot a farm and print its servers; D marks a data collector.
 
@@ -151,19 +172,21 @@ def qfarm(
     if load and zone:
         raise ConfigurationError(["--load: not together with --zone"])
 
-    async def question(running: Farm) -> Iterable[str]:
+    def question(running: Asked) -> Iterable[str]:
         if load:
             return tool.listed_loads(tool.loads(running, host))
         if zone:
             return tool.listed_zones(tool.zones(running, host))
         return tool.listed_servers(tool.servers(running, host))
 
+    if remote.is_wanted(farm=farm, hosts=hosts, zones=zones, store=store, seed=seed, set_=set_, after=after):
+        return _print(ask_remote(remote, host, _answer(question)))
     topology = topology_of(farm, hosts, zones, store, default_hosts=TOOL_HOSTS, assignments=set_)
-    return _ask(question, topology, seed, after)
+    return _ask(_at_once(question), topology, seed, after)
 
 
 def _ask(
-    question: Callable[[Farm], Awaitable[Iterable[str]]], topology: Topology, seed: int, after: float | None
+    question: Callable[[Farm], Awaitable[Iterable[str]]], topology: Topology, seed: int | None, after: float | None
 ) -> int:
     """Boots a farm, asks it, and prints the answer."""
     from imafarm.emulated import run
@@ -171,13 +194,11 @@ def _ask(
     from imafarm.settings import check_seed
     from imafarm.tools._asking import check_after
 
-    check_seed(seed)
+    seed = check_seed(0 if seed is None else seed)
     check_after(after)
     with progress_line(Console(stderr=True)) as line:
         answer = run(_ask_emulated, question, topology, seed, after, line)
-    for said in answer:
-        print(said)
-    return PASSED
+    return _print(answer)
 
 
 async def _ask_emulated(
@@ -194,6 +215,30 @@ async def _ask_emulated(
     async with open_emulated_farm(topology=topology, seed=seed, progress=progress) as farm:
         await settle(farm, after)
         return list(await question(farm))
+
+
+def _at_once(question: Callable[[Asked], Iterable[str]]) -> Callable[[Farm], Awaitable[Iterable[str]]]:
+    """A question that takes no time, for a farm of this process."""
+
+    async def ask(running: Farm) -> Iterable[str]:
+        return question(running)
+
+    return ask
+
+
+def _answer(question: Callable[[Asked], Iterable[str]]) -> Callable[[RemoteFarm], Awaitable[Iterable[str]]]:
+    """The same for a farm that is asked over the wire."""
+
+    async def ask(running: RemoteFarm) -> Iterable[str]:
+        return await running.answer(question)
+
+    return ask
+
+
+def _print(lines: Iterable[str]) -> int:
+    for line in lines:
+        print(line)
+    return PASSED
 
 
 def with_options(arguments: Sequence[str]) -> list[str]:

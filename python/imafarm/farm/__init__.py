@@ -275,6 +275,10 @@ class Farm(ABC):
         """Who has subscribed to which table at a zone's collector, or at `at`: (host, table). `KeyError` as above."""
 
     @abstractmethod
+    def peers(self, host: str) -> tuple[str, ...]:
+        """The other zones' collectors that a host knows, as a collector; else none. `KeyError` as above."""
+
+    @abstractmethod
     def traffic(self) -> Mapping[tuple[str, str], Mapping[str, Traffic]]:
         """What went from zone to zone so far, by (from, to) and by kind; what had no messages is left out."""
 

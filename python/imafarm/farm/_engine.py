@@ -122,6 +122,9 @@ class EngineFarm(CommandedFarm[E]):
             for host, table in self._engine.subscribers(holder)
         ]
 
+    def peers(self, host: str) -> tuple[str, ...]:
+        return tuple(self._hosts[peer] for peer in self._engine.peers(self._index(host)))
+
     def _holders(self, zone: str | None, at: str | None) -> list[tuple[int, int]]:
         """The numbers of these zones, and of whose knowledge of them is asked for; none where nobody collects."""
         numbers = [self._zone_number(name) for name in (self._zones if zone is None else (zone,))]

@@ -22,22 +22,29 @@ from imafarm._imafarm import (
     ACT_BOUND,
     ACT_CLOSE,
     ACT_CONSULT,
+    ACT_HEARD,
     ACT_OPEN,
     ACT_REFUSE,
     ACT_STARTED,
     ACT_STOPPED,
     ACT_WRITE,
 )
+from imafarm.configuration import OpenedLiveStore
 from imafarm.errors import ConfigurationError
 from imafarm.live._engine import Acts, Ending, Engine
+from imafarm.live._gate import Gate
 from imafarm.live._host import LiveHost
 from imafarm.live._limits import LiveLimits
-from imafarm.live._link import Address, Link
+from imafarm.live._link import Link
 from imafarm.live._log import LiveLog
-from imafarm.live._store import DataStore, StoreLink
+from imafarm.live._sockets import Address
+from imafarm.live._store import StoreLink
 from imafarm.live._tls_link import LiveTls
 from imafarm.topology._checks import NANOSECONDS
 
+QUIET_ROUNDS = 6
+"""After so many rounds of Trio's in which nothing came, nothing waits: a call is a task in one round, stands in the next,
+is taken in a third and answered in a fourth."""
 NEVER_NS = 1 << 63
 """Later than any deadline."""
 
@@ -69,19 +76,22 @@ class Driver:
         limits: LiveLimits,
         log: LiveLog,
         tls: LiveTls | None = None,
-        store: DataStore | None = None,
+        store: OpenedLiveStore | None = None,
         told: Callable[[], None],
+        learnt: Callable[[], None],
     ) -> None:
         """A driver at whose making the engine's clock stands at zero.
 
         names, addresses: of every host of the farm, by index; the addresses with the ports between servers.
         local: those of them that may be started here.
         tls: how hosts speak it; `None` if they do not.
-        store: the data store; `None` for one that is beside every host and ends with the farm.
+        store: the data store that all hosts share; `None` for one that is beside every host and ends with the farm.
         told: called whenever something may have happened that observers want to hear of.
+        learnt: called when applications were published or taken away elsewhere.
         """
         self.limits = limits
         self.log = log
+        self.gate = Gate(limits.calls)
         self.tls = tls
         self.hosts: dict[int, LiveHost] = {}
         """Those that live here, by index."""
@@ -92,11 +102,14 @@ class Driver:
         self._engine = engine
         self._addresses = addresses
         self._peers = _owners(addresses)
-        self.store = StoreLink(engine, store, now_ns=lambda: self.now_ns, spawn=self.spawn, settle=self.settle)
+        self._indices = {name: index for index, name in enumerate(names)}
+        self.store = StoreLink(engine, self, store)
         self._told = told
+        self.has_learnt = learnt
         self._nursery: trio.Nursery | None = None
         self._timer = trio.CancelScope()
         self._due_ns = NEVER_NS
+        self._reports = 0
         self._cuts: dict[int, _Cut] = {}
         self._next_cut = 0
         self._starting: set[int] = set()
@@ -140,10 +153,27 @@ class Driver:
             self._due_ns = self._next_due_ns()
             with trio.CancelScope(deadline=self._seconds(self._due_ns)) as self._timer:
                 await trio.sleep_forever()
-            self.catch_up()
+            await self._hear_out()
+            self._engine.advance_a_step(self.now_ns)
+            self.settle()
+
+    async def _hear_out(self) -> None:
+        """Waits until what has come is handled, so that no host takes for silent whom it has only not listened to yet.
+
+        What has arrived comes before a deadline, and what follows from one deadline before the next, as in the emulator.
+        A process that has too much to do meets its deadlines late by this, `lag_seconds` at the most. Strangers are not
+        waited for.
+        """
+        latest = self._seconds(self._due_ns) + self.limits.lag_seconds
+        quiet = 0
+        while quiet < QUIET_ROUNDS and trio.current_time() < latest:
+            reports = self._reports
+            await trio.lowlevel.checkpoint()
+            quiet = quiet + 1 if reports == self._reports else 0
 
     def catch_up(self) -> None:
-        """Meets the deadlines that are due."""
+        """Meets the deadlines that are due. Errors: `trio.ClosedResourceError` once the farm is closed."""
+        self._open_nursery()
         self._engine.advance(self.now_ns)
         self.settle()
 
@@ -168,14 +198,18 @@ class Driver:
 
     def spawn(self, task: Callable[[], Awaitable[object]]) -> None:
         """Runs a task for as long as the farm is open."""
+        self._open_nursery().start_soon(task)
+
+    def _open_nursery(self) -> trio.Nursery:
         if self._nursery is None:
             raise trio.ClosedResourceError("the farm was closed")
-        self._nursery.start_soon(task)
+        return self._nursery
 
     # -- what connections report
 
     def called(self, link: Link) -> None:
         """A caller waits for a host's answer."""
+        self._reports += link.peer is not None
         here = (link.host.address, link.host.port)
         pair = _pair(link.remote, here) if link.peer in self.hosts else None
         link.host.know(link, self._engine.incoming(link.host.index, self.now_ns, pair=pair))
@@ -188,6 +222,7 @@ class Driver:
 
     def hear(self, link: Link, data: bytes) -> bool:
         """Bytes have come. Whether they end within a frame."""
+        self._reports += link.peer is not None
         acts, is_cut = self._engine.receive(link.conn, data, self.now_ns)
         if acts:
             self._carry_out(acts)
@@ -225,6 +260,8 @@ class Driver:
                 elif act == ACT_CONSULT:
                     self.store.consult(index, conn, what)
                     has_asked = True
+                elif act == ACT_HEARD:
+                    self.store.heard(what)
                 elif act == ACT_STARTED:
                     self.log.info("started", host=host.name)
                     self._is_through(index)
@@ -343,6 +380,10 @@ class Driver:
         return any(cut.parts(source, target) for cut in self._cuts.values())
 
     # -- who is where
+
+    def indices_of(self, names: Iterable[str]) -> list[int]:
+        """The hosts of these names; one that has joined the farm since this process began is none of them."""
+        return [self._indices[name] for name in names if name in self._indices]
 
     def address_of(self, peer: int) -> Address:
         """Where a host is called."""

@@ -5,40 +5,26 @@ from __future__ import annotations
 import random
 import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TypeVar
 
 import trio
 
 from imafarm import _imafarm
-from imafarm.configuration import ConfigurationLog, OtherChange, Publish
-from imafarm.errors import ConfigurationError
+from imafarm.configuration import ConfigurationLog, OpenedLiveStore, OtherChange, Publish
+from imafarm.errors import ConfigurationError, StoreDown
 from imafarm.farm import Cut, EventKind, Hosts
 from imafarm.farm._engine import EngineFarm
-from imafarm.farm._engine_verbs import span_ns
 from imafarm.farm._verbs import Verb
 from imafarm.live._driver import Driver
 from imafarm.live._engine import Ending
 from imafarm.live._limits import LiveLimits
-from imafarm.live._link import Address
 from imafarm.live._log import LiveLog
-from imafarm.live._store import DataStore
+from imafarm.live._sockets import Address
 from imafarm.live._tls_link import LiveTls
 from imafarm.topology import Topology
 from imafarm.topology._checks import NANOSECONDS
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Delays:
-    """How long reports have waited for their answers: HEARTBEAT, SESSION_UPDATE and SERVER_UPDATE. The first on a
-    connection has waited since that was wanted."""
-
-    count: int
-    p50_seconds: float
-    p99_seconds: float
-    max_seconds: float
 
 
 class LiveFarm(EngineFarm[_imafarm.LiveFarm]):
@@ -59,11 +45,15 @@ class LiveFarm(EngineFarm[_imafarm.LiveFarm]):
         tls: LiveTls | None,
         limits: LiveLimits,
         live_log: LiveLog,
-        store: DataStore | None,
+        store: OpenedLiveStore | None,
         log: ConfigurationLog | None,
     ) -> None:
-        """addresses: of every host by index, with the ports between servers; local: those that live here."""
+        """addresses: of every host by index, with the ports between servers; local: those that live here.
+
+        store: where `topology` comes from, if hosts are to ask it.
+        """
         resolver = topology.resolver
+        local = list(local)
         engine = _imafarm.LiveFarm(
             resolver,
             seed=seed,
@@ -72,12 +62,14 @@ class LiveFarm(EngineFarm[_imafarm.LiveFarm]):
             product=topology.product,
             settings=topology.settings,
             host_settings={resolver.by_name(name): own for name, own in topology.host_settings.items()},
-            applications=topology.applications_for_engine(),
+            applications=topology.applications_for_engine() if store is None else _catalogue(resolver, store),
+            latest_change=0 if store is None else store.latest,
             keys=keys,
             # Challenges that anybody could foresee would let recordings of other farms' pass.
             entropy=secrets.token_bytes(32),
         )
         super().__init__(topology, engine, origin_ns=round(trio.current_time() * NANOSECONDS), log=log)
+        self._name_applications()
         self._addresses = addresses
         self._moments = random.Random(seed)
         self.driver = Driver(
@@ -90,7 +82,14 @@ class LiveFarm(EngineFarm[_imafarm.LiveFarm]):
             tls=tls,
             store=store,
             told=self._tell,
+            learnt=self._name_applications,
         )
+        if store is not None:
+            for index in local:
+                if (cached := store.cached.get(self._hosts[index])) is not None:
+                    engine.fill_cache(index, cached.latest, age_ns=round(cached.age_seconds * NANOSECONDS))
+            for trouble in store.troubles:
+                live_log.warn("store-trouble", why=trouble)
 
     # -- who is in it
 
@@ -102,22 +101,6 @@ class LiveFarm(EngineFarm[_imafarm.LiveFarm]):
     def address(self, host: str) -> Address:
         """Where a host is called by others: address and port. `KeyError` for an unknown host."""
         return self._addresses[self._index(host)]
-
-    # -- what is known of a live farm alone
-
-    def delays(self) -> Delays:
-        """How long reports have waited for their answers, since the farm was opened or `reset_delays` was called."""
-        raw = self._engine.delays()
-        return Delays(raw["count"], *(raw[key] / NANOSECONDS for key in ("p50_ns", "p99_ns", "max_ns")))
-
-    def reset_delays(self) -> None:
-        """Measures delays anew."""
-        self._engine.reset_delays()
-
-    @property
-    def endings(self) -> Mapping[Ending, int]:
-        """How many connections have ended in good order, were refused, or broke, as their hosts here saw it."""
-        return self.driver.endings
 
     # -- verbs
 
@@ -143,22 +126,33 @@ class LiveFarm(EngineFarm[_imafarm.LiveFarm]):
         elif verb is Verb.CHANGE:
             self.driver.store.intend(order, OtherChange(int(arguments[0])))
 
+    async def _made(self, host: int, order: int | None) -> int:
+        try:
+            return await super()._made(host, order)
+        except StoreDown:
+            if order is not None and (refusal := self.driver.store.refusal_of(order)) is not None:
+                raise refusal from None
+            raise
+
     async def _start(self, hosts: Sequence[int], spread_ns: int) -> None:
         if spread_ns:
             self._check_here(hosts)
             await trio.lowlevel.checkpoint()
-            self.start_spread(hosts, spread_ns)
+            self._start_spread(hosts, spread_ns)
         else:
             await self._do(Verb.START, hosts, (0,), lambda: self.driver.start(hosts))
 
-    def start_spread(self, hosts: Sequence[int], spread_ns: int) -> None:
-        """Has hosts started, each at a moment drawn within the span from now."""
+    def _start_spread(self, hosts: Sequence[int], spread_ns: int) -> None:
         self.driver.start_later({index: self._moments.uniform(0, spread_ns / NANOSECONDS) for index in hosts})
 
     async def stop(self, hosts: Hosts) -> None:
         which = self._indices(hosts)
-        self.driver.call_off(which)
-        await super().stop(hosts)
+
+        def stop() -> None:
+            self.driver.call_off(which)
+            self._engine.stop(which)
+
+        await self._do(Verb.STOP, which, (), stop)
 
     async def crash(self, hosts: Hosts) -> None:
         which = self._indices(hosts)
@@ -204,10 +198,31 @@ class LiveFarm(EngineFarm[_imafarm.LiveFarm]):
         if elsewhere := [self._hosts[index] for index in hosts if index not in self.driver.hosts]:
             raise ConfigurationError([f"hosts: {name} does not live in this process" for name in elsewhere])
 
+    # -- what is
+
+    def delays(self) -> dict[str, int]:
+        """How long reports waited for their answers, in nanoseconds: `count`, `p50_ns`, `p99_ns` and `max_ns`."""
+        return self._engine.delays()
+
+    def reset_delays(self) -> None:
+        """Measures delays anew."""
+        self._engine.reset_delays()
+
+    @property
+    def endings(self) -> Mapping[Ending, int]:
+        """How many connections have ended in good order, were refused, or broke, as their hosts here saw it."""
+        return self.driver.endings
+
     # -- waits
 
     async def wait_started(self) -> None:
         await self.driver.wait_started()
+
+    async def wait_change(self, number: int, hosts: Hosts | None = None) -> None:
+        await super().wait_change(number, hosts)
+        # A notice from another process names the change; what it is about has to be read.
+        with self._waits.for_(f"change {number} to be read"):
+            await self.driver.store.wait_known(number)
 
     async def wait_stopped(self, hosts: Hosts | None = None) -> None:
         """Waits until none of these hosts runs (none of this process, if not given)."""
@@ -218,12 +233,22 @@ class LiveFarm(EngineFarm[_imafarm.LiveFarm]):
                 while any(self.driver.hosts[index].is_on for index in which):
                     await events.receive()
 
+    def _name_applications(self) -> None:
+        self._applications = tuple(self._engine.applications())
+
     def _tell(self) -> None:
         if self._channels:
             self.deliver_events()
 
     # -- its life
 
-    def boot(self, spread_seconds: float) -> None:
-        """Starts every host that lives here within so many seconds from now."""
-        self.start_spread(sorted(self.driver.hosts), span_ns("boot_seconds", spread_seconds))
+    def boot(self, spread_ns: int) -> None:
+        """Starts every host that lives here, each at a moment drawn within the span from now."""
+        self._start_spread(sorted(self.driver.hosts), spread_ns)
+
+
+def _catalogue(resolver: _imafarm.HostResolver, store: OpenedLiveStore) -> list[tuple[str, list[int] | None]]:
+    """The applications as the engine takes them, in the order by which messages name them in every process."""
+    return [
+        (it.name, None if it.servers is None else sorted(resolver.by_names(it.servers))) for it in store.publications
+    ]

@@ -9,14 +9,17 @@ from typing import Protocol
 import trio
 
 from imafarm.errors import ConfigurationError
-from imafarm.live._link import Address, Driver, Link
+from imafarm.live._gate import Gate
+from imafarm.live._link import Driver, Link
 from imafarm.live._listener import Callers, Listener
+from imafarm.live._sockets import Address
 from imafarm.live._tls_link import LiveTls, TlsLink
 
 
 class HostDriver(Driver, Protocol):
     """What a host needs of whoever drives the engine, besides what its connections do."""
 
+    gate: Gate
     tls: LiveTls | None
 
     def address_of(self, peer: int) -> Address:
@@ -88,7 +91,9 @@ class LiveHost:
         """Connects to another host."""
         link = self._link(self._driver.address_of(peer), peer)
         self.know(link, conn)
-        self._driver.spawn(link.run)
+        # A call across a cut comes nowhere, and ends when the host gives it up.
+        if not self._driver.is_cut(self.index, peer):
+            self._driver.gate.enter(self.index, link, link.begin)
 
     def know(self, link: Link, conn: int) -> None:
         """The engine has a number for a connection."""
@@ -100,11 +105,13 @@ class LiveHost:
         """The other side has shown who it is."""
         link.peer = peer
         self.callers.leave(link)
+        self._driver.gate.leave(link)
 
     def forget(self, link: Link) -> None:
         """A connection is at its end."""
         self.links.pop(link.conn, None)
         self.callers.leave(link)
+        self._driver.gate.leave(link)
 
     def _let_go(self) -> list[Link]:
         """Forgets all connections; which they were."""
@@ -127,7 +134,7 @@ class LiveHost:
         if (oldest := self.callers.enter(link)) is not None:
             self._driver.log.warn("caller-dropped", host=self.name, peer=oldest.remote[0])
             oldest.turn_away()
-        self._driver.spawn(link.run)
+        link.begin()
 
     # -- pause
 

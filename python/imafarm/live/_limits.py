@@ -23,6 +23,8 @@ class LiveLimits:
     give_up_seconds: float = 12.6
     """How long TCP goes on trying, as the emulator has it: six tries, the first after 0.2 s, each twice as long as the
     last. A closed connection is waited for no longer, and whoever sends across a cut learns so after it."""
+    lag_seconds: float = 60.0
+    """How late hosts may meet their deadlines while there is still something to handle that has come before."""
     retry_seconds: float = 0.1
     """The pause after the operating system had no descriptor, buffer or port left."""
     backlog_bytes: int = 1 << 20
@@ -31,6 +33,9 @@ class LiveLimits:
     """Callers from one address that have not shown yet who they are; one more is turned away."""
     callers: int = 1_024
     """The same from all addresses; one more costs the oldest of them its connection."""
+    calls: int = 256
+    """Calls of all hosts of this process that are under way at once and have not come to a binding yet. With more, all
+    of them come through late."""
     pending_callers: int = 1_024
     """Callers that the operating system keeps until they are answered."""
 

@@ -16,28 +16,23 @@ then that nobody here knows this connection any more.
 
 from __future__ import annotations
 
-import errno
 import math
-import os
 import socket
-import struct
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from enum import Enum
 from typing import TYPE_CHECKING, Protocol
 
 import trio
-from trio.lowlevel import notify_closing, wait_readable, wait_writable
+from trio.lowlevel import wait_readable, wait_writable
 
 from imafarm.live._engine import Ending
 from imafarm.live._limits import LiveLimits
 from imafarm.live._log import LiveLog
+from imafarm.live._sockets import EXHAUSTED, Address, begin_call, let_go
 
 if TYPE_CHECKING:
     from imafarm.live._host import LiveHost
-
-Address = tuple[str, int]
-"""An IPv4 address and a port."""
 
 READ_BYTES = 1 << 16
 """Read at once, at most."""
@@ -45,14 +40,8 @@ SEND_BYTES = 1 << 18
 """Drained at once, at most."""
 FRAME_BYTES = 16 + 65_536 + 48
 """The longest frame: header, body and seal."""
-IP_BIND_ADDRESS_NO_PORT = 24
-"""Linux: choose a port only when the call is made, when it has to differ from those of calls to the same peer alone.
-`socket` has no name for it."""
-EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
-"""The operating system has no descriptor or no buffer left, which passes."""
-NO_PORT = frozenset({errno.EADDRNOTAVAIL, errno.EAGAIN})
-"""No port is left for one more connection to the same peer, which passes too."""
-NO_LINGER = struct.pack("ii", 1, 0)
+GONE = (OSError, trio.BrokenResourceError, trio.ClosedResourceError)
+"""How a connection shows that it is no more."""
 
 
 class Due(Enum):
@@ -100,6 +89,7 @@ class Link:
         "_has_answer",
         "_has_failed",
         "_is_answered",
+        "_is_begun",
         "_is_closing",
         "_is_draining",
         "_is_in_frame",
@@ -133,6 +123,7 @@ class Link:
         self._socket = sock
         self._scope = trio.CancelScope()
         self._due = Due.NOTHING
+        self._is_begun = False
         self._is_answered = sock is None
         self._has_answer: trio.Event | None = None
         self._backlog = bytearray()
@@ -145,6 +136,14 @@ class Link:
         self._has_failed = False
 
     # -- what the driver does to it
+
+    def begin(self) -> bool:
+        """Calls the peer, or is called by it. Whether there is still something to begin."""
+        if self._is_begun or not (self.is_known or self._socket):
+            return False
+        self._is_begun = True
+        self.driver.spawn(self.run)
+        return True
 
     def answer(self) -> None:
         """The host is ready for what a caller says."""
@@ -185,6 +184,7 @@ class Link:
         if self._socket is None:
             self._due = Due.CLOSE
             self._scope.cancel()
+            self.begin()
         elif self._is_severed or self.driver.is_cut(self.host.index, self.peer):
             self._sever()
         elif self._is_draining:
@@ -205,6 +205,7 @@ class Link:
         self.is_known = False
         if self.driver.is_cut(self.host.index, self.peer):
             self._is_severed = True
+            self._backlog.clear()
         if not self._is_severed:
             self._drop(reset=True)
         self._scope.cancel()
@@ -233,70 +234,59 @@ class Link:
 
     async def _live(self) -> Ending:
         """All there is to it, up to the end of what the other side sends."""
-        was_answered = False
+        is_calling = self._socket is None
+        if is_calling and self._is_closing:
+            return "finished"
         try:
-            await self._begin()
-            while self._socket is not None:
-                data = await self._receive(self._socket)
-                if self.host.is_paused:
-                    await self.host.wait_resumed()
-                if not data:
-                    return "broken" if self._has_failed else "finished"
-                was_answered = True
-                self._hear(data)
+            sock = await self._reach()
         except ConnectionRefusedError:
-            return "broken" if was_answered else "refused"
-        except (OSError, trio.BrokenResourceError, trio.ClosedResourceError):
-            pass
-        return "broken"
-
-    async def _begin(self) -> None:
-        """Calls the peer, or is called by it."""
-        if self._socket is not None:
-            await self._greet(self._socket)
-        elif not self._has_failed:
-            self._socket = sock = await self._call()
+            return "refused"
+        except GONE:
+            return "broken"
+        if is_calling:
             self.driver.connecting(self, sock.getsockname())
-            await self._connect(sock)
+        else:
+            self.driver.called(self)
+            await self._wait_answer()
+        return await self._read()
 
-    async def _greet(self, sock: socket.socket) -> None:
+    async def _reach(self) -> socket.socket:
+        """The socket of a call that is under way, or of the caller. Whoever is called speaks first, so there is nothing
+        to wait for but what it says."""
+        while self._socket is None:
+            try:
+                self._socket = begin_call(self.host.address, self.remote)
+            except OSError as error:
+                if error.errno not in EXHAUSTED:
+                    raise
+                self.driver.log.warn("call-waits", host=self.host.name, why=error.strerror)
+                await trio.sleep(self.driver.limits.retry_seconds)
+        return self._socket
+
+    async def _wait_answer(self) -> None:
         """Waits until the host answers the caller; before, it is not listened to."""
-        self.driver.called(self)
         if not self._is_answered:
             self._has_answer = trio.Event()
             await self._has_answer.wait()
 
-    async def _connect(self, sock: socket.socket) -> None:
-        """There is nothing to wait for but what the peer says: whoever is called speaks first."""
-
-    async def _call(self) -> socket.socket:
-        """A socket whose connection is under way, as soon as the operating system has one."""
-        if self.driver.is_cut(self.host.index, self.peer):
-            await trio.sleep_forever()
-        while True:
-            try:
-                return self._try_call()
-            except OSError as error:
-                if error.errno not in EXHAUSTED and error.errno not in NO_PORT:
-                    raise
-                self.driver.log.warn("call-waits", host=self.host.name, why=error.strerror)
-            await trio.sleep(self.driver.limits.retry_seconds)
-
-    def _try_call(self) -> socket.socket:
-        sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-        try:
-            prepare(sock)
-            with suppress(OSError):
-                sock.setsockopt(socket.IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1)
-            sock.bind((self.host.address, 0))
-            if (code := sock.connect_ex(self.remote)) not in (0, errno.EINPROGRESS):
-                raise OSError(code, os.strerror(code))
-        except BaseException:
-            sock.close()
-            raise
-        return sock
-
     # -- reading
+
+    async def _read(self) -> Ending:
+        """Hands over all that comes, to its end."""
+        while (sock := self._socket) is not None:
+            try:
+                data = await self._receive(sock)
+            except ConnectionRefusedError:
+                return "refused"
+            except GONE:
+                return "broken"
+            if self.host.is_paused:
+                await self.host.wait_resumed()
+            if not data:
+                return "broken" if self._has_failed else "finished"
+            if self.is_known:
+                self._hear(data)
+        return "broken"
 
     async def _receive(self, sock: socket.socket) -> bytes:
         """What has come, at least a byte; nothing at the end of what the other side sends."""
@@ -349,7 +339,7 @@ class Link:
                     self._fail("peer-stalled", waiting_bytes=len(self._backlog))
             if self._is_closing and not self._is_severed:
                 self._end_writing()
-        except (OSError, trio.BrokenResourceError, trio.ClosedResourceError):
+        except GONE:
             self._has_failed = True
             self._scope.cancel()
         finally:
@@ -406,18 +396,6 @@ class Link:
         self._scope.deadline = math.inf
 
     def _drop(self, *, reset: bool) -> None:
-        """Lets go of the socket, with a RST if told so: whoever waits for it wakes."""
         sock, self._socket = self._socket, None
-        if sock is None:
-            return
-        if reset:
-            with suppress(OSError):
-                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, NO_LINGER)
-        notify_closing(sock)
-        sock.close()
-
-
-def prepare(sock: socket.socket) -> None:
-    """Makes a socket as links have it: it never blocks, and sends at once."""
-    sock.setblocking(False)
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if sock is not None:
+            let_go(sock, reset=reset)

@@ -8,12 +8,13 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import trio
-from trio.lowlevel import notify_closing, wait_readable
+from trio.lowlevel import wait_readable
 
 from imafarm.errors import ConfigurationError
 from imafarm.live._limits import LiveLimits
-from imafarm.live._link import Address, Link, prepare
+from imafarm.live._link import Link
 from imafarm.live._log import LiveLog
+from imafarm.live._sockets import Address, let_go, prepare
 
 if TYPE_CHECKING:
     from imafarm.live._host import LiveHost
@@ -81,7 +82,7 @@ class Listener:
             prepare(self._socket)
             self._socket.bind(address)
         except OSError as error:
-            self.close()
+            self._socket.close()
             raise self._wrong(error) from None
 
     def open(self) -> None:
@@ -89,7 +90,7 @@ class Listener:
         try:
             self._socket.listen(self._limits.pending_callers)
         except OSError as error:
-            self.close()
+            self._socket.close()
             raise self._wrong(error) from None
 
     def _wrong(self, error: OSError) -> ConfigurationError:
@@ -128,5 +129,4 @@ class Listener:
     def close(self) -> None:
         """Gives the port back. Whoever has called and was not let in is turned away."""
         if self._socket.fileno() >= 0:
-            notify_closing(self._socket)
-            self._socket.close()
+            let_go(self._socket, reset=False)

@@ -5,20 +5,22 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from ipaddress import IPv4Address
+from pathlib import Path
 from types import MappingProxyType
+from urllib.parse import quote, unquote
 
 import trio
 
 from imafarm import _imafarm
-from imafarm.configuration import ConfigurationLog, open_store
+from imafarm.configuration import ConfigurationLog, OpenedLiveStore, open_live_store
 from imafarm.errors import ConfigurationError
+from imafarm.farm._engine_verbs import span_ns
 from imafarm.keys import FarmKeys
 from imafarm.live._descriptors import make_room
 from imafarm.live._farm import LiveFarm
 from imafarm.live._limits import LiveLimits
-from imafarm.live._link import Address
 from imafarm.live._log import LiveLog
-from imafarm.live._store import DataStore
+from imafarm.live._sockets import Address
 from imafarm.live._tls import TlsFiles, client_context, server_context
 from imafarm.live._tls_link import LiveTls
 from imafarm.settings import check_seed
@@ -37,8 +39,8 @@ async def open_live_farm(
     settings: Mapping[str, int] = MappingProxyType({}),
     host_settings: Mapping[str, Mapping[str, int]] = MappingProxyType({}),
     topology: Topology | None = None,
-    store: str | None = None,
-    data_store: DataStore | None = None,
+    store: str | OpenedLiveStore | None = None,
+    cache_directory: Path | None = None,
     log: ConfigurationLog | None = None,
     boot_seconds: float | None = BOOT_SECONDS,
     keys: FarmKeys | None = None,
@@ -56,11 +58,12 @@ async def open_live_farm(
     settings, host_settings: under the registry's value names; the latter by host name.
     topology: all of these at once, instead of them; `Topology.live` says at which addresses hosts listen. Links and
       workloads in it are the emulator's affair.
-    store: the URL of a data store that holds all of these, instead of them; what is changed in the farm's
-      configuration is written there, at the latest when the farm is closed.
-    data_store: whom hosts ask for changes of the configuration; unless said, a store beside every host that ends with
-      the farm.
-    log: who else is told of such changes; not together with `store`.
+    store: a data store that holds all of these, instead of them: its URL, or one that `open_live_store` has opened.
+      Hosts ask it at their starts and polls; what is changed in the farm's configuration is written there, and read by
+      whoever shares the store. Without, there is one beside every host that ends with the farm.
+    cache_directory: where each host that lives here keeps its local host cache file, with which it starts while the
+      store is down; made if it is not there. For a store that is given by its URL.
+    log: who else is told of such changes.
     boot_seconds: every host that lives here starts at a moment drawn from so many seconds; `None`: nobody starts by
       itself.
     keys: the farm's keys; without, whoever reaches a host and knows the farm's magic number may talk to it.
@@ -77,6 +80,9 @@ async def open_live_farm(
     Errors: `ConfigurationError` names every key that is wrong, and ports that cannot be had; nothing was started then.
     `StoreError` says what is wrong with the store.
     """
+    if cache_directory is not None and not isinstance(store, str):
+        raise ConfigurationError(["cache_directory: only for a store that is given by its URL"])
+    opened: OpenedLiveStore | None = None
     if store is not None:
         said = {
             "hosts": hosts is not None,
@@ -84,30 +90,17 @@ async def open_live_farm(
             "settings": bool(settings),
             "host_settings": bool(host_settings),
             "topology": topology is not None,
-            "log": log is not None,
         }
         if twice := [f"{key}: the store says this already" for key, is_said in said.items() if is_said]:
             raise ConfigurationError(twice)
-        with open_store(store) as opened:
-            async with open_live_farm(
-                topology=opened.topology,
-                log=opened.log,
-                data_store=data_store,
-                seed=seed,
-                boot_seconds=boot_seconds,
-                keys=keys,
-                tls=tls,
-                local=local,
-                allow_open=allow_open,
-                limits=limits,
-                live_log=live_log,
-            ) as farm:
-                yield farm
-        return
+        if isinstance(store, str):
+            store = await trio.to_thread.run_sync(_open_store, store, cache_directory, local)
+        opened, topology = store, store.topology
     if topology is None:
         if hosts is None:
             raise ConfigurationError(["hosts: missing; say how many, or give a HostResolver"])
         topology = Topology.of(hosts, zones, settings=settings, host_settings=host_settings)
+    boot_ns = None if boot_seconds is None else span_ns("boot_seconds", boot_seconds)
     ports = [record.ima_port for record in topology.resolver.records()]
     addresses = list(zip(topology.live_addresses(), ports, strict=True))
     here = _local(topology, local)
@@ -124,19 +117,50 @@ async def open_live_farm(
         tls=None if tls is None else LiveTls(server=server_context(tls), client=client_context(tls)),
         limits=limits or LiveLimits(),
         live_log=live_log,
-        store=data_store,
+        store=opened,
         log=log,
     )
+    failure: BaseException | None = None
     with farm.driver.reserved():
         async with trio.open_nursery() as nursery:
             await nursery.start(farm.driver.run)
+            if boot_ns is not None:
+                farm.boot(boot_ns)
             try:
-                if boot_seconds is not None:
-                    farm.boot(boot_seconds)
                 yield farm
+            except trio.Cancelled:
+                raise
+            except BaseException as error:
+                # What the caller's own code raises comes out as it is, in no group.
+                failure = error
             finally:
                 nursery.cancel_scope.cancel()
                 farm.close()
+    if failure is not None:
+        raise failure
+
+
+def _open_store(url: str, directory: Path | None, local: Collection[str] | None) -> OpenedLiveStore:
+    """The store at a URL, and the caches of the hosts that live here."""
+    if directory is None:
+        return open_live_store(url)
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        there = {unquote(path.stem) for path in directory.glob("*.db")}
+    except OSError as error:
+        raise ConfigurationError([f"cache_directory: {directory}: {error.strerror}"]) from None
+    names = there if local is None else set(local)
+    opened = open_live_store(url, {name: _cache_file(directory, name) for name in sorted(names)})
+    if local is None:
+        # Which hosts there are only the farm says.
+        everybody = [record.name for record in opened.topology.resolver.records()]
+        if set(everybody) != names:
+            opened = open_live_store(url, {name: _cache_file(directory, name) for name in everybody})
+    return opened
+
+
+def _cache_file(directory: Path, host: str) -> Path:
+    return directory / f"{quote(host, safe='')}.db"
 
 
 def _local(topology: Topology, names: Collection[str] | None) -> list[int]:
@@ -157,5 +181,8 @@ def _check_loopback(topology: Topology, addresses: Sequence[Address], here: Sequ
         if not IPv4Address(address).is_loopback:
             name = topology.resolver.name_of(index)
             raise ConfigurationError(
-                [f"keys: without a farm key {name} cannot listen on {address}, which is not of this machine alone"]
+                [
+                    f"keys: without a farm key {name} cannot listen on {address}, which is not of this machine alone; "
+                    "allow_open lets it"
+                ]
             )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import socket
 import ssl
 from dataclasses import dataclass
@@ -11,7 +10,8 @@ from typing import TYPE_CHECKING
 import trio
 from trio.lowlevel import wait_writable
 
-from imafarm.live._link import READ_BYTES, Address, Driver, Due, Link
+from imafarm.live._link import READ_BYTES, Driver, Due, Link
+from imafarm.live._sockets import Address, raise_error
 
 if TYPE_CHECKING:
     from imafarm.live._host import LiveHost
@@ -53,15 +53,14 @@ class TlsLink(Link):
         self._tls = tls
         self._stream: trio.SSLStream[trio.SocketStream] | None = None
 
-    async def _connect(self, sock: socket.socket) -> None:
-        await wait_writable(sock)
-        if code := sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
-            raise OSError(code, os.strerror(code))
-        await self._shake_hands(sock, self._tls.client, server_side=False)
-
-    async def _greet(self, sock: socket.socket) -> None:
-        await self._shake_hands(sock, self._tls.server, server_side=True)
-        await super()._greet(sock)
+    async def _reach(self) -> socket.socket:
+        is_calling = self._socket is None
+        sock = await super()._reach()
+        if is_calling:
+            await wait_writable(sock)
+            raise_error(sock)
+        await self._shake_hands(sock, self._tls.client if is_calling else self._tls.server, server_side=not is_calling)
+        return sock
 
     async def _shake_hands(self, sock: socket.socket, context: ssl.SSLContext, *, server_side: bool) -> None:
         self._stream = trio.SSLStream(

@@ -10,6 +10,7 @@ Importing this imports SQLAlchemy, which `import imafarm` does not.
 """
 
 from imafarm.store._aio import AsyncDataStore, open_data_store
+from imafarm.store._live import LiveDataStore, open_for_a_live_farm
 from imafarm.store._log import StoreLog, open_for_a_farm
 from imafarm.store._schema import SCHEMA_VERSION, TABLE_NAMES
 from imafarm.store._store import DataStore, FarmSummary
@@ -21,9 +22,11 @@ __all__ = [
     "AsyncDataStore",
     "DataStore",
     "FarmSummary",
+    "LiveDataStore",
     "StoreChange",
     "StoreLog",
     "StoreObject",
     "open_data_store",
     "open_for_a_farm",
+    "open_for_a_live_farm",
 ]

@@ -165,7 +165,14 @@ def _sqlite(path: Path, wait_seconds: float) -> Engine:
 def _postgresql(address: Address, wait_seconds: float) -> Engine:
     if find_spec("psycopg") is None:
         raise StoreError(address.shown, "PostgreSQL needs psycopg, which the extra `imafarm[postgresql]` installs")
-    arguments: dict[str, Any] = {"connect_timeout": max(2, round(wait_seconds)), "application_name": "imafarm"}
+    seconds = max(2, round(wait_seconds))
+    arguments: dict[str, Any] = {
+        "application_name": "imafarm",
+        "connect_timeout": seconds,
+        # A server that is gone from the network does not keep a thread for hours.
+        "tcp_user_timeout": 1000 * seconds,
+        "keepalives_idle": seconds,
+    }
     arguments = {key: value for key, value in arguments.items() if key not in address.url.query}
     return create_engine(address.url, poolclass=NullPool, connect_args=arguments)
 

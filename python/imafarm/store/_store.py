@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, inspect, select
+from sqlalchemy import Connection, Table, func, insert, inspect, select
 
-from imafarm.configuration import ConfigurationChange
+from imafarm.configuration import ConfigurationChange, Publication, StoreReading
 from imafarm.errors import ConfigurationError, StoreError
 from imafarm.store import _layout as layout
 from imafarm.store._address import Address, read_address
 from imafarm.store._changes import Changer
 from imafarm.store._database import Database, new_file
+from imafarm.store._publications import publications, read_since
 from imafarm.store._schema import INDEX, METADATA, SCHEMA_VERSION, STATE, TABLES
 from imafarm.store._tree import Editor, Entry, StoreChange, StoreObject, changes_since, find, read_object, read_objects
 from imafarm.topology import Product, Topology
@@ -24,6 +25,21 @@ from imafarm.topology._topology import magic_mistake
 
 WAIT_SECONDS = 5.0
 """How long to wait for another writer, or for a server to answer. Our guess."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoreCopy:
+    """All that a store holds, as of one moment."""
+
+    name: str
+    """The farm's."""
+    topology: Topology
+    publications: tuple[Publication, ...]
+    """Every application that the farm ever had."""
+    latest: int
+    """The number of the last change."""
+    rows: Mapping[str, list[dict[str, Any]]]
+    """Every table, by its name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +82,11 @@ class DataStore:
         with store._database.reading() as connection:
             _check_schema(connection, address)
         return store
+
+    @classmethod
+    def at(cls, address: Address, *, wait_seconds: float = WAIT_SECONDS) -> DataStore:
+        """The store at this place, whether it can be reached now or not."""
+        return cls(Database(address, wait_seconds=wait_seconds))
 
     @classmethod
     def create(
@@ -172,12 +193,33 @@ class DataStore:
         with self._database.reading() as connection, self._readable():
             return changes_since(connection, number)
 
+    def read_since(self, number: int) -> StoreReading:
+        """What a live host reads that has everything up to that change."""
+        with self._database.reading() as connection, self._readable():
+            _check_schema(connection, self._database.address)
+            return read_since(connection, number)
+
+    def copy(self) -> StoreCopy:
+        """All that the store holds, as of one moment.
+
+        Errors: as `topology`.
+        """
+        with self._database.reading() as connection, self._readable():
+            _check_schema(connection, self._database.address)
+            farm = read_object(connection, layout.ROOT)
+            return StoreCopy(
+                name=farm.attributes.get("name", "") if farm else "",
+                topology=self._topology(connection),
+                publications=tuple(publications(connection)),
+                latest=_change_number(connection),
+                rows={name: _rows(connection, table) for name, table in TABLES.items()},
+            )
+
     def rows(self, table: str) -> list[dict[str, Any]]:
         """A table as it stands in the database (`KeyTable`, ...). `KeyError` for an unknown one."""
         which = TABLES[table]
         with self._database.reading() as connection:
-            query = select(which).order_by(*which.primary_key.columns)
-            return [dict(row) for row in connection.execute(query).mappings()]
+            return _rows(connection, which)
 
     # -- what changes it
 
@@ -187,12 +229,22 @@ class DataStore:
         Errors: `ConfigurationError` names the key that is wrong, and what would not fit together afterwards.
         """
         with self._editing() as editor:
-            changer = Changer(editor)
-            for change in changes:
-                changer.apply(change)
-            if changer.is_whole_in_doubt and _has_hosts(editor.connection):
-                self._topology(editor.connection)
+            self._apply(editor, changes)
             return editor.finish()
+
+    def change_and_read(self, change: ConfigurationChange, number: int, confirm: Callable[[], None]) -> StoreReading:
+        """Makes a change, and reads what came after another, this one included: what the store holds has its number.
+
+        confirm: called when all is ready to be written; if it raises, nothing is.
+
+        Errors: as `change`.
+        """
+        with self._editing() as editor:
+            self._apply(editor, (change,))
+            editor.finish()
+            reading = read_since(editor.connection, number)
+            confirm()
+            return reading
 
     def replace(self, topology: Topology) -> int:
         """Makes the store hold this farm and nothing else; its name stays. Returns the number of the change.
@@ -205,6 +257,13 @@ class DataStore:
             name = farm.attributes.get("name", "") if farm else ""
             editor.replace(layout.entries_of(topology, {"name": name}))
             return editor.finish()
+
+    def _apply(self, editor: Editor, changes: Iterable[ConfigurationChange]) -> None:
+        changer = Changer(editor)
+        for change in changes:
+            changer.apply(change)
+        if changer.is_whole_in_doubt and _has_hosts(editor.connection):
+            self._topology(editor.connection)
 
     @contextmanager
     def _editing(self) -> Iterator[Editor]:
@@ -233,6 +292,11 @@ class DataStore:
 def _has_hosts(connection: Connection) -> bool:
     """Whether the farm has hosts."""
     return connection.scalar(select(INDEX.c.key).where(INDEX.c.attribute == "host name").limit(1)) is not None
+
+
+def _rows(connection: Connection, table: Table) -> list[dict[str, Any]]:
+    query = select(table).order_by(*table.primary_key.columns)
+    return [dict(row) for row in connection.execute(query).mappings()]
 
 
 def _change_number(connection: Connection) -> int:

@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from imafarm.farm import Farm
-from imafarm.tools._asking import NOBODY, check_running, collector_asked, running_collectors
+from imafarm.tools._asking import NOBODY, Asked, check_running, collector_asked, running_collectors
 
 NO_CONNECTION = 10_002
 """The load of a server that has no connection left to give."""
@@ -56,7 +55,7 @@ def listed_zones(zones: Iterable[tuple[str, str | None]]) -> Iterator[str]:
         yield _line(ZONE_COLUMNS, [zone, collector or NOBODY])
 
 
-def servers(farm: Farm, host: str | None = None) -> list[ServerLine]:
+def servers(farm: Asked, host: str | None = None) -> list[ServerLine]:
     """The servers that are up, zone by zone. With `host`, as it sees them: in its zone, the collector it knows of.
 
     Errors: `ConfigurationError` for a host that is unknown or not up.
@@ -70,7 +69,7 @@ def servers(farm: Farm, host: str | None = None) -> list[ServerLine]:
     ]
 
 
-def loads(farm: Farm, host: str | None = None) -> list[tuple[str, int | None]]:
+def loads(farm: Asked, host: str | None = None) -> list[tuple[str, int | None]]:
     """The servers that are up and their loads, as their zones' collectors hold them; with `host`, as its own does.
 
     A collector knows the loads of other zones' servers only if load is shared across zones.
@@ -81,7 +80,7 @@ def loads(farm: Farm, host: str | None = None) -> list[tuple[str, int | None]]:
     return [(row.host, row.load) for zone in farm.zones for row in farm.server_states(zone, at=at) if row.up]
 
 
-def zones(farm: Farm, host: str | None = None) -> list[tuple[str, str | None]]:
+def zones(farm: Asked, host: str | None = None) -> list[tuple[str, str | None]]:
     """Each zone and every running host that takes itself for its collector. With `host`, as it sees them.
 
     A zone with two masters shows different collectors when asked at different servers, and both when asked at none.

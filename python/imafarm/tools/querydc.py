@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from functools import partial
 
 import trio
 
 from imafarm.farm import EventKind, Farm
-from imafarm.tools._asking import AGREEMENT_SECONDS, NOBODY, check_running
+from imafarm.tools._asking import AGREEMENT_SECONDS, NOBODY, Asked, check_running
 
 
 def named_collectors(masters: Mapping[str, str | None]) -> Iterator[str]:
@@ -25,7 +26,7 @@ def named_elections(elections: Mapping[str, tuple[str | None, str | None]]) -> I
         yield f"New Data Collector: {after or NOBODY}"
 
 
-def collectors(farm: Farm, host: str | None = None) -> dict[str, str | None]:
+def collectors(farm: Asked, host: str | None = None) -> dict[str, str | None]:
     """By zone: the collector on whom all agree; with `host`, of its zone alone, the one that it knows of.
 
     Errors: `ConfigurationError` for a host that is unknown or not up.
@@ -43,9 +44,14 @@ async def elect(farm: Farm, host: str | None = None) -> dict[str, tuple[str | No
 
     Errors: `ConfigurationError` for a host that is unknown or not up.
     """
-    before = collectors(farm, host)
-    after = {zone: await _elect_in(farm, zone, host or master) for zone, master in before.items()}
-    return {zone: (before[zone], after[zone]) for zone in before}
+    return await before_and_after(collectors(farm, host), host, partial(_elect_in, farm))
+
+
+async def before_and_after(
+    before: Mapping[str, str | None], host: str | None, elect_in: Callable[[str, str | None], Awaitable[str | None]]
+) -> dict[str, tuple[str | None, str | None]]:
+    """Elects in each zone, one after the other: `elect_in(zone, by)` gives the zone's new collector."""
+    return {zone: (master, await elect_in(zone, host or master)) for zone, master in before.items()}
 
 
 async def _elect_in(farm: Farm, zone: str, by: str | None) -> str | None:

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from imafarm.farm import Farm
-from imafarm.tools._asking import collector_asked
+from imafarm.tools._asking import Asked, collector_asked
 
 SESSIONS, SERVERS, LOADS, SUBSCRIPTIONS = TABLES = ("Conn_Sessions", "Server_State", "Server_Load", "Subscriptions")
 """What a dynamic store holds. To all but the last, servers can subscribe."""
@@ -31,7 +30,7 @@ def listed_table(table: str, records: Sequence[Record]) -> Iterator[str]:
             yield f"{name}: {value}"
 
 
-def records(farm: Farm, table: str, host: str | None = None) -> list[Record]:
+def records(farm: Asked, table: str, host: str | None = None) -> list[Record]:
     """The records of a table that the zones' collectors hold; with `host`, that its collector does, of all zones.
 
     A server whose load is not known has no record among the loads. Subscriptions are held by nobody but the collector

@@ -40,6 +40,8 @@ pub enum Wish {
     Bound(Conn, u32),
     /// Ask the data store.
     Consult(Ticket, Consult),
+    /// A change is in the data store of which nobody here had heard yet: its number.
+    Heard(u32),
     /// The service has started.
     Started,
     /// The service has stopped in good order, or was not to start: no connection is the host's any more.

@@ -5,7 +5,6 @@
 
 mod observed;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use imafarm_proto::applications::{Catalogue, Servers};
@@ -15,23 +14,26 @@ use imafarm_proto::host_record::HostIndex;
 use imafarm_proto::host_resolver::Directory;
 use imafarm_proto::input::{Answer, Call, Input, Ticket};
 use imafarm_proto::message::MagicNumber;
-use imafarm_proto::outbox::{Consult, Outbox};
+use imafarm_proto::outbox::Outbox;
 use imafarm_proto::profile::Product;
 use imafarm_proto::settings::Settings;
-use imafarm_proto::time::Time;
+use imafarm_proto::time::{Span, Time};
 use imafarm_proto::transport::seal::Keyring;
 use imafarm_records::Commanded;
 use imafarm_records::chronicle::{Chronicle, What};
 use imafarm_records::commanded::Publication;
 use imafarm_records::totals::{Order, Power};
 
-use crate::act::{Act, Conn, End, Wish};
+use crate::act::{Act, Conn, End};
 use crate::delays::Summary;
 use crate::flight::Side;
 use crate::station::{Report, Station};
 use crate::world::{Place, World};
 
 pub use crate::flight::Pair;
+
+/// Deadlines that are so close to one another are met together. Our guess: as long as a few messages take.
+const STEP: Span = Span::from_millis(5);
 
 /// What a farm is made of.
 #[derive(Clone, Debug)]
@@ -68,9 +70,6 @@ pub struct LiveFarm {
     chronicle: Chronicle,
     applications: Arc<Catalogue>,
     orders: Vec<(Order, Option<Publication>)>,
-    /// The wishes that hosts have put to the data store, by whose question they are.
-    written: BTreeMap<(u32, Ticket), u32>,
-    latest: u32,
     /// The number of the last question from outside.
     requests: u32,
     /// Kept for its room; empty between turns.
@@ -97,23 +96,13 @@ impl LiveFarm {
             .collect();
         let zone_of = directory.hosts().map(|host| directory.zone(host).0).collect();
         let chronicle = Chronicle::new(zone_of, directory.zone_count());
-        let mut world = World::new(directory, keyring, entropy);
+        let mut world = World::new(directory, keyring, entropy, latest_change);
         for (host, own) in host_settings {
             let station = &mut stations[host.at()];
             station.settings = own;
             station.renew(&mut world);
         }
-        LiveFarm {
-            world,
-            stations,
-            chronicle,
-            applications,
-            orders: Vec::new(),
-            written: BTreeMap::new(),
-            latest: latest_change,
-            requests: 0,
-            out: Outbox::default(),
-        }
+        LiveFarm { world, stations, chronicle, applications, orders: Vec::new(), requests: 0, out: Outbox::default() }
     }
 
     // ---- time --------------------------------------------------------------------------------------------------
@@ -121,8 +110,21 @@ impl LiveFarm {
     /// It is now so late, or later if that was said before; every deadline up to now is met.
     pub fn advance(&mut self, now: Time) {
         self.be(now);
+        self.meet(self.world.now);
+    }
+
+    /// It is now so late, but of the deadlines only the earliest is met, and those that come with it. Who is late with all
+    /// of them can so hear, in between, what hosts have to say to one another at each.
+    pub fn advance_a_step(&mut self, now: Time) {
+        self.be(now);
+        if let Some(first) = self.next_deadline() {
+            self.meet((first + STEP).min(self.world.now));
+        }
+    }
+
+    fn meet(&mut self, until: Time) {
         while let Some(&(when, host)) = self.world.deadlines.first() {
-            if when > self.world.now {
+            if when > until {
                 break;
             }
             self.world.deadlines.pop_first();
@@ -168,12 +170,12 @@ impl LiveFarm {
         self.hear();
     }
 
-    /// What a host has on its disk of the data store, from an earlier process: every change up to this one. With it the
-    /// host may start while the data store is down.
-    pub fn fill_cache(&mut self, host: u32, latest: u32) {
-        self.latest = self.latest.max(latest);
+    /// What a host has on its disk of the data store, from an earlier process so long ago: every change up to this one.
+    /// With it the host may start while the data store is down.
+    pub fn fill_cache(&mut self, host: u32, latest: u32, age: Span) {
+        self.world.knows(latest);
         let now = self.world.now;
-        self.stations[host as usize].host.fill_cache(now, latest);
+        self.stations[host as usize].host.fill_cache(now, latest, age);
     }
 
     // ---- reports -----------------------------------------------------------------------------------------------
@@ -191,12 +193,14 @@ impl LiveFarm {
         conn
     }
 
-    /// A connection that a host wanted stands. With a pair, its other end may be here too.
+    /// A connection that a host wanted stands. With a pair, its other end may be here too; the first that is told counts.
     pub fn connected(&mut self, conn: Conn, pair: Option<Pair>) {
         let (Some(Place::At { host, entry }), Some(pair)) = (self.world.places.get(&conn).copied(), pair) else {
             return;
         };
-        if let Some(line) = self.stations[host as usize].line_mut(entry) {
+        if let Some(line) = self.stations[host as usize].line_mut(entry)
+            && line.pair.is_none()
+        {
             line.pair = Some(pair);
             self.world.join(pair, Side::Opener);
         }
@@ -208,8 +212,11 @@ impl LiveFarm {
     /// answered: nobody is to read on before [`Wish::Accept`].
     pub fn receive(&mut self, conn: Conn, bytes: &[u8], now: Time) -> bool {
         self.be(now);
-        let Some(Place::At { host, .. }) = self.world.places.get(&conn).copied() else { return false };
+        let Some(Place::At { host, entry }) = self.world.places.get(&conn).copied() else { return false };
         let station = &mut self.stations[host as usize];
+        if station.line(entry).is_some_and(|line| line.over) {
+            return false;
+        }
         if station.power == Power::Paused {
             station.deferred.push(Report::Bytes(conn, bytes.to_vec()));
             return false;
@@ -222,28 +229,35 @@ impl LiveFarm {
     /// A connection has ended; what is wrong with how it did, for the log.
     pub fn ended(&mut self, conn: Conn, end: End, now: Time) -> Option<String> {
         self.be(now);
-        let host = match self.world.places.get_mut(&conn)? {
+        let (host, entry) = match self.world.places.get_mut(&conn)? {
             Place::Calling { gone, .. } => {
                 *gone = true;
                 return None;
             }
-            Place::At { host, .. } => *host,
+            Place::At { host, entry } => (*host, *entry),
         };
+        if let Some(line) = self.stations[host as usize].line_mut(entry)
+            && core::mem::replace(&mut line.over, true)
+        {
+            return None;
+        }
         self.report(host, Report::Ended(conn, end))
     }
 
     /// The data store has answered a start or a poll: the number of its last change, and how much was read.
+    /// With a wish to change something the store has been reached then, and has not taken the change.
     pub fn answered(&mut self, host: u32, ticket: Ticket, latest: u32, bytes: u64, now: Time) {
         self.be(now);
-        self.latest = self.latest.max(latest);
+        self.refuse(host, ticket);
+        self.world.knows(latest);
         self.consulted(host, ticket, Answer::Read { latest, bytes });
     }
 
     /// A host's change is in the data store, under this number.
     pub fn wrote(&mut self, host: u32, ticket: Ticket, change: u32, now: Time) {
         self.be(now);
-        self.latest = self.latest.max(change);
-        if let Some(order) = self.written.remove(&(host, ticket)) {
+        self.world.knows(change);
+        if let Some(order) = self.world.written.remove(&(host, ticket)) {
             let (state, publication) = &mut self.orders[order as usize];
             *state = Order::Made(change);
             if let Some(Publication { name, servers }) = publication.take() {
@@ -257,11 +271,16 @@ impl LiveFarm {
     /// The data store cannot be reached.
     pub fn store_is_down(&mut self, host: u32, ticket: Ticket, now: Time) {
         self.be(now);
-        if let Some(order) = self.written.remove(&(host, ticket)) {
+        self.refuse(host, ticket);
+        self.consulted(host, ticket, Answer::Down);
+    }
+
+    /// If this question was a wish to change something, it was not done.
+    fn refuse(&mut self, host: u32, ticket: Ticket) {
+        if let Some(order) = self.world.written.remove(&(host, ticket)) {
             self.orders[order as usize].0 = Order::Refused;
             self.world.note(host, What::ChangeRefused);
         }
-        self.consulted(host, ticket, Answer::Down);
     }
 
     /// An application is published on these servers from this change on, as the data store has it.
@@ -296,18 +315,8 @@ impl LiveFarm {
                 if !station.host.configuration().open_tickets().any(|open| open == ticket) => {}
             Report::Other(input) => station.act(world, out, input),
         }
-        self.keep_orders();
         self.hear();
         said
-    }
-
-    /// Notes which wishes are on their way to the data store.
-    fn keep_orders(&mut self) {
-        for Act { host, what } in self.world.acts.iter().rev() {
-            if let Wish::Consult(ticket, Consult::Write { order, .. }) = what {
-                self.written.insert((*host, *ticket), *order);
-            }
-        }
     }
 
     // ---- what is ----------------------------------------------------------------------------------------------
@@ -322,8 +331,16 @@ impl LiveFarm {
         self.world.delays.reset();
     }
 
+    /// How many connections there are: of bindings, and of callers who wait to be answered.
+    pub fn connections(&self) -> usize {
+        let calls = |place: &&Place| matches!(place, Place::Calling { gone: false, .. });
+        let lines = self.stations.iter().map(Station::connections).sum::<usize>();
+        lines + self.world.places.values().filter(calls).count()
+    }
+
     /// The bytes that hosts and connections hold. What allocators add, and the directory, is not in it.
     pub fn memory(&self) -> usize {
-        self.stations.iter().map(|station| size_of::<Station>() + station.memory()).sum()
+        let stations = self.stations.iter().map(|station| size_of::<Station>() + station.memory());
+        stations.sum::<usize>() + self.world.memory()
     }
 }

@@ -97,6 +97,11 @@ impl Flight {
         *other == Presence::Gone
     }
 
+    /// The bytes held besides the flight itself.
+    pub fn memory(&self) -> usize {
+        self.queues.iter().map(|queue| queue.capacity() * size_of::<Parcel>()).sum()
+    }
+
     /// Adds what is under way, by [`Kind::index`].
     pub fn count(&self, counts: &mut [Count; Kind::COUNT]) {
         for parcel in self.queues.iter().flatten() {

@@ -22,6 +22,10 @@ pub(crate) struct Line {
     pub(crate) side: Side,
     /// Whether the other side has said anything. The acceptor speaks first, so until then an opener is not connected.
     pub(crate) heard: bool,
+    /// Whether the binding is active, or was.
+    pub(crate) bound: bool,
+    /// Whether its end was reported, and the host does not know yet.
+    pub(crate) over: bool,
     /// Who is at the other end: whom we called, or who the caller says it is.
     pub(crate) peer: Option<u32>,
     /// By what the other end knows it too, if it is here.
@@ -44,6 +48,8 @@ impl Line {
             conn,
             side,
             heard: false,
+            bound: false,
+            over: false,
             peer: None,
             pair: None,
             framer: Framer::new(Limits::default()),

@@ -1,13 +1,16 @@
 //! One host that lives here: its connections, its lives, and how its verbs become acts.
 
-use std::collections::BTreeSet;
+mod arrivals;
+mod blame;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use imafarm_proto::host::Host;
 use imafarm_proto::host_resolver::EntryIndex;
 use imafarm_proto::input::{Call, Ending, Input};
 use imafarm_proto::message::{MagicNumber, Message};
-use imafarm_proto::outbox::{Notice, Outbox, Verb};
+use imafarm_proto::outbox::{Consult, Notice, Outbox, Verb};
 use imafarm_proto::settings::Settings;
 use imafarm_proto::time::Time;
 use imafarm_records::chronicle::What;
@@ -15,12 +18,12 @@ use imafarm_records::digest::Chain;
 use imafarm_records::totals::{Power, Totals};
 
 use crate::act::{Conn, End, Wish};
-use crate::flight::Side;
+use crate::flight::{Pair, Side};
 use crate::line::Line;
+use crate::pace::Pace;
 use crate::world::{Place, World};
 
-/// What a stranger is told of in the log.
-const STRANGER: &str = "it shows another farm's magic number, or is no host of this farm";
+use blame::Blame;
 
 /// Something that was reported to a host while it was frozen.
 #[derive(Debug)]
@@ -33,6 +36,14 @@ pub(crate) enum Report {
     Ended(Conn, End),
     /// Something else.
     Other(Input),
+}
+
+impl Report {
+    /// The bytes held.
+    fn memory(&self) -> usize {
+        let bytes = if let Report::Bytes(_, bytes) = self { bytes.capacity() } else { 0 };
+        size_of::<Report>() + bytes
+    }
 }
 
 /// One host, and what is kept for it.
@@ -52,6 +63,9 @@ pub(crate) struct Station {
     /// When the host next wants to be asked, as the world has it.
     deadline: Time,
     pub(crate) deferred: Vec<Report>,
+    /// Ends that the host hears of later, or it would call again too soon.
+    held: BTreeMap<(Time, Conn), End>,
+    pace: Pace,
     /// What earlier lives of this host have done.
     past: Box<Totals>,
     /// The questions that were put to it from outside and have no answer yet.
@@ -71,6 +85,8 @@ impl Station {
             calling: BTreeSet::new(),
             deadline: Time::NEVER,
             deferred: Vec::new(),
+            held: BTreeMap::new(),
+            pace: Pace::default(),
             past: Box::new(Totals::ZERO),
             asked: Vec::new(),
         }
@@ -86,7 +102,9 @@ impl Station {
     /// The bytes held besides the station itself.
     pub(crate) fn memory(&self) -> usize {
         let lines = self.lines.iter().flatten().map(Line::memory).sum::<usize>();
-        self.host.memory() + lines + self.lines.capacity() * size_of::<Option<Line>>() + size_of::<Totals>()
+        let deferred = self.deferred.iter().map(Report::memory).sum::<usize>();
+        let places = self.lines.capacity() * size_of::<Option<Line>>() + size_of::<Totals>();
+        self.host.memory() + self.pace.memory() + deferred + lines + places
     }
 
     /// The host's life is over: its memory is lost, and its connections are no longer its.
@@ -94,12 +112,14 @@ impl Station {
         self.past.merge(&Totals::of_life(&self.host, world.now).ended());
         self.host = self.host.anew(self.magic, Arc::clone(&self.settings));
         self.deferred.clear();
+        self.held.clear();
+        self.pace = Pace::default();
         for line in core::mem::take(&mut self.lines).into_iter().flatten() {
             forget(world, &line);
         }
         for conn in core::mem::take(&mut self.calling) {
-            if let Some(Place::Calling { pair: Some(pair), .. }) = world.places.remove(&conn) {
-                world.leave(pair, Side::Acceptor);
+            if let Some(Place::Calling { pair, .. }) = world.places.get(&conn).copied() {
+                hang_up(world, conn, pair);
             }
         }
         for request in core::mem::take(&mut self.asked) {
@@ -113,33 +133,52 @@ impl Station {
         self.act_on(world, out, input, None);
     }
 
-    /// The same; if it drops a connection at this, the log is told why.
-    fn act_on(&mut self, world: &mut World, out: &mut Outbox, input: Input, mut why: Option<String>) {
-        world.events += 1;
-        self.host.handle(input, world.now, out);
+    /// The same, at something that came on this connection; if the host drops it, the log is told why.
+    fn act_on(&mut self, world: &mut World, out: &mut Outbox, input: Input, mut blame: Option<(EntryIndex, Blame)>) {
         let mut gone = Vec::new();
-        for verb in out.drain() {
-            if verb == Verb::Notify(Notice::StrangerRefused) && why.is_none() {
-                why = Some(STRANGER.to_owned());
+        let mut next = Some(input);
+        // One that has answered nobody answers the next in its place: there may be very many.
+        while let Some(input) = next {
+            world.events += 1;
+            self.host.handle(input, world.now, out);
+            for verb in out.drain() {
+                if verb == Verb::Notify(Notice::StrangerRefused)
+                    && let Some((_, blame @ (Blame::Nothing | Blame::OutOfTurn(_)))) = &mut blame
+                {
+                    *blame = Blame::Stranger;
+                }
+                self.carry_out(world, verb, blame, &mut gone);
             }
-            self.carry_out(world, verb, &mut why, &mut gone);
+            blame = None;
+            next = gone.pop().map(|entry| Input::Closed(entry, Ending::Finished));
         }
         self.note_deadline(world);
-        for entry in gone {
-            self.act_on(world, out, Input::Closed(entry, Ending::Finished), None);
-        }
     }
 
-    /// The host's deadline has come.
+    /// The deadline has come.
     pub(crate) fn due(&mut self, world: &mut World, out: &mut Outbox) {
         self.deadline = Time::NEVER;
-        self.act(world, out, Input::Deadline);
+        while let Some(held) = self.held.first_entry()
+            && held.key().0 <= world.now
+        {
+            let ((_, conn), end) = held.remove_entry();
+            if let Some(Place::At { entry, .. }) = world.places.get(&conn).copied() {
+                self.hear_end(world, out, entry, end);
+            }
+        }
+        if self.host.next_deadline().is_some_and(|(when, _)| when <= world.now) {
+            self.act(world, out, Input::Deadline);
+        }
+        self.note_deadline(world);
     }
 
     /// Sees when the host next wants to be asked.
     pub(crate) fn note_deadline(&mut self, world: &mut World) {
         let next = match self.power {
-            Power::Up => self.host.next_deadline().map_or(Time::NEVER, |(when, _)| when),
+            Power::Up => {
+                let held = self.held.first_key_value().map_or(Time::NEVER, |(&(when, _), _)| when);
+                self.host.next_deadline().map_or(held, |(when, _)| when.min(held))
+            }
             Power::Off | Power::Crashed | Power::Paused => Time::NEVER,
         };
         if next == self.deadline {
@@ -153,7 +192,13 @@ impl Station {
     }
 
     /// `gone`: callers that were answered when they had given up already.
-    fn carry_out(&mut self, world: &mut World, verb: Verb, why: &mut Option<String>, gone: &mut Vec<EntryIndex>) {
+    fn carry_out(
+        &mut self,
+        world: &mut World,
+        verb: Verb,
+        blame: Option<(EntryIndex, Blame)>,
+        gone: &mut Vec<EntryIndex>,
+    ) {
         match verb {
             Verb::Open { entry, to } => {
                 let conn = world.next_conn();
@@ -164,40 +209,44 @@ impl Station {
             }
             Verb::Accept { call, entry } => {
                 let conn = Conn(call.0);
-                let Some(Place::Calling { pair, gone: has_gone, .. }) = world.places.get(&conn).copied() else {
+                let Some(Place::Calling { pair, gone: has_gone }) = world.places.get(&conn).copied() else {
                     unreachable!("who is answered has called")
                 };
                 self.calling.remove(&conn);
+                if has_gone {
+                    // Nobody hears what the host says to it, and nobody is told.
+                    hang_up(world, conn, pair);
+                    gone.push(entry);
+                    return;
+                }
                 let mut line = world.line(conn, Side::Acceptor);
                 line.pair = pair;
                 self.put(world, entry, line);
-                if has_gone {
-                    gone.push(entry);
-                } else {
-                    world.wish(self.me, Wish::Accept(conn));
-                }
+                world.wish(self.me, Wish::Accept(conn));
             }
             Verb::Refuse(Call(call)) => {
-                self.calling.remove(&Conn(call));
-                if let Some(Place::Calling { pair, gone, .. }) = world.places.remove(&Conn(call)) {
-                    if let Some(pair) = pair {
-                        world.leave(pair, Side::Acceptor);
-                    }
+                let conn = Conn(call);
+                self.calling.remove(&conn);
+                if let Some(Place::Calling { pair, gone }) = world.places.get(&conn).copied() {
+                    hang_up(world, conn, pair);
                     if !gone {
-                        world.wish(self.me, Wish::Refuse(Conn(call)));
+                        world.wish(self.me, Wish::Refuse(conn));
                     }
                 }
             }
             Verb::Send(entry, message) => self.send(world, entry, &message),
             Verb::Close(entry) => {
-                if let Some(line) = self.line(entry) {
+                if let Some(line) = self.line(entry).filter(|line| !line.over) {
                     world.wish(self.me, Wish::Close(line.conn));
                 }
             }
             Verb::Abort(entry) => {
                 if let Some(line) = self.take(entry) {
                     forget(world, &line);
-                    world.wish(self.me, Wish::Abort(line.conn, why.take()));
+                    if !line.over {
+                        let why = blame.filter(|(on, _)| *on == entry).and_then(|(_, blame)| blame.told());
+                        world.wish(self.me, Wish::Abort(line.conn, why));
+                    }
                 }
             }
             Verb::Direct { request, server, load } => {
@@ -214,9 +263,18 @@ impl Station {
                     self.renew(world);
                 } else if notice == Notice::Started {
                     world.wish(self.me, Wish::Started);
+                } else if let Notice::ChangeLearnt(change) = notice
+                    && world.knows(change)
+                {
+                    world.wish(self.me, Wish::Heard(change));
                 }
             }
-            Verb::Consult(ticket, consult) => world.wish(self.me, Wish::Consult(ticket, *consult)),
+            Verb::Consult(ticket, consult) => {
+                if let Consult::Write { order, .. } = *consult {
+                    world.written.insert((self.me, ticket), order);
+                }
+                world.wish(self.me, Wish::Consult(ticket, *consult));
+            }
         }
     }
 
@@ -225,6 +283,9 @@ impl Station {
         let (kind, bytes) = (message.kind(), line.len_of(message));
         world.count_sent(self.me, line, kind, bytes);
         line.note_sent(kind, world.now);
+        if line.over {
+            return;
+        }
         let conn = line.conn;
         match world.acts.last_mut() {
             Some(crate::act::Act { what: Wish::Write(on, frames), .. }) if *on == conn => line.encode(message, frames),
@@ -235,66 +296,14 @@ impl Station {
             }
         }
         if let (Message::BindCommit, Some(peer)) = (message, line.peer) {
+            self.pace.bound(peer);
             world.wish(self.me, Wish::Bound(conn, peer));
         }
     }
 
-    /// Bytes have arrived on a binding's connection. Whether they end within a frame.
-    pub(crate) fn receive(&mut self, world: &mut World, out: &mut Outbox, conn: Conn, mut bytes: &[u8]) -> bool {
-        // What a host makes of one message may end the connection, or give its place to another.
-        while let Some(Place::At { entry, .. }) = world.places.get(&conn).copied() {
-            let Some(line) = self.lines.get_mut(entry.0 as usize).and_then(Option::as_mut) else { return false };
-            match line.pull(&mut bytes) {
-                Ok(Some((message, len))) => self.deliver(world, out, entry, message, len),
-                Ok(None) => return line.is_cut(),
-                Err(error) => {
-                    let why = Some(error.to_string());
-                    self.act_on(world, out, Input::Stranger(entry), why);
-                    return false;
-                }
-            }
-        }
-        false
-    }
-
-    fn deliver(&mut self, world: &mut World, out: &mut Outbox, entry: EntryIndex, message: Message, len: u32) {
-        let kind = message.kind();
-        let Some(line) = self.lines.get_mut(entry.0 as usize).and_then(Option::as_mut) else { return };
-        let (conn, first) = (line.conn, !core::mem::replace(&mut line.heard, true));
-        if let Message::BindResponse { host, .. } = message {
-            line.peer = world.directory.by_id(host).map(|host| host.0);
-        }
-        world.count_arrived(self.me, line, kind, len);
-        if let Some(delay) = line.note_heard(kind, world.now) {
-            world.delays.add(delay);
-        }
-        let peer = line.peer;
-        let opener = line.side == Side::Opener;
-        self.chain.add_message(world.now, peer.unwrap_or(u32::MAX), &message);
-        if first && opener {
-            self.act(world, out, Input::Connected(entry));
-        }
-        let commits = message == Message::BindCommit;
-        self.act(world, out, Input::Received(entry, message));
-        if let (true, Some(peer), true) = (commits && opener, peer, world.places.contains_key(&conn)) {
-            world.wish(self.me, Wish::Bound(conn, peer));
-        }
-    }
-
-    /// A binding's connection has ended. What is wrong with how it did, if anything.
-    pub(crate) fn ended(&mut self, world: &mut World, out: &mut Outbox, entry: EntryIndex, end: End) -> Option<String> {
-        let mut line = self.take(entry)?;
-        forget(world, &line);
-        // The acceptor speaks first: one that went without a word was not there for us.
-        let ending = match end {
-            _ if line.side == Side::Opener && !line.heard => Ending::Refused,
-            End::Finished => Ending::Finished,
-            End::Refused => Ending::Refused,
-            End::Broken => Ending::Broken,
-        };
-        let fault = line.finish().err().filter(|_| end == End::Finished);
-        self.act(world, out, Input::Closed(entry, ending));
-        fault.map(|fault| fault.to_string())
+    /// How many bindings have a connection.
+    pub(crate) fn connections(&self) -> usize {
+        self.lines.iter().flatten().filter(|line| !line.over).count()
     }
 
     pub(crate) fn line(&self, entry: EntryIndex) -> Option<&Line> {
@@ -316,6 +325,14 @@ impl Station {
 
     fn take(&mut self, entry: EntryIndex) -> Option<Line> {
         self.lines.get_mut(entry.0 as usize)?.take()
+    }
+}
+
+/// A caller is no longer there to be answered.
+fn hang_up(world: &mut World, conn: Conn, pair: Option<Pair>) {
+    world.places.remove(&conn);
+    if let Some(pair) = pair {
+        world.leave(pair, Side::Acceptor);
     }
 }
 

@@ -1,11 +1,12 @@
 //! What all hosts that live here have in common: where connections lead, what is under way, and what is to be told.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 use imafarm_proto::host_resolver::{Directory, EntryIndex};
+use imafarm_proto::input::Ticket;
 use imafarm_proto::message::Kind;
 use imafarm_proto::time::Time;
 use imafarm_proto::transport::seal::{Keyring, Nonces};
@@ -42,17 +43,22 @@ pub(crate) struct World {
     pub(crate) abroad: Ledger,
     pub(crate) delays: Delays,
     pub(crate) acts: Vec<Act>,
+    /// The number of the last change in the data store, as far as anybody here has heard.
+    pub(crate) latest: u32,
     /// What observers are to be told.
     pub(crate) notices: Vec<FarmEvent>,
     /// When each host next wants to be asked.
     pub(crate) deadlines: BTreeSet<(Time, u32)>,
+    /// The wishes that hosts have put to the data store, by whose question they are. A host that is gone has put its own
+    /// all the same.
+    pub(crate) written: BTreeMap<(u32, Ticket), u32>,
     /// How many inputs were handled.
     pub(crate) events: u64,
     lost: Vec<Parcel>,
 }
 
 impl World {
-    pub(crate) fn new(directory: Arc<Directory>, keyring: Option<Keyring>, entropy: [u8; 32]) -> World {
+    pub(crate) fn new(directory: Arc<Directory>, keyring: Option<Keyring>, entropy: [u8; 32], latest: u32) -> World {
         let zones = directory.zone_count();
         World {
             now: Time::ZERO,
@@ -66,8 +72,10 @@ impl World {
             abroad: Ledger::new(zones),
             delays: Delays::default(),
             acts: Vec::new(),
+            latest,
             notices: Vec::new(),
             deadlines: BTreeSet::new(),
+            written: BTreeMap::new(),
             events: 0,
             lost: Vec::new(),
         }
@@ -80,6 +88,13 @@ impl World {
 
     pub(crate) fn wish(&mut self, host: u32, what: Wish) {
         self.acts.push(Act { host, what });
+    }
+
+    /// This change is in the data store; whether nobody here had heard of it.
+    pub(crate) fn knows(&mut self, change: u32) -> bool {
+        let is_new = change > self.latest;
+        self.latest = self.latest.max(change);
+        is_new
     }
 
     pub(crate) fn note(&mut self, host: u32, what: What) {
@@ -141,6 +156,12 @@ impl World {
     /// Shows what is under way on each connection. The order has no part in what is made of it.
     pub(crate) fn each_flight(&self, mut show: impl FnMut(&Flight)) {
         self.flights.values().for_each(&mut show);
+    }
+
+    /// The bytes held for connections, and for what is under way on them.
+    pub(crate) fn memory(&self) -> usize {
+        let flights = self.flights.values().map(Flight::memory).sum::<usize>();
+        flights + self.flights.allocation_size() + self.places.allocation_size()
     }
 
     fn zone(&self, host: u32) -> u32 {

@@ -160,11 +160,16 @@ impl Catalogue {
     }
 
     /// Publishes an application on these servers from this change on, whether it was published before or not; its number.
+    /// Changes may come in any order, and again.
     pub fn publish(&mut self, name: &str, servers: Servers, change: u32) -> u32 {
         let edition = Edition { change, servers };
         match self.by_name(name) {
             Some(app) => {
-                self.applications[app as usize].editions.push(edition);
+                let editions = &mut self.applications[app as usize].editions;
+                match editions.binary_search_by_key(&change, |edition| edition.change) {
+                    Ok(place) => editions[place] = edition,
+                    Err(place) => editions.insert(place, edition),
+                }
                 app
             }
             None => {
@@ -260,6 +265,17 @@ mod tests {
         assert_eq!(seen(&[1, 2]), [1, 1]);
         assert!(catalogue.servers(1, Changes::default()).is_none());
         assert!(catalogue.is_publication(2) && !catalogue.is_publication(0) && !catalogue.is_publication(3));
+    }
+
+    #[test]
+    fn the_order_in_which_changes_are_learnt_makes_no_difference() {
+        let only = |host| Servers::only(vec![HostIndex(host)]);
+        let mut catalogue = Catalogue::new([("Word".into(), Servers::All)]).expect("one");
+        for (host, change) in [(7, 7), (5, 5), (6, 7)] {
+            catalogue.publish("Word", only(host), change);
+        }
+        assert_eq!(catalogue.servers(0, changes(&[5])), Some(&only(5)));
+        assert_eq!(catalogue.servers(0, changes(&[5, 7])), Some(&only(6)), "of one change, what was said last");
     }
 
     #[test]

@@ -23,7 +23,7 @@ use crate::message::{Concern, MagicNumber, Message};
 use crate::outbox::{Outbox, Verb};
 use crate::profile::Profile;
 use crate::settings::Settings;
-use crate::time::Time;
+use crate::time::{Span, Time};
 use crate::turn::{Identity, Turn};
 use crate::zone::{ElectionCounts, Standing, Zone};
 
@@ -84,9 +84,10 @@ impl Host {
         self.applications = Arc::clone(applications);
     }
 
-    /// Fills the host's disk with what it had read of the data store in an earlier process: all changes up to `latest`.
-    pub fn fill_cache(&mut self, now: Time, latest: u32) {
-        self.cache.read(now, latest);
+    /// Fills the host's disk with what it had read of the data store in an earlier process, so long ago: all changes up to
+    /// `latest`.
+    pub fn fill_cache(&mut self, now: Time, latest: u32, age: Span) {
+        self.cache.fill(now, latest, age);
     }
 
     /// Handles one input; what the host wants done is added to the outbox.

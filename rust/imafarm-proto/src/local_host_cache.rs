@@ -11,6 +11,8 @@ use crate::time::{Span, Time};
 pub struct LocalHostCache {
     /// When it was last read from the data store; never yet.
     in_step: Option<Time>,
+    /// How old it was then already: time that passed before the farm was opened in this process.
+    age: Span,
     changes: Changes,
 }
 
@@ -28,9 +30,16 @@ impl LocalHostCache {
 
     /// The data store was read: every change up to the latest is in. Whether there was anything to bring in.
     pub fn read(&mut self, now: Time, latest: u32) -> bool {
+        self.fill(now, latest, Span::ZERO)
+    }
+
+    /// The host's disk holds what the data store was so long ago, every change up to the latest of then. Whether there
+    /// was anything to bring in.
+    pub fn fill(&mut self, now: Time, latest: u32, age: Span) -> bool {
         let before = self.changes;
         self.changes.catch_up(latest);
         self.in_step = Some(now);
+        self.age = age;
         self.changes != before
     }
 
@@ -42,7 +51,7 @@ impl LocalHostCache {
     /// Whether a service may start from it: it is not empty, and has been without the data store for no longer than
     /// the product lets it.
     pub fn may_start(&self, now: Time, grace: Option<Span>) -> bool {
-        self.in_step.is_some_and(|since| grace.is_none_or(|grace| now.since(since) <= grace))
+        self.in_step.is_some_and(|since| grace.is_none_or(|grace| self.age + now.since(since) <= grace))
     }
 }
 
@@ -58,6 +67,17 @@ mod tests {
         assert!(cache.may_start(Time::NEVER, None));
         let grace = Some(Span(10));
         assert!(cache.may_start(Time(15), grace) && !cache.may_start(Time(16), grace));
+    }
+
+    #[test]
+    fn what_was_old_when_the_farm_was_opened_is_older_now() {
+        let mut cache = LocalHostCache::default();
+        let grace = Some(Span(10));
+        assert!(cache.fill(Time(5), 3, Span(8)), "all up to the third change is in");
+        assert!(cache.may_start(Time(7), grace) && !cache.may_start(Time(8), grace));
+        assert!(cache.may_start(Time(8), None));
+        cache.read(Time(8), 3);
+        assert!(cache.may_start(Time(18), grace));
     }
 
     #[test]

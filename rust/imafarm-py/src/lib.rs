@@ -107,4 +107,6 @@ mod _imafarm {
     const ACT_STARTED: u32 = live::STARTED;
     #[pymodule_export]
     const ACT_STOPPED: u32 = live::STOPPED;
+    #[pymodule_export]
+    const ACT_HEARD: u32 = live::HEARD;
 }

@@ -6,7 +6,7 @@ use imafarm_proto::applications::Servers;
 use imafarm_proto::host_record::HostIndex;
 use imafarm_proto::input::Ticket;
 use imafarm_proto::outbox::Consult;
-use imafarm_proto::time::Time;
+use imafarm_proto::time::{Span, Time};
 use imafarm_proto::transport::seal::{FarmKey, Keyring};
 use pyo3::IntoPyObjectExt;
 use pyo3::exceptions::PyValueError;
@@ -28,6 +28,7 @@ pub const BOUND: u32 = 6;
 pub const CONSULT: u32 = 7;
 pub const STARTED: u32 = 8;
 pub const STOPPED: u32 = 9;
+pub const HEARD: u32 = 10;
 
 /// Hosts on streams of bytes: the engine under `imafarm.open_live_farm`.
 ///
@@ -42,6 +43,8 @@ pub const STOPPED: u32 = 9;
 /// - `ACT_BOUND`: the binding is active, with the host `what`.
 /// - `ACT_CONSULT`: ask the data store; in the place of the connection stands the question's ticket, and `what` is
 ///   ("start", round trips, work in ns, bytes), ("poll", the change up to which all is known) or ("write", wish, bytes).
+/// - `ACT_HEARD`: the change `what` is in the data store, as a notice says, and nobody here had heard of it: it may be read
+///   there, for `learn`.
 /// - `ACT_STARTED`, `ACT_STOPPED`: the host's service has. Once stopped, no connection is the host's any more.
 ///
 /// After ABORT and REFUSE, and once its end was reported, a connection is unknown: reports about it are left aside.
@@ -98,6 +101,7 @@ fn told<'py>(py: Python<'py>, Act { host, what }: Act) -> PyResult<Bound<'py, Py
         Wish::Abort(conn, why) => (ABORT, conn.0, why.into_bound_py_any(py)?),
         Wish::Bound(conn, peer) => (BOUND, conn.0, peer.into_bound_py_any(py)?),
         Wish::Consult(Ticket(ticket), consult) => (CONSULT, ticket.into(), asked(py, consult)?),
+        Wish::Heard(change) => (HEARD, 0, change.into_bound_py_any(py)?),
         Wish::Started => (STARTED, 0, none()),
         Wish::Stopped => (STOPPED, 0, none()),
     };
@@ -163,6 +167,13 @@ impl LiveFarm {
         Ok(())
     }
 
+    /// It is now so late: the earliest of the deadlines that are due is met, and those within a few milliseconds of it.
+    fn advance_a_step(mut slf: PyRefMut<'_, Self>, now_ns: Whole) -> PyResult<()> {
+        let now = time(now_ns)?;
+        slf.as_super().live_mut().advance_a_step(now);
+        Ok(())
+    }
+
     /// When `advance` next has something to do, in nanoseconds; None if never.
     fn next_deadline_ns(slf: PyRef<'_, Self>) -> Option<u64> {
         slf.as_super().live().next_deadline().map(|when| when.0)
@@ -182,10 +193,13 @@ impl LiveFarm {
         Ok(())
     }
 
-    /// What a host has on its disk of the data store, from an earlier process: all changes up to this one.
-    fn fill_cache(mut slf: PyRefMut<'_, Self>, host: Whole, latest: u32) -> PyResult<()> {
+    /// What a host has on its disk of the data store, from an earlier process: all changes up to this one. It was in step
+    /// with the data store so many nanoseconds ago.
+    #[pyo3(signature = (host, latest, *, age_ns = Whole(0)))]
+    fn fill_cache(mut slf: PyRefMut<'_, Self>, host: Whole, latest: u32, age_ns: Whole) -> PyResult<()> {
         let host = slf.as_super().host(host)?;
-        slf.as_super().live_mut().fill_cache(host, latest);
+        let age = Span(age_ns.within("age_ns", 0, i64::MAX as u64)?);
+        slf.as_super().live_mut().fill_cache(host, latest, age);
         Ok(())
     }
 

@@ -80,7 +80,7 @@ impl Observed for LiveFarm {
     }
 
     fn latest_change(&self) -> u32 {
-        self.latest
+        self.world.latest
     }
 
     fn order_state(&self, order: u32) -> Option<Order> {
@@ -91,7 +91,6 @@ impl Observed for LiveFarm {
 impl Commanded for LiveFarm {
     fn act(&mut self, host: u32, input: Input) {
         self.stations[host as usize].act(&mut self.world, &mut self.out, input);
-        self.keep_orders();
         self.hear();
     }
 
@@ -112,7 +111,6 @@ impl Commanded for LiveFarm {
             }
             station.power = Power::Crashed;
             station.renew(&mut self.world);
-            self.written.retain(|&(whose, _), _| whose != host);
         }
         self.hear();
     }

@@ -17,6 +17,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from psycopg import sql
 
 from imafarm.store import DataStore
 
@@ -153,3 +154,32 @@ def store(url: str) -> Iterator[DataStore]:
     """An empty store in each kind of database."""
     with DataStore.create(url, name="Corp") as created:
         yield created
+
+
+class Outage:
+    """A store that can be taken away, and comes back as it was."""
+
+    def __init__(self, url: str, server: Server | None) -> None:
+        self._url = url
+        self._server = server
+
+    def begin(self) -> None:
+        self._move("", "_gone")
+
+    def end(self) -> None:
+        self._move("_gone", "")
+
+    def _move(self, before: str, after: str) -> None:
+        if self._server is None:
+            os.rename(self._url + before, self._url + after)
+            return
+        name = self._url.rpartition("/")[2]
+        names = sql.Identifier(name + before), sql.Identifier(name + after)
+        with psycopg.connect(self._server.url("postgres"), autocommit=True) as connection:
+            connection.execute(sql.SQL("ALTER DATABASE {} RENAME TO {}").format(*names))
+
+
+@pytest.fixture
+def outage(url: str, request: pytest.FixtureRequest) -> Outage:
+    """Takes the store at `url` away."""
+    return Outage(url, None if "://" not in url else request.getfixturevalue("postgresql"))
