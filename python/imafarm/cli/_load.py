@@ -10,7 +10,8 @@ from cyclopts import Parameter
 from rich.console import Console
 
 from imafarm.cli._errors import FAILED, INTERRUPTED, PASSED
-from imafarm.cli._live_options import NO_ACCESS, Access
+from imafarm.cli._live import NO_ACCESS
+from imafarm.cli._live_options import Access
 from imafarm.cli._options import Assignments, FarmFile, Json, Members, Seed
 from imafarm.cli._out import check_writable
 
