@@ -53,6 +53,7 @@ from imafarm.farm import (
     Users,
     Work,
 )
+from imafarm.live import LiveFarm, open_live_farm
 from imafarm.topology import (
     Link,
     LivePlan,
@@ -105,6 +106,7 @@ __all__ = [
     "HostState",
     "ImafarmError",
     "Link",
+    "LiveFarm",
     "LivePlan",
     "Product",
     "Progress",
@@ -121,6 +123,7 @@ __all__ = [
     "Work",
     "Workload",
     "open_emulated_farm",
+    "open_live_farm",
     "rank_hosts",
     "read_registry_settings",
     "read_topology",

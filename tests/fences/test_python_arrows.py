@@ -53,7 +53,7 @@ MAY_IMPORT = {
     # The command, once more: `python -m imafarm`.
     "__main__": {"cli"},
     # The public face: what `import imafarm` gives.
-    "__init__": BASE | {"scenario", "emulated", "store"},
+    "__init__": BASE | {"scenario", "emulated", "live", "store"},
 }
 
 

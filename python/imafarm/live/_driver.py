@@ -43,8 +43,8 @@ from imafarm.live._tls_link import LiveTls
 from imafarm.topology._checks import NANOSECONDS
 
 QUIET_ROUNDS = 6
-"""After so many rounds of Trio's in which nothing came, nothing waits: a call is a task in one round, stands in the next,
-is taken in a third and answered in a fourth."""
+"""After so many rounds of Trio's in which nothing came, nothing waits: a call is a task in one round, stands in the
+next, is taken in a third and answered in a fourth."""
 NEVER_NS = 1 << 63
 """Later than any deadline."""
 
@@ -160,9 +160,9 @@ class Driver:
     async def _hear_out(self) -> None:
         """Waits until what has come is handled, so that no host takes for silent whom it has only not listened to yet.
 
-        What has arrived comes before a deadline, and what follows from one deadline before the next, as in the emulator.
-        A process that has too much to do meets its deadlines late by this, `lag_seconds` at the most. Strangers are not
-        waited for.
+        What has arrived comes before a deadline, and what follows from one deadline before the next, as in the
+        emulator. A process that has too much to do meets its deadlines late by this, `lag_seconds` at the most.
+        Strangers are not waited for.
         """
         latest = self._seconds(self._due_ns) + self.limits.lag_seconds
         quiet = 0
