@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
 LOOK_SECONDS = 1.0
 """How often the line is brought up to date and descriptors are counted."""
+LAG_SECONDS = 0.1
+"""How late members are before they meet their deadlines, whatever has come meanwhile. They say nothing to one another,
+so none waits for what another is late to say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +99,7 @@ async def _emulated(target: Target, plan: LoadPlan) -> LoadFigures:
 async def _on_sockets(
     target: Target, plan: LoadPlan, access: Access, line: LoadLine | None, stop: trio.Event
 ) -> tuple[LoadFigures, Costs]:
-    from imafarm.live import open_live_farm
+    from imafarm.live import LiveLimits, open_live_farm
 
     keys, tls = access.keys(), access.tls()
     async with _collector(target, access) as process:
@@ -108,6 +111,7 @@ async def _on_sockets(
             local=target.members,
             seed=plan.seed,
             boot_seconds=None,
+            limits=LiveLimits(lag_seconds=LAG_SECONDS),
             keys=keys,
             tls=tls,
             allow_open=access.without_key,
