@@ -106,6 +106,7 @@ __all__ = [
     "HostState",
     "ImafarmError",
     "Link",
+    "LiveFarm",
     "LivePlan",
     "Product",
     "Progress",

@@ -85,7 +85,7 @@ def test_a_store_is_shown(imafarm: Call, store: Path) -> None:
         "farm/links/inside",
         "farm/links/between",
     ]
-    assert len(json.loads(imafarm("store", "show", store, "objects", "--json").out)["objects"]) == 9
+    assert len(json.loads(imafarm("store", "show", store, "objects", "--json").out)["objects"]) == 10
 
 
 def test_a_table_is_shown_as_it_stands(imafarm: Call, store: Path) -> None:

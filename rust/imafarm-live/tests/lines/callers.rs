@@ -243,3 +243,18 @@ fn a_wish_outlasts_its_host() {
     host.farm.store_is_down(ME, ticket, host.now);
     assert_eq!(host.farm.order_state(order), Some(imafarm_records::totals::Order::Made(1)), "that was the answer");
 }
+
+/// The store is there, and does not take the change: nobody hears of it, and the store counts as reached.
+#[test]
+fn a_wish_may_be_refused() {
+    let (mut host, ..) = full(&[]);
+    let order = host.farm.publish(ME, "Calc", imafarm_proto::applications::Servers::All).expect("the host runs");
+    let acts = host.acts();
+    let [Wish::Consult(ticket, _)] = acts[..] else { panic!("{acts:?}") };
+    host.farm.answered(ME, ticket, 4, 0, host.now);
+    assert_eq!(host.acts(), [], "there is nothing to tell");
+    assert_eq!(host.farm.order_state(order), Some(imafarm_records::totals::Order::Refused));
+    assert_eq!(host.farm.applications().by_name("Calc"), None);
+    assert_eq!((host.farm.latest_change(), host.farm.host(ME).0.cache().changes().up_to()), (4, 4));
+    assert_eq!(host.farm.host(ME).0.configuration().counts(host.now).failing, Span::ZERO);
+}

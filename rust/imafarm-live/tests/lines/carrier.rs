@@ -86,6 +86,8 @@ pub struct Carrier {
     known: BTreeMap<(usize, Conn), (usize, usize)>,
     pub store_up: bool,
     pub latest: u32,
+    /// Who was the first in its process to hear of a change.
+    pub heard: Vec<(u32, u32)>,
     /// Who has called whom, and is bound.
     pub bound: Vec<(u32, u32)>,
     /// Why connections were dropped, and by whom.
@@ -113,6 +115,7 @@ impl Carrier {
             known: BTreeMap::new(),
             store_up: true,
             latest: 0,
+            heard: Vec::new(),
             bound: Vec::new(),
             reasons: Vec::new(),
             opens: 0,
@@ -368,7 +371,8 @@ impl Carrier {
                 let when = self.now + Span::from_millis(self.draw.within(1..=400));
                 self.put(when, Event::Store(host, ticket, consult));
             }
-            Wish::Heard(_) | Wish::Started => {}
+            Wish::Heard(change) => self.heard.push((host, change)),
+            Wish::Started => {}
             Wish::Stopped => self.let_go(host, |tip| match tip.finished {
                 true => Arrival::Ended(End::Broken),
                 false => Arrival::Ended(End::Finished),

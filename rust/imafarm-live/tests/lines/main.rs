@@ -9,5 +9,6 @@ mod carrier;
 mod elections;
 mod keys;
 mod malformed;
+mod notices;
 mod seeds;
 mod storms;
