@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from imafarm.cli._errors import unknown
 
 if TYPE_CHECKING:
+    from imafarm.configuration import OpenedLiveStore
     from imafarm.topology import Product, Topology
 
 
@@ -27,20 +29,14 @@ def topology_of(
     """The farm that the options describe. `--set` goes before `--settings`, and each option before the farm file."""
     from dataclasses import replace
 
-    from imafarm.errors import ConfigurationError
     from imafarm.settings import parse_settings
     from imafarm.topology import Topology, read_registry_settings
 
     settings = ({} if registry is None else read_registry_settings(registry)) | parse_settings(assignments)
-    if farm is not None and store is not None:
-        raise ConfigurationError(["--farm: the store given by --store says this already"])
+    _check_said_once(farm, hosts, zones, store)
     if farm is None and store is None:
         count = default_hosts if hosts is None else hosts
         topology = Topology.of(count, max(1, min(default_zones, count)) if zones is None else zones)
-    elif hosts is not None or zones is not None:
-        key = "--hosts" if hosts is not None else "--zones"
-        where = "file given by --farm" if farm is not None else "store given by --store"
-        raise ConfigurationError([f"{key}: the {where} says this already"])
     elif store is not None:
         from imafarm.store import DataStore
 
@@ -51,6 +47,47 @@ def topology_of(
 
         topology = read_topology(farm)
     return replace(topology, product=product or topology.product, settings={**topology.settings, **settings})
+
+
+def live_farm_of(
+    farm: Path | None,
+    hosts: int | None,
+    zones: int | None,
+    store: str | None,
+    *,
+    default_hosts: int,
+    assignments: Sequence[str] = (),
+    caches: Mapping[str, Path] = MappingProxyType({}),
+) -> tuple[Topology, OpenedLiveStore | None]:
+    """The farm that the options describe, as `topology_of`; and its data store, if it is in one, for hosts to ask.
+
+    caches: by host, its local host cache file, which stands in for a store that is down.
+    """
+    from dataclasses import replace
+
+    from imafarm.configuration import open_live_store
+    from imafarm.settings import parse_settings
+
+    if store is None:
+        topology = topology_of(farm, hosts, zones, default_hosts=default_hosts, assignments=assignments)
+        return topology, None
+    _check_said_once(farm, hosts, zones, store)
+    settings = parse_settings(assignments)
+    opened = open_live_store(store, caches)
+    topology = replace(opened.topology, settings={**opened.topology.settings, **settings})
+    return topology, replace(opened, topology=topology)
+
+
+def _check_said_once(farm: Path | None, hosts: int | None, zones: int | None, store: str | None) -> None:
+    """Errors: `ConfigurationError` if two options say which farm it is."""
+    from imafarm.errors import ConfigurationError
+
+    if farm is not None and store is not None:
+        raise ConfigurationError(["--farm: the store given by --store says this already"])
+    if (farm is not None or store is not None) and (hosts is not None or zones is not None):
+        key = "--hosts" if hosts is not None else "--zones"
+        where = "file given by --farm" if farm is not None else "store given by --store"
+        raise ConfigurationError([f"{key}: the {where} says this already"])
 
 
 def product_of(name: str | None) -> Product | None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import App, Parameter
 
 from imafarm.cli._errors import PASSED
-from imafarm.cli._farm import topology_of
+from imafarm.cli._farm import live_farm_of, topology_of
 from imafarm.cli._live_options import Access, Course
 from imafarm.cli._options import Assignments, FarmFile, Hosts, Seed, StoreUrl, Zones
 
@@ -65,9 +65,11 @@ def up(
         raise ConfigurationError(["--metrics: not with --processes; `imafarm live host` serves those of one host"])
     check_seed(seed)
     course.check()
-    topology = topology_of(farm, hosts, zones, store, default_hosts=LIVE_HOSTS, assignments=set_)
-    call = Call(topology, seed, access, course, store=store, assignments=set_)
-    return run_processes(call, restarts=restart) if processes else run_here(call)
+    if processes:
+        topology = topology_of(farm, hosts, zones, store, default_hosts=LIVE_HOSTS, assignments=set_)
+        return run_processes(Call(topology, seed, access, course, store=store, assignments=set_), restarts=restart)
+    topology, opened = live_farm_of(farm, hosts, zones, store, default_hosts=LIVE_HOSTS, assignments=set_)
+    return run_here(Call(topology, seed, access, course, opened=opened))
 
 
 @live.command
@@ -104,12 +106,15 @@ def host(
 
     if farm is None and store is None:
         raise ConfigurationError(["--farm: missing; say with it or with --store which farm the host is in"])
+    if cache is not None and store is None:
+        raise ConfigurationError(["--cache: only with --store, of which it is a copy"])
     check_seed(seed)
     course.check()
-    topology = topology_of(farm, None, None, store, default_hosts=LIVE_HOSTS, assignments=set_)
+    caches = {} if cache is None else {name: cache}
+    topology, opened = live_farm_of(farm, None, None, store, default_hosts=LIVE_HOSTS, assignments=set_, caches=caches)
     if name not in topology.resolver:
         raise ConfigurationError([f"--name: no host of this farm is named {name!r}"])
-    call = Call(topology, seed, access, course, store=store, only=name, cache=cache, with_parent=until_input_ends)
+    call = Call(topology, seed, access, course, opened=opened, only=name, with_parent=until_input_ends)
     return run_here(call)
 
 
