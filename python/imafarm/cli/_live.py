@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,6 +14,7 @@ from imafarm.cli._live_options import Access, Course
 from imafarm.cli._options import Assignments, FarmFile, Hosts, Seed, StoreUrl, Zones
 
 if TYPE_CHECKING:
+    from imafarm.configuration import OpenedLiveStore
     from imafarm.keys import FarmKeys
 
 LIVE_HOSTS = 10
@@ -65,9 +67,13 @@ def up(
         raise ConfigurationError(["--metrics: not with --processes; `imafarm live host` serves those of one host"])
     check_seed(seed)
     course.check()
-    topology = topology_of(farm, hosts, zones, store, default_hosts=LIVE_HOSTS, assignments=set_)
-    call = Call(topology, seed, access, course, store=store, assignments=set_)
-    return run_processes(call, restarts=restart) if processes else run_here(call)
+    if processes or store is None or not (farm is None and hosts is None and zones is None):
+        topology = topology_of(farm, hosts, zones, store, default_hosts=LIVE_HOSTS, assignments=set_)
+        call = Call(topology, seed, access, course)
+    else:
+        opened = _open_store(store, set_)
+        call = Call(opened.topology, seed, access, course, store=opened)
+    return run_processes(call, store, set_, restarts=restart) if processes else run_here(call)
 
 
 @live.command
@@ -104,13 +110,32 @@ def host(
 
     if farm is None and store is None:
         raise ConfigurationError(["--farm: missing; say with it or with --store which farm the host is in"])
+    if cache is not None and store is None:
+        raise ConfigurationError(["--cache: only with --store, of which it is a copy"])
     check_seed(seed)
     course.check()
-    topology = topology_of(farm, None, None, store, default_hosts=LIVE_HOSTS, assignments=set_)
+    opened = None
+    if store is None or farm is not None:
+        topology = topology_of(farm, None, None, store, default_hosts=LIVE_HOSTS, assignments=set_)
+    else:
+        opened = _open_store(store, set_, {} if cache is None else {name: cache})
+        topology = opened.topology
     if name not in topology.resolver:
         raise ConfigurationError([f"--name: no host of this farm is named {name!r}"])
-    call = Call(topology, seed, access, course, store=store, only=name, cache=cache, with_parent=until_input_ends)
-    return run_here(call)
+    return run_here(Call(topology, seed, access, course, store=opened, only=name, with_parent=until_input_ends))
+
+
+def _open_store(url: str, assignments: Sequence[str], caches: Mapping[str, Path] | None = None) -> OpenedLiveStore:
+    """A data store that hosts ask while they run. What `--set` says goes before what the farm's settings say there."""
+    from dataclasses import replace
+
+    from imafarm.configuration import open_live_store
+    from imafarm.settings import parse_settings
+
+    settings = parse_settings(assignments)
+    opened = open_live_store(url, caches or {})
+    topology = replace(opened.topology, settings={**opened.topology.settings, **settings})
+    return replace(opened, topology=topology)
 
 
 @live.command

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,12 +25,14 @@ LEAVE_SECONDS = 10.0
 """What a host may take to leave on top of its stop, before it is killed."""
 
 
-def run_processes(call: Call, *, restarts: bool) -> int:
+def run_processes(call: Call, store: str | None, assignments: Sequence[str], *, restarts: bool) -> int:
     """Runs each host in a process, until told to stop or until none is left; the exit code.
 
     The farm is handed to them in a data store: the one it came from, or a new one that is gone afterwards. So they
     share their configuration, whoever of them changes it. Their local host caches are in files that are gone
     afterwards, too.
+
+    store: the one it came from; assignments: the settings that go before those in there.
     """
     from imafarm.live._supervisor import Patience, Supervisor
 
@@ -41,7 +43,7 @@ def run_processes(call: Call, *, restarts: bool) -> int:
     with tempfile.TemporaryDirectory(prefix="imafarm-live-") as directory:
         place = Path(directory)
         supervisor = Supervisor(
-            list(_children(call, place)),
+            list(_children(call, store, assignments, place)),
             _tell_json if call.course.log_json else partial(_tell_text, as_json=call.course.as_json),
             restarts=restarts,
             patience=Patience(stop_seconds=STOP_SECONDS + LEAVE_SECONDS),
@@ -54,12 +56,13 @@ def run_processes(call: Call, *, restarts: bool) -> int:
     return ended(call, result)
 
 
-def _children(call: Call, place: Path) -> Iterator[Child]:
+def _children(call: Call, store: str | None, assignments: Sequence[str], place: Path) -> Iterator[Child]:
     from imafarm.live._supervisor import Child
 
-    store = call.store if call.store is not None else _new_store(call, place)
+    if store is None:
+        store, assignments = _new_store(call, place), ()
     given = [
-        *(f"--set={assignment}" for assignment in (call.assignments if call.store is not None else ())),
+        *(f"--set={assignment}" for assignment in assignments),
         *call.access.arguments(),
         *(["--log-json", "--json"] if call.course.log_json else []),
     ]

@@ -8,7 +8,6 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import trio
@@ -20,6 +19,7 @@ from imafarm.report.live import LiveLine, counted, live_line, live_status, named
 
 if TYPE_CHECKING:
     from imafarm.cli._live_options import Access, Course
+    from imafarm.configuration import OpenedLiveStore
     from imafarm.keys import FarmKeys
     from imafarm.live import LiveFarm
     from imafarm.live._tls import TlsFiles
@@ -41,12 +41,10 @@ class Call:
     seed: int
     access: Access
     course: Course
-    store: str | None = None
-    assignments: Sequence[str] = ()
-    """The settings that go before those of the store."""
+    store: OpenedLiveStore | None = None
+    """The data store that hosts ask, if the farm comes from one."""
     only: str | None = None
     """The one host that lives in this process; `None`: all of them."""
-    cache: Path | None = None
     with_parent: bool = False
     """Whether it stops when standard input ends."""
 
@@ -110,7 +108,8 @@ async def _live(
     began = trio.current_time()
     masters: dict[str, str | None] = {}
     opened = open_live_farm(
-        topology=call.topology,
+        topology=call.topology if call.store is None else None,
+        store=call.store,
         seed=call.seed,
         # Hosts of a farm come up one after the other; one by itself does so at once.
         boot_seconds=BOOT_SECONDS if call.only is None else 0.0,
