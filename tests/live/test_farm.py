@@ -1,5 +1,7 @@
 """A farm on real sockets: it boots, elects, fails over, stops, and nothing is left of it."""
 
+import os
+import resource
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -242,6 +244,22 @@ def test_hosts_speak_tls(play: Play, tmp_path: Path) -> None:
         assert farm.check_conservation() == []
 
     play(story, tls=files, settings={"ElectMasterTimeout": 200})
+
+
+def test_elections_go_on_while_there_are_no_descriptors(play: Play) -> None:
+    async def story(farm: LiveFarm) -> None:
+        old = await farm.wait_master()
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (len(os.listdir("/dev/fd")) + 10, hard))
+        try:
+            await farm.crash(old)
+            assert await farm.wait_master(other_than=old) == "H12"
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        await settled(farm)
+        assert farm.check_conservation() == []
+
+    play(story, hosts=12)
 
 
 def test_what_the_callers_own_code_raises_comes_out_as_it_is(play: Play) -> None:

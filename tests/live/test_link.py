@@ -12,7 +12,7 @@ import trio
 import trio.testing
 
 from imafarm.live._engine import Ending
-from imafarm.live._gate import Gate
+from imafarm.live._gate import Begun, Gate
 from imafarm.live._host import LiveHost
 from imafarm.live._limits import LiveLimits
 from imafarm.live._link import FRAME_BYTES, Link
@@ -35,7 +35,7 @@ class Bench:
     limits: LiveLimits
     log: LiveLog = field(default_factory=LiveLog)
     tls: LiveTls | None = None
-    gate: Gate = field(default_factory=lambda: Gate(1))
+    gate: Gate = field(default_factory=lambda: Gate(1, lambda: None))
     heard: bytes = b""
     endings: dict[Link, Ending] = field(default_factory=dict)
     cuts: set[tuple[int, int | None]] = field(default_factory=set)
@@ -74,6 +74,9 @@ class Bench:
     def address_of(self, peer: int) -> Address:
         raise NotImplementedError
 
+    def make_room(self) -> None:
+        raise NotImplementedError
+
     def peer_at(self, address: str) -> int | None:
         return 1
 
@@ -96,7 +99,7 @@ class Bench:
             sock, remote = listening.accept()
         sock.setblocking(False)
         link = Link(self, self.host, remote, peer=1, sock=sock)
-        assert link.begin()
+        assert link.begin() is Begun.YES
         await self.until(lambda: self.host.links)
         return link, peer
 
@@ -115,7 +118,7 @@ class Bench:
     def call(self, remote: Address) -> Link:
         link = Link(self, self.host, remote, peer=1)
         self.host.know(link, 1)
-        assert link.begin()
+        assert link.begin() is Begun.YES
         return link
 
 
@@ -197,7 +200,7 @@ def test_where_nobody_listens_a_call_is_refused() -> None:
     on_a_bench(story)
 
 
-def test_a_call_waits_until_there_is_a_descriptor(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_call_for_which_there_is_no_descriptor_is_made_later(monkeypatch: pytest.MonkeyPatch) -> None:
     tries = []
 
     def begin_late(own: str, remote: Address) -> socket.socket:
@@ -209,31 +212,67 @@ def test_a_call_waits_until_there_is_a_descriptor(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr("imafarm.live._link.begin_call", begin_late)
 
     async def story(bench: Bench) -> None:
-        link, peer = await bench.calling()
-        assert len(tries) == 3
-        await peer.aclose()
+        async with bench.listener() as listener:
+            link = Link(bench, bench.host, listener.socket.getsockname(), peer=1)
+            bench.host.know(link, 1)
+            assert [link.begin() for _ in range(4)] == [Begun.LATER, Begun.LATER, Begun.YES, Begun.VOID]
+            await (await listener.accept()).aclose()
         assert await bench.ending(link) == "finished"
 
-    on_a_bench(story, retry_seconds=0.01)
+    on_a_bench(story)
 
 
-def test_a_call_that_waits_for_a_descriptor_can_be_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    tried = trio.Event()
-
-    def never(own: str, remote: Address) -> socket.socket:
-        tried.set()
-        raise OSError(errno.EMFILE, "Too many open files")
-
-    monkeypatch.setattr("imafarm.live._link.begin_call", never)
-
+def test_a_call_that_is_given_up_before_it_is_made_is_void() -> None:
     async def story(bench: Bench) -> None:
-        link = bench.call((THERE, 1))
-        await tried.wait()
+        link = Link(bench, bench.host, (THERE, 1), peer=1)
+        bench.host.know(link, 1)
         link.abort()
-        await trio.testing.wait_all_tasks_blocked()
-        assert not bench.nursery.child_tasks and bench.endings == {}
+        assert link.begin() is Begun.VOID
+        assert bench.endings == {}
 
-    on_a_bench(story, retry_seconds=3600)
+    on_a_bench(story)
+
+
+def test_a_call_that_is_closed_before_it_is_made_ends_in_good_order() -> None:
+    async def story(bench: Bench) -> None:
+        link = Link(bench, bench.host, (THERE, 1), peer=1)
+        bench.host.know(link, 1)
+        link.close()
+        assert await bench.ending(link) == "finished"
+
+    on_a_bench(story)
+
+
+def test_a_call_that_cannot_be_made_is_broken() -> None:
+    async def story(bench: Bench) -> None:
+        assert await bench.ending(bench.call(("255.255.255.255", 1))) == "broken"
+
+    on_a_bench(story)
+
+
+def test_a_retired_link_ends_as_if_the_other_side_had_closed_it() -> None:
+    async def story(bench: Bench) -> None:
+        link, peer = await bench.answered()
+        link.write(b"before\n")
+        link.retire()
+        async with peer:
+            await peer.send_all(b"on its way\n")
+            assert await read_all(peer) == b"before\n"
+        assert await bench.ending(link) == "finished"
+        assert bench.heard == b"on its way\n"
+
+    on_a_bench(story)
+
+
+def test_who_writes_on_a_retired_link_learns_that_it_is_gone() -> None:
+    async def story(bench: Bench) -> None:
+        link, peer = await bench.answered()
+        link.retire()
+        link.write(b"too late\n")
+        async with peer:
+            assert await bench.ending(link) == "broken"
+
+    on_a_bench(story)
 
 
 def test_the_rest_of_a_frame_has_to_come_in_time() -> None:

@@ -7,10 +7,10 @@ Trio needs to notice that something has come.
 
 from __future__ import annotations
 
+import heapq
 import math
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 
 import trio
@@ -30,6 +30,7 @@ from imafarm._imafarm import (
 )
 from imafarm.configuration import OpenedLiveStore
 from imafarm.errors import ConfigurationError
+from imafarm.live._cuts import Cuts
 from imafarm.live._engine import Acts, Ending, Engine
 from imafarm.live._gate import Gate
 from imafarm.live._host import LiveHost
@@ -46,20 +47,8 @@ QUIET_ROUNDS = 6
 next, is taken in a third and answered in a fourth."""
 NEVER_NS = 1 << 63
 """Later than any deadline."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Cut:
-    """Hosts that are cut off from hosts."""
-
-    near: frozenset[int]
-    far: frozenset[int]
-    both_ways: bool
-
-    def parts(self, source: int, target: int) -> bool:
-        """Whether what `source` sends `target` gets lost."""
-        there = source in self.near and target in self.far
-        return there or (self.both_ways and source in self.far and target in self.near)
+ROOM_SHARE = 1 / 8
+"""Of all idle bindings, those that go when there is no descriptor left. Our guess."""
 
 
 class Driver:
@@ -90,7 +79,8 @@ class Driver:
         """
         self.limits = limits
         self.log = log
-        self.gate = Gate(limits.calls)
+        self.gate = Gate(limits.calls, self._wait_for_room)
+        self.cuts = Cuts()
         self.tls = tls
         self.hosts: dict[int, LiveHost] = {}
         """Those that live here, by index."""
@@ -107,8 +97,8 @@ class Driver:
         self._timer = trio.CancelScope()
         self._due_ns = NEVER_NS
         self._reports = 0
-        self._cuts: dict[int, _Cut] = {}
-        self._next_cut = 0
+        self._uses = 0
+        self._room_seconds = -math.inf
         self._starting: set[int] = set()
         self._nobody_starts = trio.Event()
         self._nobody_starts.set()
@@ -220,6 +210,7 @@ class Driver:
     def hear(self, link: Link, data: bytes) -> bool:
         """Bytes have come. Whether they end within a frame."""
         self._reports += link.peer is not None
+        self._uses = link.last_use = self._uses + 1
         acts, is_cut = self._engine.receive(link.conn, data, self.now_ns)
         if acts:
             self._carry_out(acts)
@@ -242,7 +233,9 @@ class Driver:
             for act, index, conn, what in acts:
                 host = self.hosts[index]
                 if act == ACT_WRITE:
-                    host.links[conn].write(what)
+                    link = host.links[conn]
+                    self._uses = link.last_use = self._uses + 1
+                    link.write(what)
                 elif act == ACT_OPEN:
                     host.call(conn, what)
                 elif act == ACT_ACCEPT:
@@ -276,6 +269,31 @@ class Driver:
             self.log.warn("dropped", host=host.name, peer=link.remote[0], why=why)
         host.forget(link)
         link.abort()
+
+    # -- descriptors
+
+    def make_room(self) -> None:
+        """The operating system has nothing left. Those bindings of this process that were used least recently are torn
+        down, as the cache of one host does it when it is full: hosts bind again when they have something to say.
+        """
+        now = trio.current_time()
+        if now < self._room_seconds + self.limits.retry_seconds:
+            return
+        self._room_seconds = now
+        idle = [link for host in self.hosts.values() if not host.is_paused for link in host.links.values()]
+        idle = [link for link in idle if link.is_idle]
+        least_used = heapq.nsmallest(math.ceil(len(idle) * ROOM_SHARE), idle, key=lambda link: link.last_use)
+        for link in least_used:
+            link.retire()
+        self.log.warn("descriptors-out", retired=len(least_used), links=len(idle))
+
+    def _wait_for_room(self) -> None:
+        self.make_room()
+        self.spawn(self._reopen_gate)
+
+    async def _reopen_gate(self) -> None:
+        await trio.sleep(self.limits.retry_seconds)
+        self.gate.reopen()
 
     # -- power
 
@@ -354,28 +372,11 @@ class Driver:
         for index in indices:
             self.hosts[index].resume()
 
-    # -- cuts
-
-    def cut(self, near: Iterable[int], far: Iterable[int], *, both_ways: bool) -> int:
-        """Cuts hosts off from hosts; the cut's number."""
-        self._next_cut += 1
-        self._cuts[self._next_cut] = _Cut(frozenset(near), frozenset(far), both_ways)
-        return self._next_cut
-
-    def heal(self, number: int | None) -> None:
-        """Heals a cut, or all. Errors: `ValueError` for a number that no cut has (any more)."""
-        if number is None:
-            self._cuts.clear()
-        elif self._cuts.pop(number, None) is None:
-            raise ValueError(f"no cut has the number {number}")
+    # -- who is where
 
     def is_cut(self, source: int, target: int | None) -> bool:
         """Whether what one host sends another gets lost."""
-        if not self._cuts or target is None:
-            return False
-        return any(cut.parts(source, target) for cut in self._cuts.values())
-
-    # -- who is where
+        return self.cuts.part(source, target)
 
     def indices_of(self, names: Iterable[str]) -> list[int]:
         """The hosts of these names; one that has joined the farm since this process began is none of them."""

@@ -178,14 +178,16 @@ class LiveFarm(EngineFarm[_imafarm.LiveFarm]):
         near = self._indices(hosts)
         inside = set(near)
         far = [i for i in range(len(self._hosts)) if i not in inside] if others is None else self._indices(others)
-        number = await self._do(
-            Verb.PARTITION, (*near, *far), (int(both_ways),), lambda: self.driver.cut(near, far, both_ways=both_ways)
-        )
+
+        def cut() -> int:
+            return self.driver.cuts.add(near, far, both_ways=both_ways)
+
+        number = await self._do(Verb.PARTITION, (*near, *far), (int(both_ways),), cut)
         return Cut(number)
 
     async def heal(self, cut: Cut | None = None) -> None:
         number = None if cut is None else cut.number
-        await self._do(Verb.HEAL, (), (), lambda: self.driver.heal(number))
+        await self._do(Verb.HEAL, (), (), lambda: self.driver.cuts.heal(number))
 
     async def store_down(self) -> None:
         await self._do(Verb.STORE_DOWN, (), (), lambda: self.driver.store.set_up(False))

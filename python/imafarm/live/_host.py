@@ -22,6 +22,9 @@ class HostDriver(Driver, Protocol):
     gate: Gate
     tls: LiveTls | None
 
+    def make_room(self) -> None:
+        """The operating system has nothing left: some connections have to go."""
+
     def address_of(self, peer: int) -> Address:
         """Where a host of the directory is called."""
 
@@ -104,6 +107,7 @@ class LiveHost:
     def know_peer(self, link: Link, peer: int) -> None:
         """The other side has shown who it is."""
         link.peer = peer
+        link.is_bound = True
         self.callers.leave(link)
         self._driver.gate.leave(link)
 
@@ -135,6 +139,10 @@ class LiveHost:
             self._driver.log.warn("caller-dropped", host=self.name, peer=oldest.remote[0])
             oldest.turn_away()
         link.begin()
+
+    def make_room(self) -> None:
+        """There is no descriptor left for a caller."""
+        self._driver.make_room()
 
     # -- pause
 

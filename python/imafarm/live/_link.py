@@ -27,6 +27,7 @@ import trio
 from trio.lowlevel import wait_readable, wait_writable
 
 from imafarm.live._engine import Ending
+from imafarm.live._gate import Begun
 from imafarm.live._limits import LiveLimits
 from imafarm.live._log import LiveLog
 from imafarm.live._sockets import EXHAUSTED, Address, begin_call, let_go
@@ -90,17 +91,21 @@ class Link:
         "_has_failed",
         "_is_answered",
         "_is_begun",
+        "_is_caller",
         "_is_closing",
         "_is_draining",
         "_is_in_frame",
         "_is_over",
+        "_is_retired",
         "_is_severed",
         "_scope",
         "_socket",
         "conn",
         "driver",
         "host",
+        "is_bound",
         "is_known",
+        "last_use",
         "peer",
         "remote",
     )
@@ -120,30 +125,44 @@ class Link:
         """The engine's number of it."""
         self.is_known = False
         """Whether the engine wants to hear of it."""
+        self.is_bound = False
+        """Whether there is a binding on it."""
+        self.last_use = 0
+        """When a message last passed, as the driver counts."""
         self._socket = sock
         self._scope = trio.CancelScope()
         self._due = Due.NOTHING
         self._is_begun = False
-        self._is_answered = sock is None
+        self._is_caller = self._is_answered = sock is None
         self._has_answer: trio.Event | None = None
         self._backlog = bytearray()
         self._frame_bytes = 0
         self._is_in_frame = False
         self._is_draining = False
         self._is_closing = False
+        self._is_retired = False
         self._is_severed = False
         self._is_over = False
         self._has_failed = False
 
     # -- what the driver does to it
 
-    def begin(self) -> bool:
-        """Calls the peer, or is called by it. Whether there is still something to begin."""
+    def begin(self) -> Begun:
+        """Calls the peer, or is called by it."""
         if self._is_begun or not (self.is_known or self._socket):
-            return False
+            return Begun.VOID
+        if self._is_caller and not self._is_closing:
+            try:
+                self._socket = begin_call(self.host.address, self.remote)
+            except OSError as error:
+                if error.errno in EXHAUSTED:
+                    return Begun.LATER
+                self._has_failed = True
+            else:
+                self.driver.connecting(self, self._socket.getsockname())
         self._is_begun = True
         self.driver.spawn(self.run)
-        return True
+        return Begun.YES
 
     def answer(self) -> None:
         """The host is ready for what a caller says."""
@@ -161,6 +180,9 @@ class Link:
     def write(self, data: bytes) -> None:
         """Sends this after all that was written before."""
         if self._has_failed or self._is_severed:
+            return
+        if self._is_retired:
+            self.turn_away()
             return
         if self.driver.is_cut(self.host.index, self.peer):
             self._sever()
@@ -192,6 +214,11 @@ class Link:
         else:
             self._end_writing()
 
+    def retire(self) -> None:
+        """Closes the connection though the engine does not want it closed: it sees that the other side closes it."""
+        self._is_retired = True
+        self.close()
+
     def leave(self) -> None:
         """Closes the connection, of which the engine knows nothing more."""
         self.is_known = False
@@ -209,6 +236,11 @@ class Link:
         if not self._is_severed:
             self._drop(reset=True)
         self._scope.cancel()
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether it has a binding, and nothing to do for it."""
+        return self.is_bound and not self._is_closing and not self._is_severed and not self._backlog
 
     # -- its life
 
@@ -234,34 +266,21 @@ class Link:
 
     async def _live(self) -> Ending:
         """All there is to it, up to the end of what the other side sends."""
-        is_calling = self._socket is None
-        if is_calling and self._is_closing:
-            return "finished"
+        if (sock := self._socket) is None:
+            return "broken" if self._has_failed else "finished"
         try:
-            sock = await self._reach()
+            await self._reach(sock)
         except ConnectionRefusedError:
             return "refused"
         except GONE:
             return "broken"
-        if is_calling:
-            self.driver.connecting(self, sock.getsockname())
-        else:
+        if not self._is_caller:
             self.driver.called(self)
             await self._wait_answer()
         return await self._read()
 
-    async def _reach(self) -> socket.socket:
-        """The socket of a call that is under way, or of the caller. Whoever is called speaks first, so there is nothing
-        to wait for but what it says."""
-        while self._socket is None:
-            try:
-                self._socket = begin_call(self.host.address, self.remote)
-            except OSError as error:
-                if error.errno not in EXHAUSTED:
-                    raise
-                self.driver.log.warn("call-waits", host=self.host.name, why=error.strerror)
-                await trio.sleep(self.driver.limits.retry_seconds)
-        return self._socket
+    async def _reach(self, sock: socket.socket) -> None:
+        """Waits until the peer can be read. Whoever is called speaks first, so there is nothing else to wait for."""
 
     async def _wait_answer(self) -> None:
         """Waits until the host answers the caller; before, it is not listened to."""

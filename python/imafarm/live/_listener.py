@@ -115,6 +115,7 @@ class Listener:
             except OSError as error:
                 if self._socket.fileno() >= 0:
                     self._log.warn("accept-waits", host=self._host, why=error.strerror)
+                    host.make_room()
                     await trio.sleep(self._limits.retry_seconds)
 
     def _accept(self, welcome: Callable[[socket.socket, Address], None]) -> None:

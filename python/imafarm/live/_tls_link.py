@@ -53,14 +53,13 @@ class TlsLink(Link):
         self._tls = tls
         self._stream: trio.SSLStream[trio.SocketStream] | None = None
 
-    async def _reach(self) -> socket.socket:
-        is_calling = self._socket is None
-        sock = await super()._reach()
-        if is_calling:
+    async def _reach(self, sock: socket.socket) -> None:
+        if self._is_caller:
             await wait_writable(sock)
             raise_error(sock)
-        await self._shake_hands(sock, self._tls.client if is_calling else self._tls.server, server_side=not is_calling)
-        return sock
+            await self._shake_hands(sock, self._tls.client, server_side=False)
+        else:
+            await self._shake_hands(sock, self._tls.server, server_side=True)
 
     async def _shake_hands(self, sock: socket.socket, context: ssl.SSLContext, *, server_side: bool) -> None:
         self._stream = trio.SSLStream(
