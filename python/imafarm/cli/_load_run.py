@@ -115,6 +115,7 @@ async def _on_sockets(
             keys=keys,
             tls=tls,
             allow_open=access.without_key,
+            shares_ports=shares_ports(target),
         ) as farm:
             meter = _Meter(farm, process, line)
             population = Population(
@@ -128,6 +129,21 @@ async def _on_sockets(
                 figures = await population.run()
                 nursery.cancel_scope.cancel()
             return figures, meter.costs
+
+
+def shares_ports(target: Target) -> bool:
+    """Whether members share a listener: if each with its own would need more descriptors than there can be.
+
+    Where another host of the farm has their port, it may be on this machine, and they cannot.
+    """
+    from imafarm.live._descriptors import SPARE_DESCRIPTORS, raise_limit
+
+    resolver, members = target.topology.resolver, set(target.members)
+    needed = 2 * len(members) + SPARE_DESCRIPTORS
+    if raise_limit(needed) >= needed:
+        return False
+    ports = {record.ima_port for record in resolver.records() if record.name in members}
+    return not any(record.ima_port in ports for record in resolver.records() if record.name not in members)
 
 
 @asynccontextmanager

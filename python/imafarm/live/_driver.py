@@ -38,6 +38,7 @@ from imafarm.live._host import LiveHost
 from imafarm.live._limits import LiveLimits
 from imafarm.live._link import Link
 from imafarm.live._log import LiveLog
+from imafarm.live._shared_port import SharedPort
 from imafarm.live._sockets import Address
 from imafarm.live._store import StoreLink
 from imafarm.live._tls_link import LiveTls
@@ -70,6 +71,7 @@ class Driver:
         store: OpenedLiveStore | None = None,
         told: Callable[[], None],
         learnt: Callable[[], None],
+        shares_ports: bool = False,
     ) -> None:
         """A driver at whose making the engine's clock stands at zero.
 
@@ -79,6 +81,7 @@ class Driver:
         store: the data store that all hosts share; `None` for one that is beside every host and ends with the farm.
         told: called whenever something may have happened that observers want to hear of.
         learnt: called when applications were published or taken away elsewhere.
+        shares_ports: whether those of one port here share a listener.
         """
         self.limits = limits
         self.log = log
@@ -108,7 +111,9 @@ class Driver:
         self._nobody_starts = trio.Event()
         self._nobody_starts.set()
         for index in local:
-            self.hosts[index] = LiveHost(self, index, names[index], addresses[index])
+            self.hosts[index] = LiveHost(self, index, names[index], addresses[index], shares_port=shares_ports)
+        self._shares_ports = shares_ports
+        self._shared_ports: list[SharedPort] = []
 
     # -- time and tasks
 
@@ -121,6 +126,8 @@ class Driver:
         """Keeps the engine's time, and all tasks of links and ports, until cancelled. Nothing is left then."""
         try:
             async with trio.open_nursery() as self._nursery:
+                for shared in self._shared_ports:
+                    self._nursery.start_soon(shared.serve)
                 task_status.started()
                 await self._keep_time()
         finally:
@@ -135,10 +142,20 @@ class Driver:
         try:
             for host in self.hosts.values():
                 host.reserve()
+            if self._shares_ports:
+                self._share_ports()
             yield
         finally:
             for host in self.hosts.values():
                 host.deafen()
+            for shared in self._shared_ports:
+                shared.close()
+            self._shared_ports.clear()
+
+    def _share_ports(self) -> None:
+        for port in sorted({host.port for host in self.hosts.values()}):
+            hosts = [host for host in self.hosts.values() if host.port == port]
+            self._shared_ports.append(SharedPort(port, hosts, self.limits, self.log))
 
     async def _keep_time(self) -> None:
         while True:
