@@ -14,7 +14,6 @@ from time import perf_counter
 from typing import Protocol, TypeVar, TypeVarTuple
 
 import trio
-import trio.testing
 
 from imafarm.emulated._clock import NANOSECONDS, FarmClock
 from imafarm.errors import FarmDeadlock
@@ -90,8 +89,11 @@ class Conductor:
         return result
 
     async def _keep_time(self) -> None:
+        # Takes half a second where pytest is installed, which is more than all else that a live host imports.
+        from trio.testing import wait_all_tasks_blocked
+
         while True:
-            await trio.testing.wait_all_tasks_blocked()
+            await wait_all_tasks_blocked()
             try:
                 commanded = [player.apply_commands() for player in self._players]
                 if not any(commanded):
