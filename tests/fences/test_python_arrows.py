@@ -25,17 +25,20 @@ MAY_IMPORT = {
     "published": {"errors", "settings", "topology", "farm"},
     "scenario": {"errors", "settings", "topology", "farm", "published"},
     "scenarios": {"errors", "settings", "topology", "farm", "published", "scenario"},
+    # A population knows farms, not worlds, too: on sockets it is what it is in farm time.
+    "load": {"errors", "settings", "topology", "farm"},
     # The worlds do not know each other.
     "emulated": BASE,
     "live": BASE | {"keys", "management"},
     "store": {"_imafarm", "errors", "settings", "topology", "configuration"},
-    "report": {"errors", "settings", "topology", "farm", "published", "scenario"},
+    "report": {"errors", "settings", "topology", "farm", "load", "published", "scenario"},
     "study": {"errors", "settings", "topology", "farm", "published", "scenario", "scenarios", "report"},
     "tools": {"_imafarm", "errors", "settings", "topology", "farm", "management"},
     # The one place where a world is chosen.
     "cli": BASE
     | {
         "keys",
+        "load",
         "management",
         "published",
         "scenario",

@@ -35,7 +35,7 @@ ROOMS = [
 ]
 """The rooms of `imafarm-proto` from the roof down: each uses only those below it."""
 
-PURE = ["imafarm-proto", "imafarm-records", "imafarm-emulator", "imafarm-live"]
+PURE = ["imafarm-proto", "imafarm-records", "imafarm-emulator", "imafarm-fuzz"]
 
 
 def uses(source: str) -> Iterator[tuple[int, str]]:

@@ -199,6 +199,7 @@ def _content(path: Path) -> bytes:
     return path.read_bytes() if path.is_file() else b"no file"
 
 
+@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
 @pytest.mark.parametrize("way", [*DAMAGES, *OTHERS])
 def test_a_file_that_is_no_good_cache_is_refused_in_one_line(
     filled: str, store: DataStore, outage: Outage, cache: Path, way: str

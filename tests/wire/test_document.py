@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from imafarm._imafarm import Framer
+from imafarm._imafarm import Framer, SealedFramer
 
 PAGE = (Path(__file__).parents[2] / "docs" / "wire.md").read_text(encoding="utf-8")
 EXAMPLES = re.findall(r"^\| `(\(.+\))` \| `([0-9a-f ]+)` \|$", PAGE, re.MULTILINE)
+SEALED = re.findall(r"^\| (opener|acceptor) \| `(\(.+\))` \| `([0-9a-f ]+)` \| `([0-9a-f ]+)` \|$", PAGE, re.MULTILINE)
 
 
 def kinds_of_the_page() -> Iterator[tuple[str, tuple[int, tuple[str, ...]]]]:
@@ -39,3 +40,17 @@ def test_the_page_gives_the_default_limit() -> None:
     row = re.search(r"^\| `max_body_bytes` \| ([\d,]+) \|", PAGE, re.MULTILINE)
     assert row is not None
     assert int(row[1].replace(",", "")) == Framer().max_body_bytes
+
+
+def test_the_page_shows_byte_for_byte_how_a_binding_with_a_key_begins() -> None:
+    key = bytes(range(32))
+    sides = {
+        "acceptor": SealedFramer([key], "acceptor", b"\xa0" * 32),
+        "opener": SealedFramer([key], "opener", b"\xb0" * 32),
+    }
+    assert [speaker for speaker, *_ in SEALED] == ["acceptor", "opener", "acceptor", "opener"]
+    for speaker, text, frame, seal in SEALED:
+        message = ast.literal_eval(text)
+        sent = bytes.fromhex(frame + seal)
+        assert sides[speaker].encode(*message) == sent
+        assert sides["opener" if speaker == "acceptor" else "acceptor"].feed(sent) == [message]

@@ -59,9 +59,9 @@ MESSAGE = st.sampled_from(sorted(BODIES)).flatmap(lambda kind: BODIES[kind].map(
 UNTIMED = settings(deadline=None)
 
 
-def frame_of(number: int, body: bytes, *, magic: bytes = b"IMAF", version: int = 1, reserved: int = 0) -> bytes:
+def frame_of(number: int, body: bytes, *, magic: bytes = b"IMAF", version: int = 1, seal: int = 0) -> bytes:
     """A frame with a true checksum, by struct and zlib."""
-    head = struct.pack("!4sBBHI", magic, version, number, reserved, len(body))
+    head = struct.pack("!4sBBHI", magic, version, number, seal, len(body))
     return head + struct.pack("!I", zlib.crc32(head + body)) + body
 
 
@@ -151,7 +151,7 @@ HEADER_16 = struct.Struct("!4sBBHII")
         (frame_of(16, b"\x91\x01", version=2), 4, "version"),
         (frame_of(0, b"\x90"), 5, "kind"),
         (frame_of(255, b"\x90"), 5, "kind"),
-        (frame_of(16, b"\x91\x01", reserved=1), 6, "reserved"),
+        (frame_of(16, b"\x91\x01", seal=1), 6, "seal"),
         (HEADER_16.pack(b"IMAF", 1, 16, 0, 65_537, 0), 8, "length"),
         (HEADER_16.pack(b"IMAF", 1, 16, 0, 2**31, 0), 8, "length"),
         (HEADER_16.pack(b"IMAF", 1, 16, 0, 2**32 - 1, 0), 8, "length"),

@@ -8,6 +8,7 @@ from cyclopts import App
 
 from imafarm.cli._compare import compare
 from imafarm.cli._live import live
+from imafarm.cli._load import load
 from imafarm.cli._run import list_scenarios, run
 from imafarm.cli._schema import schema
 from imafarm.cli._store import store
@@ -31,3 +32,4 @@ app.command(qfarm)
 app.command(schema)
 app.command(store)
 app.command(live)
+app.command(load)

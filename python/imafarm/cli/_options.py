@@ -23,6 +23,7 @@ def _whole(name: str, meaning: str) -> Parameter:
 
 Hosts = Annotated[int | None, _whole("--hosts", "How many hosts to generate.")]
 Zones = Annotated[int | None, _whole("--zones", "Over how many zones to spread them (1).")]
+Members = Annotated[int | None, _whole("--members", "How many members to generate (500).")]
 Seed = Annotated[int, _whole("--seed", "0 to 2**64 - 1. Equal seeds make equal runs.")]
 SeedIfGiven = Annotated[int | None, _whole("--seed", "0 to 2**64 - 1. Equal seeds make equal runs (0).")]
 Threads = Annotated[int | None, _whole("--threads", "How many work, 1 to 64 (all processors). Changes only the speed.")]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +15,7 @@ from rich.console import Console
 from imafarm.cli._errors import FAILED, PASSED, unknown
 from imafarm.cli._farm import product_of, topology_of
 from imafarm.cli._options import Assignments, FarmFile, Hosts, Json, Seed, StoreUrl, Threads, Zones
+from imafarm.cli._out import check_writable
 
 if TYPE_CHECKING:
     from imafarm.configuration import ConfigurationLog
@@ -79,7 +79,7 @@ def run(
     if chosen.prepare is not None:
         topology = chosen.prepare(topology)
     if out is not None:
-        _check_writable(out)
+        check_writable(out)
     verdict = _play(chosen, topology, seed, threads, store)
     if out is not None:
         _write(verdict, out)
@@ -108,18 +108,6 @@ def _check_fits(scenario: Scenario, topology: Topology) -> None:
         if count < least:
             name = resolver.zone_name(zone)
             raise ConfigurationError([f"hosts: {scenario.name} needs {least} in every zone, {name} has {count}"])
-
-
-def _check_writable(out: Path) -> None:
-    """Finds out before the run whether a file can be put there."""
-    from imafarm.errors import ConfigurationError
-
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=out):
-            pass
-    except OSError as error:
-        raise ConfigurationError([f"--out: cannot write to {out}: {error.strerror or error}"]) from None
 
 
 def _write(verdict: Verdict, out: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import secrets
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
 import trio
@@ -16,6 +16,7 @@ from imafarm.farm import Cut, EventKind, Hosts
 from imafarm.farm._engine import EngineFarm
 from imafarm.farm._verbs import Verb
 from imafarm.live._driver import Driver
+from imafarm.live._engine import Ending
 from imafarm.live._limits import LiveLimits
 from imafarm.live._log import LiveLog
 from imafarm.live._sockets import Address
@@ -208,6 +209,11 @@ class LiveFarm(EngineFarm[_imafarm.LiveFarm]):
     def reset_delays(self) -> None:
         """Measures delays anew."""
         self._engine.reset_delays()
+
+    @property
+    def endings(self) -> Mapping[Ending, int]:
+        """How many connections have ended in good order, were refused, or broke, as their hosts here saw it."""
+        return self.driver.endings
 
     # -- waits
 

@@ -16,7 +16,7 @@ use imafarm_proto::profile::Product;
 use imafarm_proto::settings::Settings;
 use imafarm_proto::time::{Span, Time};
 use imafarm_proto::transport::seal::{FarmKey, Keyring};
-use imafarm_records::Observed;
+use imafarm_records::{Commanded, Observed};
 
 const COLLECTOR: u32 = 0;
 const MEMBER: u32 = 1;
@@ -139,6 +139,7 @@ fn stranger(criterion: &mut Criterion) {
         let mut two = Two::bound(None);
         let farm = &mut two.farms[0];
         farm.take_acts();
+        farm.keep_events(0);
         group.bench_with_input(BenchmarkId::from_parameter(name), bytes, |b, bytes| {
             b.iter(|| {
                 let conn = farm.incoming(COLLECTOR, None, two.now);

@@ -1,11 +1,12 @@
-//! Frames out and in, and lengths counted: nanoseconds a message.
+//! Frames out and in, without seals and with them, and lengths counted: nanoseconds a message.
 
 use core::hint::black_box;
+use std::sync::Arc;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use imafarm_proto::host_record::HostId;
-use imafarm_proto::message::{MagicNumber, Message};
-use imafarm_proto::transport::Framer;
+use imafarm_proto::message::{Kind, MagicNumber, Message};
+use imafarm_proto::transport::{FarmKey, FrameError, Framer, Keyring, Seals, Side};
 
 const MESSAGES: u64 = 10_000;
 
@@ -56,5 +57,78 @@ fn framing(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, framing);
+fn hand_over(message: Message, from: &mut Seals, to: &mut Seals) {
+    let mut frame = Vec::new();
+    message.encode_sealed(&mut frame, from).expect("in turn");
+    assert_eq!(Framer::default().pull_sealed(&mut &frame[..], to), Ok(Some(message)));
+}
+
+/// The seals of both ends of a binding that is active, and what the opener says then: the same talk, but for bind packets.
+fn bound(talk: &[Message]) -> (Seals, Seals, Vec<Message>) {
+    let keyring = Arc::new(Keyring { spoken: FarmKey::new([1; 32]), accepted: None });
+    let mut opener = Seals::new(Arc::clone(&keyring), Side::Opener, [2; 32]);
+    let mut acceptor = Seals::new(keyring, Side::Acceptor, [3; 32]);
+    let (magic, host) = (MagicNumber(0x1A2B_3C4D), HostId::new(7).expect("7 is not 0"));
+    hand_over(Message::BindRequest { magic, host }, &mut acceptor, &mut opener);
+    hand_over(Message::BindResponse { magic, host }, &mut opener, &mut acceptor);
+    let bind = [Kind::BindRequest, Kind::BindResponse];
+    let instead = |message: &Message| match bind.contains(&message.kind()) {
+        true => Message::DeclareMaster { master: host, reign_ms: 60_000 },
+        false => message.clone(),
+    };
+    (opener, acceptor, talk.iter().map(instead).collect())
+}
+
+/// The same talk on one binding, bare and sealed, side by side.
+fn sealing(criterion: &mut Criterion) {
+    let (opener, acceptor, talk) = bound(&talk());
+    let (mut bare, mut sealed) = (Vec::new(), Vec::new());
+    let mut seals = opener.clone();
+    for message in &talk {
+        message.encode(&mut bare);
+        message.encode_sealed(&mut sealed, &mut seals).expect("in turn");
+    }
+    let mut group = criterion.benchmark_group("sealing");
+    group.throughput(Throughput::Elements(MESSAGES));
+    group.bench_function("encode, bare", |b| {
+        b.iter_batched_ref(
+            || Vec::with_capacity(bare.len()),
+            |out| black_box(&talk).iter().for_each(|message| message.encode(out)),
+            BatchSize::SmallInput,
+        );
+    });
+    group.bench_function("encode, sealed", |b| {
+        b.iter_batched_ref(
+            || (Vec::with_capacity(sealed.len()), opener.clone()),
+            |(out, seals)| {
+                for message in black_box(&talk) {
+                    message.encode_sealed(out, seals).expect("in turn");
+                }
+            },
+            BatchSize::SmallInput,
+        );
+    });
+    group.bench_function("pull, bare", |b| {
+        b.iter(|| count(|framer, rest| framer.pull(rest), black_box(&bare)));
+    });
+    group.bench_function("pull, sealed", |b| {
+        b.iter(|| {
+            let mut seals = acceptor.clone();
+            count(|framer, rest| framer.pull_sealed(rest, &mut seals), black_box(&sealed));
+        });
+    });
+    group.finish();
+}
+
+/// Pulls every message out of a stream; there are [`MESSAGES`].
+fn count(mut pull: impl FnMut(&mut Framer, &mut &[u8]) -> Result<Option<Message>, FrameError>, stream: &[u8]) {
+    let (mut framer, mut rest, mut messages) = (Framer::default(), stream, 0);
+    while let Ok(Some(message)) = pull(&mut framer, &mut rest) {
+        black_box(message);
+        messages += 1;
+    }
+    assert_eq!(messages, MESSAGES);
+}
+
+criterion_group!(benches, framing, sealing);
 criterion_main!(benches);

@@ -172,12 +172,18 @@ impl Figures {
     }
 }
 
+/// The longest message that is sent, in bytes: what every host takes unless it is told to take less. Some figures grow with
+/// a number that whoever reports may claim to be anything.
+pub const LONGEST_MESSAGE: u32 = (1 << 16) + 16;
+
 /// How many filler bytes make a message `bytes` long that is `bare` bytes long with none.
 ///
-/// None if it is as long already: a figure never shortens a message. From 256 on the filler says its own length in one
-/// byte more, so one length in all cannot be reached, and the one below it is taken.
+/// None if it is as long already: a figure never shortens a message. Nor does it make one longer than
+/// [`LONGEST_MESSAGE`]. From 256 on the filler says its own length in one byte more, so one length in all cannot be
+/// reached, and the one below it is taken.
 pub const fn filler(bare: u32, bytes: u32) -> u16 {
     const LONGEST: u32 = u16::MAX as u32;
+    let bytes = if bytes < LONGEST_MESSAGE { bytes } else { LONGEST_MESSAGE };
     match bytes.saturating_sub(bare) {
         missing @ 0..=255 => missing as u16,
         256 => 255,
@@ -209,7 +215,7 @@ impl Profile {
     pub fn server_update(&self, first: bool, applications: u32) -> Figures {
         let FullUpdate { new_server, server, application, .. } = &self.full_update;
         let base = figure::bytes(if first { new_server } else { server });
-        // Whoever reports may claim any number of applications: there is a longest message.
+        // Whoever reports may claim any number of applications.
         let listed = u32::try_from(bytes_of(application, applications.into())).unwrap_or(u32::MAX);
         // What comes back is the same at a start, our guess.
         Figures {

@@ -1,18 +1,20 @@
-//! `imafarm.Framer`: messages as tuples, to frames and from them.
+//! `imafarm.Framer` and `imafarm.SealedFramer`: messages as tuples, to frames and from them.
 
-use std::convert::Infallible;
+mod sealed;
+mod tuples;
 
 use imafarm_proto::message::{Kind, Message};
 use imafarm_proto::transport::codec::field_names;
-use imafarm_proto::transport::field::{FieldSink, FieldSource};
 use imafarm_proto::transport::{self, Limits};
 use pyo3::buffer::PyBuffer;
 use pyo3::create_exception;
-use pyo3::exceptions::{PyOverflowError, PyTypeError, PyValueError};
+use pyo3::exceptions::PyValueError;
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyBool, PyBytes, PyDict, PyInt, PyList, PyString, PyTuple};
+use pyo3::types::{PyBytes, PyDict, PyList, PyString, PyTuple};
+use tuples::{Fields, Tuples};
+
+pub use sealed::PySealedFramer;
 
 create_exception!(
     imafarm,
@@ -58,11 +60,7 @@ impl PyFramer {
     #[new]
     #[pyo3(signature = (*, max_body_bytes = 65_536))]
     fn new(max_body_bytes: i64) -> PyResult<PyFramer> {
-        let limits = u32::try_from(max_body_bytes).ok().and_then(Limits::new).ok_or_else(|| {
-            let (least, most) = (Limits::LEAST_BODY_BYTES, Limits::MOST_BODY_BYTES);
-            PyValueError::new_err(format!("max_body_bytes: {max_body_bytes} is out of range, {least} to {most} bytes"))
-        })?;
-        Ok(PyFramer { framer: transport::Framer::new(limits) })
+        Ok(PyFramer { framer: transport::Framer::new(limits(max_body_bytes)?) })
     }
 
     /// The messages that ``data`` completes, in order; bytes of a frame that is not whole are kept.
@@ -74,11 +72,7 @@ impl PyFramer {
     ///     FrameError: these bytes, or earlier ones, are no frames. It carries the messages that came before.
     #[pyo3(signature = (data: "Buffer", /) -> "list[tuple[Any, ...]]")]
     fn feed<'py>(&mut self, data: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyList>> {
-        let py = data.py();
-        match data.cast::<PyBytes>() {
-            Ok(bytes) => self.pull_all(py, bytes.as_bytes()),
-            Err(_) => self.pull_all(py, &PyBuffer::<u8>::get(data)?.to_vec(py)?),
-        }
+        feed(data, |bytes| self.framer.pull(bytes))
     }
 
     /// The stream has ended.
@@ -86,7 +80,7 @@ impl PyFramer {
     /// Raises:
     ///     FrameError: it ended within a frame, or had failed before.
     fn finish(&mut self, py: Python<'_>) -> PyResult<()> {
-        self.framer.finish().or_else(|error| Err(frame_error(py, error, PyList::empty(py))?))
+        finish(py, &mut self.framer)
     }
 
     /// The longest body taken, in bytes.
@@ -167,18 +161,44 @@ impl PyFramer {
     }
 }
 
-impl PyFramer {
-    fn pull_all<'py>(&mut self, py: Python<'py>, mut bytes: &[u8]) -> PyResult<Bound<'py, PyList>> {
-        let mut tuples = Tuples::new(py);
-        let mut messages = Vec::new();
-        loop {
-            match self.framer.pull(&mut bytes) {
-                Ok(Some(message)) => messages.push(tuples.of(message)?),
-                Ok(None) => return PyList::new(py, messages),
-                Err(error) => return Err(frame_error(py, error, PyList::new(py, messages)?)?),
-            }
+/// What a framer takes, if that is in range.
+fn limits(max_body_bytes: i64) -> PyResult<Limits> {
+    u32::try_from(max_body_bytes).ok().and_then(Limits::new).ok_or_else(|| {
+        let (least, most) = (Limits::LEAST_BODY_BYTES, Limits::MOST_BODY_BYTES);
+        PyValueError::new_err(format!("max_body_bytes: {max_body_bytes} is out of range, {least} to {most} bytes"))
+    })
+}
+
+/// The messages that come out of a buffer of Python's.
+fn feed<'py>(
+    data: &Bound<'py, PyAny>,
+    pull: impl FnMut(&mut &[u8]) -> Result<Option<Message>, transport::FrameError>,
+) -> PyResult<Bound<'py, PyList>> {
+    let py = data.py();
+    match data.cast::<PyBytes>() {
+        Ok(bytes) => pull_all(py, bytes.as_bytes(), pull),
+        Err(_) => pull_all(py, &PyBuffer::<u8>::get(data)?.to_vec(py)?, pull),
+    }
+}
+
+fn pull_all<'py>(
+    py: Python<'py>,
+    mut bytes: &[u8],
+    mut pull: impl FnMut(&mut &[u8]) -> Result<Option<Message>, transport::FrameError>,
+) -> PyResult<Bound<'py, PyList>> {
+    let mut tuples = Tuples::new(py);
+    let mut messages = Vec::new();
+    loop {
+        match pull(&mut bytes) {
+            Ok(Some(message)) => messages.push(tuples.of(message)?),
+            Ok(None) => return PyList::new(py, messages),
+            Err(error) => return Err(frame_error(py, error, PyList::new(py, messages)?)?),
         }
     }
+}
+
+fn finish(py: Python<'_>, framer: &mut transport::Framer) -> PyResult<()> {
+    framer.finish().or_else(|error| Err(frame_error(py, error, PyList::empty(py))?))
 }
 
 /// The Python exception of a stream that is none of frames.
@@ -190,190 +210,4 @@ fn frame_error(py: Python<'_>, error: transport::FrameError, messages: Bound<'_,
     value.setattr(intern!(py, "part"), error.fault.part())?;
     value.setattr(intern!(py, "messages"), messages)?;
     Ok(exception)
-}
-
-/// The name of every kind, by its index: the very strings that literals in Python code are.
-fn kind_names(py: Python<'_>) -> &[Py<PyString>] {
-    static NAMES: PyOnceLock<Vec<Py<PyString>>> = PyOnceLock::new();
-    NAMES.get_or_init(py, || Kind::ALL.iter().map(|kind| PyString::intern(py, kind.name()).unbind()).collect())
-}
-
-/// The kind of this name: found by identity, as nearly always, else by its letters.
-fn kind_of(name: &Bound<'_, PyString>) -> PyResult<Kind> {
-    if let Some(index) = kind_names(name.py()).iter().position(|known| known.is(name)) {
-        return Ok(Kind::ALL[index]);
-    }
-    let name = name.to_cow()?;
-    Kind::from_name(&name).ok_or_else(|| {
-        let known: Vec<&str> = Kind::ALL.iter().map(|kind| kind.name()).collect();
-        PyValueError::new_err(format!("no message has the kind {name:?}; the kinds are {}", known.join(", ")))
-    })
-}
-
-/// Messages as Python tuples. A message equal to the one before of its kind, as most are in a storm, shares its tuple.
-struct Tuples<'py> {
-    items: Items<'py>,
-    latest: [Option<(Message, Bound<'py, PyTuple>)>; Kind::COUNT],
-}
-
-impl<'py> Tuples<'py> {
-    fn new(py: Python<'py>) -> Tuples<'py> {
-        Tuples { items: Items { py, items: Vec::new() }, latest: [const { None }; Kind::COUNT] }
-    }
-
-    fn of(&mut self, message: Message) -> PyResult<Bound<'py, PyTuple>> {
-        let index = message.kind().index();
-        match &self.latest[index] {
-            Some((latest, tuple)) if *latest == message => Ok(tuple.clone()),
-            Some(_) | None => {
-                let tuple = self.items.tuple_of(index, &message)?;
-                self.latest[index] = Some((message, tuple.clone()));
-                Ok(tuple)
-            }
-        }
-    }
-}
-
-/// Fields on their way into a Python tuple.
-struct Items<'py> {
-    py: Python<'py>,
-    items: Vec<Bound<'py, PyAny>>,
-}
-
-impl<'py> Items<'py> {
-    fn tuple_of(&mut self, kind_index: usize, message: &Message) -> PyResult<Bound<'py, PyTuple>> {
-        self.items.push(kind_names(self.py)[kind_index].bind(self.py).as_any().clone());
-        message.put_fields(self);
-        PyTuple::new(self.py, self.items.drain(..))
-    }
-}
-
-impl FieldSink for Items<'_> {
-    fn begin(&mut self, _fields: u8) {}
-
-    fn number(&mut self, value: u64) {
-        let Ok::<_, Infallible>(number) = value.into_pyobject(self.py);
-        self.items.push(number.into_any());
-    }
-
-    fn truth(&mut self, value: bool) {
-        self.items.push(PyBool::new(self.py, value).to_owned().into_any());
-    }
-
-    fn nothing(&mut self) {
-        self.items.push(self.py.None().into_bound(self.py));
-    }
-
-    fn filler(&mut self, length: u16) {
-        self.items.push(PyBytes::new(self.py, &vec![0; length.into()]).into_any());
-    }
-}
-
-/// Fields on their way out of a Python tuple.
-struct Fields<'a, 'py> {
-    kind: Kind,
-    tuple: &'a Bound<'py, PyTuple>,
-    /// The place in the tuple of the next field.
-    next: usize,
-    /// Which of many messages this is, for errors.
-    position: Option<usize>,
-}
-
-impl Fields<'_, '_> {
-    /// The message of a call: `kind, *fields`.
-    fn of_call<'py>(kind: &Bound<'py, PyString>, fields: &Bound<'py, PyTuple>) -> PyResult<Message> {
-        let kind = kind_of(kind)?;
-        Message::take_fields(kind, &mut Fields { kind, tuple: fields, next: 0, position: None })
-    }
-
-    /// The message of one tuple among many.
-    fn of_tuple(message: &Bound<'_, PyAny>, position: usize) -> PyResult<Message> {
-        let wrong = || PyTypeError::new_err(format!("message {position}: a tuple of a kind and its fields is due"));
-        let tuple = message.cast::<PyTuple>().map_err(|_| wrong())?;
-        let name = tuple.get_borrowed_item(0).map_err(|_| wrong())?;
-        let name = name.cast::<PyString>().map_err(|_| wrong())?;
-        let kind = kind_of(&name)?;
-        Message::take_fields(kind, &mut Fields { kind, tuple, next: 1, position: Some(position) })
-    }
-
-    /// What the errors of this message begin with.
-    #[cold]
-    fn place(&self) -> String {
-        match self.position {
-            Some(position) => format!("message {position}: {}", self.kind.name()),
-            None => self.kind.name().to_owned(),
-        }
-    }
-}
-
-impl<'a, 'py> Fields<'a, 'py> {
-    fn peek(&self) -> PyResult<Borrowed<'a, 'py, PyAny>> {
-        self.tuple.get_borrowed_item(self.next)
-    }
-
-    #[cold]
-    fn mistaken(&self, field: &str, expected: &str, found: &Bound<'py, PyAny>) -> PyErr {
-        let found = found.get_type();
-        PyTypeError::new_err(format!("{}: {field}: {expected} is due, not {found}", self.place()))
-    }
-
-    #[cold]
-    fn out_of_range(&self, field: &str, found: &Bound<'py, PyAny>, least: u64, most: u64) -> PyErr {
-        PyValueError::new_err(format!("{}: {field}: {found} is out of range, {least} to {most}", self.place()))
-    }
-}
-
-impl FieldSource for Fields<'_, '_> {
-    type Error = PyErr;
-
-    fn begin(&mut self, fields: u8) -> PyResult<()> {
-        let given = self.tuple.len() - self.next;
-        if given == usize::from(fields) {
-            return Ok(());
-        }
-        let names = field_names(self.kind).join(", ");
-        Err(PyTypeError::new_err(format!("{}: {fields} fields are due ({names}), not {given}", self.place())))
-    }
-
-    fn number(&mut self, field: &'static str, least: u64, most: u64) -> PyResult<u64> {
-        let found = self.peek()?;
-        if found.is_instance_of::<PyBool>() || !found.is_instance_of::<PyInt>() {
-            return Err(self.mistaken(field, "an int", &found));
-        }
-        self.next += 1;
-        match found.extract::<u64>() {
-            Ok(value) if (least..=most).contains(&value) => Ok(value),
-            Ok(_) => Err(self.out_of_range(field, &found, least, most)),
-            Err(error) if error.is_instance_of::<PyOverflowError>(found.py()) => {
-                Err(self.out_of_range(field, &found, least, most))
-            }
-            Err(error) => Err(error),
-        }
-    }
-
-    fn truth(&mut self, field: &'static str) -> PyResult<bool> {
-        let found = self.peek()?;
-        self.next += 1;
-        found.cast::<PyBool>().map(|truth| truth.is_true()).map_err(|_| self.mistaken(field, "a bool", &found))
-    }
-
-    fn nothing(&mut self, _field: &'static str) -> PyResult<bool> {
-        let nothing = self.peek()?.is_none();
-        self.next += usize::from(nothing);
-        Ok(nothing)
-    }
-
-    fn filler(&mut self, field: &'static str) -> PyResult<u16> {
-        let found = self.peek()?;
-        self.next += 1;
-        let bytes = found.cast::<PyBytes>().map_err(|_| self.mistaken(field, "a bytes of zeros", &found))?;
-        let bytes = bytes.as_bytes();
-        match u16::try_from(bytes.len()) {
-            Ok(length) if bytes.iter().all(|&byte| byte == 0) => Ok(length),
-            Ok(_) | Err(_) => {
-                let said = format!("{}: {field}: at most {} bytes, all zero, are due", self.place(), u16::MAX);
-                Err(PyValueError::new_err(said))
-            }
-        }
-    }
 }

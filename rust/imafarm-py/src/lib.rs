@@ -6,6 +6,7 @@ mod emulated;
 mod framer;
 mod host_record;
 mod host_resolver;
+mod keys;
 mod live;
 mod observed;
 mod rank;
@@ -26,7 +27,7 @@ mod _imafarm {
     #[pymodule_export]
     use crate::emulated::EmulatedFarm;
     #[pymodule_export]
-    use crate::framer::{FrameError, PyFramer};
+    use crate::framer::{FrameError, PyFramer, PySealedFramer};
     #[pymodule_export]
     use crate::host_record::HostRecord;
     #[pymodule_export]

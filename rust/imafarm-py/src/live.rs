@@ -7,7 +7,6 @@ use imafarm_proto::host_record::HostIndex;
 use imafarm_proto::input::Ticket;
 use imafarm_proto::outbox::Consult;
 use imafarm_proto::time::{Span, Time};
-use imafarm_proto::transport::seal::{FarmKey, Keyring};
 use pyo3::IntoPyObjectExt;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -15,6 +14,7 @@ use pyo3::types::{PyBytes, PyDict, PyList, PyTuple};
 
 use crate::columns::{Column, Whole};
 use crate::host_resolver::HostResolver;
+use crate::keys::{bytes_of, keyring};
 use crate::observed::{ObservedFarm, World};
 use crate::sketch::{catalogue, directory, host_magic, magic, product, settings};
 
@@ -63,21 +63,6 @@ pub struct LiveFarm {}
 
 fn time(now_ns: Whole) -> PyResult<Time> {
     Ok(Time(now_ns.within("now_ns", 0, i64::MAX as u64)?))
-}
-
-fn bytes_of<const LEN: usize>(key: &str, given: &[u8]) -> PyResult<[u8; LEN]> {
-    let found = given.len();
-    given.try_into().map_err(|_| PyValueError::new_err(format!("{key}: {LEN} bytes are due, not {found}")))
-}
-
-fn keyring(keys: &[Vec<u8>]) -> PyResult<Option<Keyring>> {
-    let key = |key: &Vec<u8>| Ok::<_, PyErr>(FarmKey::new(bytes_of("keys", key)?));
-    match keys {
-        [] => Ok(None),
-        [spoken] => Ok(Some(Keyring { spoken: key(spoken)?, accepted: None })),
-        [spoken, accepted] => Ok(Some(Keyring { spoken: key(spoken)?, accepted: Some(key(accepted)?) })),
-        [..] => Err(PyValueError::new_err(format!("keys: at most two, not {}", keys.len()))),
-    }
 }
 
 fn end(how: &str) -> PyResult<End> {

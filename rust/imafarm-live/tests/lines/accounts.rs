@@ -77,6 +77,22 @@ fn what_was_written_is_in_flight_until_it_arrives() {
     assert_eq!((two.in_flight(), two.dropped()), (0, 1));
 }
 
+/// An end that is there hears what the other has sent before it was gone.
+#[test]
+fn what_was_sent_before_its_sender_went_still_arrives() {
+    let mut two = Two::new();
+    let calls = two.calls();
+    let &(_, out) = calls.iter().find(|(host, _)| *host == LOW).expect("a newcomer asks");
+    two.farm.connected(out, Some(Pair(1)));
+    let conn = two.farm.incoming(HIGH, Some(Pair(1)), two.now);
+    let written = two.written();
+    two.farm.ended(conn, End::Broken, two.now);
+    assert_eq!((two.in_flight(), two.dropped()), (1, 0), "BIND_REQUEST");
+    two.farm.receive(out, &written[0].1, two.now);
+    assert_eq!(two.farm.accounts().total(Kind::BindRequest).delivered.messages, 1);
+    assert_eq!((two.in_flight(), two.dropped()), (0, 1), "nobody is there to hear the answer");
+}
+
 /// A pair that is told twice, of the same connection or of others, spoils no account and is not kept for ever.
 #[test]
 fn a_pair_that_is_used_again_spoils_nothing() {

@@ -78,6 +78,30 @@ fn tens_of_thousands_who_are_gone_cost_no_more_than_the_first() {
     assert_eq!(host.heard(beside), [Message::MasterIs { master: None }]);
 }
 
+/// What is kept of who went unanswered goes when their turn comes.
+#[test]
+fn callers_who_are_gone_leave_no_trace() {
+    let (mut host, _, caller) = full(&[]);
+    let round = |host: &mut ByHand, caller: Conn| {
+        for number in 0..100 {
+            let conn = host.farm.incoming(ME, Some(Pair(number)), host.now);
+            host.farm.ended(conn, End::Finished, host.now);
+        }
+        host.end(caller, End::Broken);
+        let (next, acts) = host.call();
+        assert!(acts.contains(&Wish::Accept(next)), "{acts:?}");
+        (next, host.farm.memory())
+    };
+    let (mut caller, mut memory) = (caller, Vec::new());
+    for _ in 0..60 {
+        let (next, bytes) = round(&mut host, caller);
+        memory.push(bytes);
+        caller = next;
+    }
+    let (few, many) = memory.split_at(10);
+    assert!(many.iter().max() <= few.iter().max(), "bytes after each round: {memory:?}");
+}
+
 #[test]
 fn no_more_callers_wait_than_may() {
     let (mut host, ..) = full(&[("MaxWaitingCalls", 3)]);
@@ -223,6 +247,24 @@ fn a_frozen_host_acts_on_nothing_that_has_ended() {
     assert_eq!(host.farm.connections(), before + opened(&acts).len());
     assert_eq!(host.farm.totals(None).bindings.opened, 3, "it has heard all that was said");
     assert_eq!(host.farm.check_conservation(), Vec::<String>::new());
+}
+
+/// Nor does it close one to make room for a caller.
+#[test]
+fn a_frozen_host_closes_nothing_that_has_ended() {
+    let mut host = ByHand::new(&[("MaxHostAddressCacheEntries", 2), ("StartElection", 1)], None);
+    let calls = host.started();
+    host.refuse_all(&calls, ME);
+    let (oldest, newest) = (host.called_by(OTHER), host.called_by(PEER));
+    host.farm.pause(&[ME]);
+    let (caller, acts) = host.call();
+    assert_eq!(acts, []);
+    host.end(oldest, End::Broken);
+    host.farm.resume(&[ME]);
+    let acts = host.acts();
+    assert!(acts.contains(&Wish::Accept(caller)), "{acts:?}");
+    assert!(![oldest, newest].iter().any(|conn| about(&acts).contains(conn)), "{acts:?}");
+    assert_eq!(host.farm.totals(None).bindings.evicted, 1, "as far as it knew, it had to");
 }
 
 /// A wish that was on its way when its host was lost is made all the same, as in the emulator.

@@ -6,10 +6,10 @@ use imafarm_live::act::{Conn, End, Wish};
 use imafarm_proto::message::{MagicNumber, Message};
 use imafarm_proto::settings::Settings;
 use imafarm_proto::time::{Span, Time};
-use imafarm_records::Observed;
+use imafarm_records::{Commanded, Observed};
 
 use crate::bench::id;
-use crate::by_hand::{ByHand, about, opened};
+use crate::by_hand::{ByHand, ME, about, opened};
 
 /// What every host does that is called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -158,7 +158,10 @@ fn the_second_call_comes_at_once() {
     let [(again, to)] = again[..] else { panic!("{again:?}") };
     assert_eq!(to, peer);
     host.say(again, &ByHand::request(peer));
+    let commit = host.frame(again, &Message::BindCommit);
     assert_eq!(host.end(again, End::Broken), [], "not the third");
+    assert_eq!(host.say_bytes(again, &commit), [], "nothing comes behind the end");
+    assert_eq!(host.end(again, End::Broken), []);
     let due = host.farm.next_deadline().expect("it will");
     assert_eq!(due, host.now + Span::from_millis(10));
     let third = opened(&host.wait(Span::from_millis(10)));
@@ -166,6 +169,24 @@ fn the_second_call_comes_at_once() {
     assert_eq!(to, peer);
     host.answer(third, peer);
     assert_eq!(host.heard(third).last(), Some(&Message::ElectMaster { round: 1 }), "what waited goes");
+}
+
+/// What one life was to hear later, the next does not hear.
+#[test]
+fn an_end_that_is_held_back_is_gone_with_its_host() {
+    let mut host = ByHand::new(&[("StartElection", 1)], None);
+    let (first, peer) = opened(&host.started())[0];
+    host.say(first, &ByHand::request(peer));
+    let (second, _) = opened(&host.end(first, End::Broken))[0];
+    host.say(second, &ByHand::request(peer));
+    host.end(second, End::Broken);
+    host.farm.crash(&[ME]);
+    assert_eq!(host.farm.next_deadline(), None);
+    host.farm.start(&[ME]);
+    assert_eq!(host.farm.next_deadline(), Some(host.now + host.farm.settings(ME).service_start_timeout));
+    let (first, peer) = opened(&host.started())[0];
+    host.say(first, &ByHand::request(peer));
+    assert_eq!(opened(&host.end(first, End::Broken)).len(), 1, "nor does it wait for it");
 }
 
 /// While an end is held back from the host, the other side may call: what waits goes out on that connection.

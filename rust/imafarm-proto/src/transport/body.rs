@@ -25,7 +25,7 @@ pub(super) fn encoded_len(message: &Message) -> u32 {
 }
 
 /// The message of kind `kind` whose body is `body`, all of it.
-#[inline]
+#[inline(always)]
 pub(super) fn read(kind: Kind, body: &[u8]) -> Result<Message, BodyError> {
     let mut reader = Reader { body, at: 0 };
     let message = Message::take_fields(kind, &mut reader)?;

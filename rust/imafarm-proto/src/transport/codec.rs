@@ -38,7 +38,7 @@ macro_rules! bodies {
             /// A message of this kind from its fields, in the order of the wire.
             ///
             /// Errors: what the source says of a field that is missing, of another type or out of range.
-            #[inline]
+            #[inline(always)]
             pub fn take_fields<S: FieldSource>(kind: Kind, source: &mut S) -> Result<Message, S::Error> {
                 source.begin(field_names(kind).len() as u8)?;
                 Ok(match kind {

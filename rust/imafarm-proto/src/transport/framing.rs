@@ -1,4 +1,4 @@
-//! Frames: a header of 16 bytes, a body, and in a farm with a key a seal, out of any cut of a stream of bytes and into it.
+//! Frames: a header of 16 bytes, a body and, with a key, a seal, out of any cut of a stream of bytes and into it.
 //!
 //! ```text
 //! 0      4         5      6             8             12         16
@@ -13,6 +13,7 @@ use zerocopy::byteorder::network_endian::{U16, U32};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 use crate::message::{Kind, Message};
+use crate::profile;
 use crate::transport::body;
 use crate::transport::fault::{Fault, FrameError};
 use crate::transport::seal::{OutOfTurn, Seals, seal_len};
@@ -23,6 +24,11 @@ pub const FRAME_MAGIC: [u8; 4] = *b"IMAF";
 pub const WIRE_VERSION: u8 = 1;
 /// The bytes of a header.
 pub const HEADER_LEN: usize = size_of::<Header>();
+
+const _: () = assert!(
+    HEADER_LEN as u32 + Limits::DEFAULT_BODY_BYTES == profile::LONGEST_MESSAGE,
+    "no host sends what others do not take unless told"
+);
 
 /// The bytes of a header that the checksum covers.
 pub(super) const CHECKED_LEN: usize = HEADER_LEN - size_of::<U32>();
@@ -141,17 +147,17 @@ fn checksum(head: &[u8], body: &[u8]) -> u32 {
 }
 
 /// What a run of bytes begins with.
-enum Beginning {
-    /// A whole frame of `len` bytes.
-    Frame { message: Message, len: usize },
+enum Beginning<'a> {
+    /// A whole frame of `len` bytes that arrived as it was sent; its body is still to be read.
+    Frame { kind: Kind, body: &'a [u8], len: usize },
     /// A frame of which at least `missing` bytes are still to come before more can be said.
     Part { missing: usize },
 }
 
-/// Judges the frame that begins `bytes`. A header is judged as soon as it is whole, the rest as soon as all of it is
-/// there: its seal before its body is read.
-#[inline]
-fn judge(bytes: &[u8], limits: Limits, sealing: &mut impl Sealing) -> Result<Beginning, Fault> {
+/// Judges all of the frame that begins `bytes`, but for its body. A header is judged as soon as it is whole, the rest as
+/// soon as all of it is there.
+#[inline(always)]
+fn judge<'a>(bytes: &'a [u8], limits: Limits, sealing: &mut impl Sealing) -> Result<Beginning<'a>, Fault> {
     let Ok((header, rest)) = Header::ref_from_prefix(bytes) else {
         return Ok(Beginning::Part { missing: HEADER_LEN - bytes.len() });
     };
@@ -183,8 +189,7 @@ fn judge(bytes: &[u8], limits: Limits, sealing: &mut impl Sealing) -> Result<Beg
     if !sealing.open(kind, &bytes[..seal_at], seal) {
         return Err(Fault::Forged { at: seal_at as u32 });
     }
-    let message = body::read(kind, body).map_err(|error| Fault::Body { kind, error })?;
-    Ok(Beginning::Frame { message, len: seal_at + seal.len() })
+    Ok(Beginning::Frame { kind, body, len: seal_at + seal.len() })
 }
 
 /// Messages out of one direction of a binding's stream, whatever the cuts in which its bytes arrive.
@@ -214,7 +219,7 @@ impl Framer {
     ///
     /// Errors: the first [`FrameError`] of the stream, now and at every later call; the framer keeps no bytes then and
     /// reads none.
-    #[inline]
+    #[inline(always)]
     pub fn pull(&mut self, bytes: &mut &[u8]) -> Result<Option<Message>, FrameError> {
         self.pull_sealed(bytes, &mut Unsealed)
     }
@@ -222,7 +227,9 @@ impl Framer {
     /// The same, from frames that have seals: those of the stream, the same ones at every call.
     ///
     /// Errors: as [`Framer::pull`].
-    #[inline]
+    // Inlined into its caller, down to the last field: a message that is handed up through memory costs more than reading
+    // it does, and with two kinds of sealing the compiler would no longer do so by itself.
+    #[inline(always)]
     pub fn pull_sealed(
         &mut self,
         bytes: &mut &[u8],
@@ -231,11 +238,10 @@ impl Framer {
         if let Some(error) = self.failed {
             return Err(error);
         }
-        let next = match self.part.is_empty() {
+        match self.part.is_empty() {
             true => self.pull_in_place(bytes, sealing),
             false => self.pull_pieced(bytes, sealing),
-        };
-        next.map_err(|fault| self.fail(fault))
+        }
     }
 
     /// The stream has ended.
@@ -272,24 +278,28 @@ impl Framer {
         self.part.capacity()
     }
 
-    #[inline]
-    fn pull_in_place(&mut self, bytes: &mut &[u8], sealing: &mut impl Sealing) -> Result<Option<Message>, Fault> {
-        match judge(bytes, self.limits, sealing)? {
-            Beginning::Frame { message, len } => {
-                *bytes = &bytes[len..];
-                self.offset += len as u64;
-                Ok(Some(message))
-            }
-            Beginning::Part { missing } => {
+    #[inline(always)]
+    fn pull_in_place(&mut self, bytes: &mut &[u8], sealing: &mut impl Sealing) -> Result<Option<Message>, FrameError> {
+        match judge(bytes, self.limits, sealing) {
+            Ok(Beginning::Frame { kind, body, len }) => match body::read(kind, body) {
+                Ok(message) => {
+                    *bytes = &bytes[len..];
+                    self.offset += len as u64;
+                    Ok(Some(message))
+                }
+                Err(error) => Err(self.fail(Fault::Body { kind, error })),
+            },
+            Ok(Beginning::Part { missing }) => {
                 self.part.extend_from_slice(bytes);
                 self.missing = missing;
                 *bytes = &[];
                 Ok(None)
             }
+            Err(fault) => Err(self.fail(fault)),
         }
     }
 
-    fn pull_pieced(&mut self, bytes: &mut &[u8], sealing: &mut impl Sealing) -> Result<Option<Message>, Fault> {
+    fn pull_pieced(&mut self, bytes: &mut &[u8], sealing: &mut impl Sealing) -> Result<Option<Message>, FrameError> {
         loop {
             let (now, later) = bytes.split_at(self.missing.min(bytes.len()));
             self.part.extend_from_slice(now);
@@ -298,13 +308,15 @@ impl Framer {
             if self.missing > 0 {
                 return Ok(None);
             }
-            match judge(&self.part, self.limits, sealing)? {
-                Beginning::Frame { message, len } => {
+            match judge(&self.part, self.limits, sealing) {
+                Ok(Beginning::Frame { kind, body, len }) => {
+                    let message = body::read(kind, body).map_err(|error| self.fail(Fault::Body { kind, error }))?;
                     self.part.clear();
                     self.offset += len as u64;
                     return Ok(Some(message));
                 }
-                Beginning::Part { missing } => self.missing = missing,
+                Ok(Beginning::Part { missing }) => self.missing = missing,
+                Err(fault) => return Err(self.fail(fault)),
             }
         }
     }

@@ -13,6 +13,7 @@ use imafarm_proto::message::{
     Filler, LoadUpdate, Message, Preference, Resolve, Resolved, ServerUpdate, SessionEvent, SessionUpdate, Table,
 };
 use imafarm_proto::sessions::Session;
+use imafarm_proto::transport::{HEADER_LEN, Limits};
 use proptest::prelude::*;
 
 use crate::by_hand::{ByHand, declare, id, messages, settings};
@@ -199,6 +200,21 @@ fn the_ends_of_numbers_are_told_like_others() {
             let held = rows(&host, &zones())[0].clone().expect("it has registered");
             assert_eq!(numbers.len(), 1 + held.4.len(), "{told:?}");
             assert_eq!(numbers.last(), Some(&held.0), "so that its next report follows on it");
+        }
+    }
+}
+
+/// A number in a report makes no answer and no relayed message longer than a host takes: the binding on which it went would
+/// end by it.
+#[test]
+fn no_number_makes_a_message_longer_than_hosts_take() {
+    let longest = HEADER_LEN as u32 + Limits::DEFAULT_BODY_BYTES;
+    let (mut host, entries) = called_by_all();
+    host.receive(entries[3].1, Message::GatewayUpdate { filler: Filler(0) });
+    for message in odd_messages() {
+        for &(_, entry) in &entries {
+            let sent = messages(&host.receive(entry, message.clone()));
+            assert!(sent.iter().all(|sent| sent.encoded_len() <= longest), "{message:?}: {sent:?}");
         }
     }
 }

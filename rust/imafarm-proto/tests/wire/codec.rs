@@ -15,7 +15,7 @@ pub fn host(id: u64) -> HostId {
     HostId::new(id).expect("a host id")
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

@@ -7,13 +7,13 @@ use proptest::prelude::*;
 
 use crate::{all_of, chosen, encoded, one_of_each};
 
-fn messages() -> impl Strategy<Value = Vec<Message>> {
+pub fn messages() -> impl Strategy<Value = Vec<Message>> {
     let message = (proptest::sample::select(Kind::ALL.to_vec()), any::<u64>()).prop_map(|(k, n)| chosen(k, n).0);
     proptest::collection::vec(message, 0..20)
 }
 
 /// Pieces of `bytes`, cut at these places.
-fn cut<'a>(bytes: &'a [u8], places: &[prop::sample::Index]) -> Vec<&'a [u8]> {
+pub fn cut<'a>(bytes: &'a [u8], places: &[prop::sample::Index]) -> Vec<&'a [u8]> {
     let mut places: Vec<usize> = places.iter().map(|place| place.index(bytes.len() + 1)).collect();
     places.extend([0, bytes.len()]);
     places.sort_unstable();

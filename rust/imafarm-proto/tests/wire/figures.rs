@@ -2,8 +2,11 @@
 //! that is too long by itself would be off, however small the farm in which it was compared.
 
 use imafarm_proto::host_record::HostId;
-use imafarm_proto::message::{Filler, Message, SessionEvent, SessionUpdate};
+use imafarm_proto::message::{Filler, Kind, Message, SessionEvent, SessionUpdate};
 use imafarm_proto::profile::{Figures, Product};
+use imafarm_proto::transport::{Framer, HEADER_LEN, Limits};
+
+use crate::{all_of, edge_cases, encoded, one_of_each};
 
 const HIGHEST_ID: u64 = (1 << 48) - 1;
 
@@ -85,4 +88,16 @@ fn no_console_operation_is_longer_than_published() {
             }
         }
     }
+}
+
+/// Some figures grow with a number that whoever reports may claim. However long a message is to be, it is sent as a frame
+/// that every host takes unless it is told to take less.
+#[test]
+fn no_figure_makes_a_message_longer_than_hosts_take() {
+    let longest = |message: Message| message.lengthened_to(u32::MAX);
+    for message in Kind::ALL.into_iter().flat_map(edge_cases).map(longest) {
+        assert!(message.encoded_len() <= HEADER_LEN as u32 + Limits::DEFAULT_BODY_BYTES, "{message:?}");
+    }
+    let messages: Vec<Message> = one_of_each().into_iter().map(longest).collect();
+    assert_eq!(all_of(&mut Framer::default(), [&encoded(&messages)[..]]), (messages, Ok(())));
 }

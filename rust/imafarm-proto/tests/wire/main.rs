@@ -5,6 +5,7 @@ mod cuts;
 mod faults;
 mod figures;
 mod seals;
+mod tampering;
 
 use core::convert::Infallible;
 

@@ -7,27 +7,28 @@ use imafarm_proto::transport::{
     FarmKey, Fault, FrameError, Framer, HEADER_LEN, Keyring, Limits, OutOfTurn, Seals, Side,
 };
 
-use crate::codec::host;
+use crate::codec::{hex, host};
 use crate::{crc32, encoded, one_of_each};
 
-const OLD: u8 = 1;
+pub const OLD: u8 = 1;
 const NEW: u8 = 2;
 
 /// The seals of one side of a binding, and what arrived there.
-struct End {
-    seals: Seals,
-    framer: Framer,
+#[derive(Clone, Debug)]
+pub struct End {
+    pub seals: Seals,
+    pub framer: Framer,
 }
 
 impl End {
     /// A side whose host has these keys, the first one spoken.
-    fn new(side: Side, keys: &[u8], nonce: u8) -> End {
+    pub fn new(side: Side, keys: &[u8], nonce: u8) -> End {
         let key = |number: &u8| FarmKey::new([*number; 32]);
         let keyring = Keyring { spoken: key(&keys[0]), accepted: keys.get(1).map(key) };
         End { seals: Seals::new(Arc::new(keyring), side, [nonce; 32]), framer: Framer::default() }
     }
 
-    fn say(&mut self, message: &Message) -> Vec<u8> {
+    pub fn say(&mut self, message: &Message) -> Vec<u8> {
         let mut frame = Vec::new();
         message.encode_sealed(&mut frame, &mut self.seals).expect("in turn");
         assert_eq!(frame.len(), message.sealed_len() as usize);
@@ -35,7 +36,7 @@ impl End {
     }
 
     /// What comes out of these pieces of the stream.
-    fn hear<'a>(&mut self, pieces: impl IntoIterator<Item = &'a [u8]>) -> (Vec<Message>, Result<(), FrameError>) {
+    pub fn hear<'a>(&mut self, pieces: impl IntoIterator<Item = &'a [u8]>) -> (Vec<Message>, Result<(), FrameError>) {
         let mut messages = Vec::new();
         for mut piece in pieces {
             loop {
@@ -61,16 +62,16 @@ impl End {
     }
 }
 
-fn request() -> Message {
+pub fn request() -> Message {
     Message::BindRequest { magic: MagicNumber(0x1A2B_3C4D), host: host(8022) }
 }
 
-fn response() -> Message {
+pub fn response() -> Message {
     Message::BindResponse { magic: MagicNumber(0x1A2B_3C4D), host: host(7) }
 }
 
 /// Two sides that have bound: the opener and the acceptor.
-fn bound() -> (End, End) {
+pub fn bound() -> (End, End) {
     let (mut opener, mut acceptor) = (End::new(Side::Opener, &[OLD], 0xb0), End::new(Side::Acceptor, &[OLD], 0xa0));
     opener.hears(&acceptor.say(&request()), &request());
     acceptor.hears(&opener.say(&response()), &response());
@@ -92,6 +93,26 @@ fn two_sides_with_the_key_bind_and_talk_both_ways() {
         opener.hears(&acceptor.say(&message), &message);
     }
     assert_eq!((opener.framer.finish(), acceptor.framer.finish()), (Ok(()), Ok(())));
+}
+
+/// The example of `docs/wire.md`, "With a key", which is computed there with Python's hashlib.
+#[test]
+fn a_binding_with_a_key_has_its_golden_tags() {
+    let key = FarmKey::new(core::array::from_fn(|at| at as u8));
+    let keyring = Arc::new(Keyring { spoken: key, accepted: None });
+    let end = |side, nonce| End { seals: Seals::new(Arc::clone(&keyring), side, nonce), framer: Framer::default() };
+    let (mut opener, mut acceptor) = (end(Side::Opener, [0xb0; 32]), end(Side::Acceptor, [0xa0; 32]));
+    for (by_opener, message, tag) in [
+        (false, request(), "1e34882b6b337d969485491833f35b38"),
+        (true, response(), "5daaf275876ab5d6de7e369556de35ba"),
+        (false, Message::BindCommit, "56e61c60061c259b63d8dea985f31395"),
+        (true, Message::Heartbeat { seq: 3 }, "8a6bad091e3b91ae5f388a2f9bb888fe"),
+    ] {
+        let (speaker, hearer) = if by_opener { (&mut opener, &mut acceptor) } else { (&mut acceptor, &mut opener) };
+        let sent = speaker.say(&message);
+        assert_eq!(hex(&sent[sent.len() - 16..]), tag, "{message:?}");
+        hearer.hears(&sent, &message);
+    }
 }
 
 /// A farm without a key speaks as ever, to the byte; with one, only the length, the checksum and the seal differ.

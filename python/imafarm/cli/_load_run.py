@@ -1,0 +1,234 @@
+"""Runs a population: on real sockets towards a real collector, and again in farm time if that is asked for."""
+
+from __future__ import annotations
+
+import logging
+import os
+import resource
+import sys
+from collections import Counter
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+import trio
+from rich.console import Console
+
+from imafarm.cli._live_options import Access
+from imafarm.cli._load_collector import CollectorProcess, collector_process, reach
+from imafarm.cli._until_told import until_told
+from imafarm.farm import EventKind
+from imafarm.load import UPDATES, Costs, LoadFigures, LoadPlan, Phase, Population, Prediction
+from imafarm.report.load import LoadLine, LoadReport, LoadStatus, load_line
+from imafarm.topology import Topology
+from imafarm.topology._checks import NANOSECONDS
+
+if TYPE_CHECKING:
+    from imafarm.live import LiveFarm
+
+LOOK_SECONDS = 1.0
+"""How often the line is brought up to date and descriptors are counted."""
+LAG_SECONDS = 0.1
+"""How late members are before they meet their deadlines, whatever has come meanwhile. They say nothing to one another,
+so none waits for what another is late to say."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A collector, and who is aimed at it."""
+
+    topology: Topology
+    collector: str
+    members: tuple[str, ...]
+    farm_file: str | None
+    """The farm, for the collector's own process; `None` if it runs already."""
+
+
+def run_load(target: Target, plan: LoadPlan, access: Access, *, predicts: bool) -> LoadReport | None:
+    """What came of it; `None` if it was interrupted twice.
+
+    Errors: `ConfigurationError` if there is no such collector, or it takes nobody in.
+    """
+    from imafarm.settings import default_settings
+
+    _log_to_standard_error()
+    with load_line(Console(stderr=True)) as line:
+        result = trio.run(until_told, partial(_on_sockets, target, plan, access, line))
+        if result is None:
+            return None
+        figures, costs = result
+        prediction = None
+        if predicts:
+            if line is not None:
+                line.say("predict")
+            prediction = Prediction(predict(target, plan, figures.seconds), figures)
+    return LoadReport(
+        collector=target.collector,
+        product=target.topology.product,
+        seed=plan.seed,
+        settings={**default_settings(), **target.topology.settings},
+        figures=figures,
+        costs=costs,
+        prediction=prediction,
+    )
+
+
+def predict(target: Target, plan: LoadPlan, seconds: float) -> LoadFigures:
+    """What the same population comes to in so many seconds of farm time.
+
+    Links are as the farm has them. Its users are the plan's, and its data store is beside every host, as on sockets.
+    """
+    from imafarm.emulated import run
+
+    topology = replace(target.topology, workload={}, store=None)
+    return run(_emulated, replace(target, topology=topology), replace(plan, seconds=seconds))
+
+
+async def _emulated(target: Target, plan: LoadPlan) -> LoadFigures:
+    from imafarm.emulated import open_emulated_farm
+
+    async with open_emulated_farm(topology=target.topology, seed=plan.seed, boot_seconds=None) as farm:
+        async with farm.events(EventKind.MASTER_DECLARED) as declarations:
+            await farm.start(target.collector)
+            await declarations.receive()
+        return await Population(farm, plan, collector=target.collector, members=target.members).run()
+
+
+async def _on_sockets(
+    target: Target, plan: LoadPlan, access: Access, line: LoadLine | None, stop: trio.Event
+) -> tuple[LoadFigures, Costs]:
+    from imafarm.live import LiveLimits, open_live_farm
+
+    keys, tls = access.keys(), access.tls()
+    async with _collector(target, access) as process:
+        index = target.topology.resolver.by_name(target.collector)
+        address = target.topology.live_addresses()[index], target.topology.resolver.record(index).ima_port
+        await reach(target.collector, address, process)
+        async with open_live_farm(
+            topology=target.topology,
+            local=target.members,
+            seed=plan.seed,
+            boot_seconds=None,
+            limits=LiveLimits(lag_seconds=LAG_SECONDS),
+            keys=keys,
+            tls=tls,
+            allow_open=access.without_key,
+        ) as farm:
+            meter = _Meter(farm, process, line)
+            population = Population(
+                farm, plan, collector=target.collector, members=target.members, told=meter.begin_phase
+            )
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(meter.keep, population)
+                nursery.start_soon(_end_when_told, population, stop)
+                if process is not None:
+                    nursery.start_soon(_end_with, population, process)
+                figures = await population.run()
+                nursery.cancel_scope.cancel()
+            return figures, meter.costs
+
+
+@asynccontextmanager
+async def _collector(target: Target, access: Access) -> AsyncIterator[CollectorProcess | None]:
+    """The collector's process, if it does not run already."""
+    if target.farm_file is None:
+        yield None
+        return
+    async with collector_process(target.farm_file, target.collector, access.arguments()) as process:
+        yield process
+
+
+async def _end_when_told(population: Population, stop: trio.Event) -> None:
+    await stop.wait()
+    population.end("interrupted")
+
+
+async def _end_with(population: Population, process: CollectorProcess) -> None:
+    await process.ended.wait()
+    population.end(process.last_words())
+
+
+def _log_to_standard_error() -> None:
+    """Has what goes wrong on live hosts written there. That each of thousands has started is of no interest."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("%(message)s"))
+    logger = logging.getLogger("imafarm.live")
+    logger.handlers[:] = [handler]
+    logger.setLevel(logging.WARNING)
+    logger.propagate = False
+
+
+class _Meter:
+    """Takes what a live farm alone can tell, and the machine."""
+
+    def __init__(self, farm: LiveFarm, process: CollectorProcess | None, line: LoadLine | None) -> None:
+        self.costs = Costs(0, 0.0, 0.0, 0.0, 0, 0, 0.0, None, 0, None)
+        """Those of the steady phase, once it is over."""
+        self._farm = farm
+        self._process = process
+        self._line = line
+        self._cpu = (0.0, 0.0)
+        self._endings: Mapping[str, int] = {}
+        self._descriptors = [0, 0]
+
+    def begin_phase(self, phase: Phase) -> None:
+        """A phase begins, and the one before is over."""
+        if phase is Phase.STEADY:
+            self._farm.reset_delays()
+            self._endings = Counter(self._farm.endings)
+            self._cpu = self._cpu_now()
+        elif phase is Phase.END:
+            self._take()
+
+    def _take(self) -> None:
+        self._look()
+        delays, endings, cpu = self._farm.delays(), self._farm.endings, self._cpu_now()
+        self.costs = Costs(
+            answers=delays["count"],
+            p50_seconds=delays["p50_ns"] / NANOSECONDS,
+            p99_seconds=delays["p99_ns"] / NANOSECONDS,
+            max_seconds=delays["max_ns"] / NANOSECONDS,
+            refused=endings.get("refused", 0) - self._endings.get("refused", 0),
+            broken=endings.get("broken", 0) - self._endings.get("broken", 0),
+            members_cpu_seconds=cpu[0] - self._cpu[0],
+            collector_cpu_seconds=None if self._process is None else max(0.0, cpu[1] - self._cpu[1]),
+            members_descriptors=self._descriptors[0],
+            collector_descriptors=None if self._process is None else self._descriptors[1],
+        )
+
+    def _cpu_now(self) -> tuple[float, float]:
+        """Processor time of this process and of the collector's."""
+        own = resource.getrusage(resource.RUSAGE_SELF)
+        other = None if self._process is None else self._process.cpu_seconds()
+        return own.ru_utime + own.ru_stime, self._cpu[1] if other is None else other
+
+    def _look(self) -> None:
+        now = [len(os.listdir("/proc/self/fd")), 0 if self._process is None else self._process.descriptors()]
+        self._descriptors = [max(pair) for pair in zip(self._descriptors, now, strict=True)]
+
+    async def keep(self, population: Population) -> None:
+        """Looks, and brings the line up to date, until cancelled."""
+        before, updates, opened = trio.current_time(), 0, 0
+        while True:
+            self._look()
+            if self._line is not None:
+                statistics, delays, now = self._farm.statistics(), self._farm.delays(), trio.current_time()
+                sent = sum(statistics.messages[kind].sent for kind in UPDATES)
+                seconds = max(now - before, LOOK_SECONDS)
+                self._line.tell(
+                    LoadStatus(
+                        phase=population.phase,
+                        connected=len(population.connected),
+                        members=len(population.members),
+                        bindings=statistics.bindings.active,
+                        updates_per_second=(sent - updates) / seconds,
+                        rebinds_per_second=(statistics.bindings.opened - opened) / seconds,
+                        p50_seconds=delays["p50_ns"] / NANOSECONDS,
+                        p99_seconds=delays["p99_ns"] / NANOSECONDS,
+                        errors=population.unreachable + self._farm.endings.get("broken", 0),
+                    )
+                )
+                before, updates, opened = now, sent, statistics.bindings.opened
+            await trio.sleep(LOOK_SECONDS)
