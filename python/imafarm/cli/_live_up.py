@@ -29,6 +29,8 @@ STOP_SECONDS = 20.0
 """How long a farm may take to stop in good order. Our guess: an election, and a few tries of it."""
 ADMIN_PORT = 2513
 """Where the tools ask, unless they are told otherwise."""
+LAST_WORDS_SECONDS = 1.0
+"""How long a process without hosts stays: whoever has told its last one to stop is still answered."""
 LOOK_SECONDS = 0.5
 """How often what is shown of a farm is brought up to date."""
 
@@ -85,7 +87,7 @@ def ended(call: Call, result: dict[str, Any] | None) -> int:
     elif result["stopped"]:
         call.say(f"Stopped in good order after {result['seconds']:.1f} s.")
     else:
-        print("imafarm: it did not stop in good order", file=sys.stderr)
+        print("imafarm: it did not start, or not stop, in good order", file=sys.stderr)
     return PASSED if result["stopped"] else FAILED
 
 
@@ -131,6 +133,7 @@ async def _live(
             if line is not None:
                 nursery.start_soon(_keep_line, farm, line)
             nursery.start_soon(_tell_masters, call, farm, masters, began)
+            nursery.start_soon(_stop_when_none_runs, farm, stop)
             await stop.wait()
             nursery.cancel_scope.cancel()
         if line is not None:
@@ -144,7 +147,8 @@ async def _live(
             "zones": len(farm.zones),
             "seed": call.seed,
             "seconds": round(trio.current_time() - began, 3),
-            "stopped": not patience.cancelled_caught,
+            # A farm of which nobody was to start is no good order.
+            "stopped": not patience.cancelled_caught and len(_refused(farm)) < len(farm.local_hosts),
             "masters": masters,
             "messages": {kind: asdict(traffic) for kind, traffic in statistics.messages.items()},
             "bindings": asdict(statistics.bindings),
@@ -162,6 +166,21 @@ def _tell_opened(call: Call, farm: LiveFarm) -> None:
         call.say(f"{counted(len(hosts), 'host')} in {counted(len(farm.zones), 'zone')}, on {where}.")
     if not call.with_parent:
         call.say_how_to_go_on(hosts[0])
+
+
+async def _stop_when_none_runs(farm: LiveFarm, stop: trio.Event) -> None:
+    """Ends the process once all its hosts were told to stop at their management ports, or none of them was to start."""
+    await farm.wait_started()
+    await farm.wait_stopped()
+    await trio.sleep(LAST_WORDS_SECONDS)
+    stop.set()
+
+
+def _refused(farm: LiveFarm) -> set[str]:
+    """The hosts of which a start was refused, since the data store was down."""
+    from imafarm.farm import EventKind
+
+    return {event.host for event in farm.event_log() if event.kind is EventKind.START_REFUSED}
 
 
 async def _keep_line(farm: LiveFarm, line: LiveLine) -> None:

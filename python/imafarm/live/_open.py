@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from ipaddress import IPv4Address
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from urllib.parse import quote, unquote
@@ -21,6 +22,7 @@ from imafarm.live._farm import LiveFarm
 from imafarm.live._limits import LiveLimits
 from imafarm.live._log import LiveLog
 from imafarm.live._sockets import Address
+from imafarm.live._starts import tell_starts
 from imafarm.live._tls import TlsFiles, client_context, server_context
 from imafarm.live._tls_link import LiveTls
 from imafarm.settings import check_seed
@@ -128,6 +130,7 @@ async def open_live_farm(
     with farm.driver.reserved():
         async with trio.open_nursery() as nursery:
             await nursery.start(farm.driver.run)
+            await nursery.start(partial(tell_starts, farm, live_log))
             if boot_ns is not None:
                 farm.boot(boot_ns)
             try:
