@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
-from ipaddress import IPv4Address
 from functools import partial
+from ipaddress import IPv4Address
 from pathlib import Path
 from types import MappingProxyType
 from urllib.parse import quote, unquote
