@@ -115,6 +115,8 @@ def test_a_cache_that_holds_all_members_keeps_their_bindings(load: Load) -> None
     assert abs(report["updates"]["HEARTBEAT"] - MEMBERS * report["seconds"] / INTERVAL_SECONDS) <= MEMBERS
     assert report["delays"]["count"] > 0
     assert report["descriptors"]["collector"] > MEMBERS
+    said = report["collector_figures"]
+    assert (said["servers"], said["bindings"], said["evicted"]) == (MEMBERS + 1, MEMBERS, 0)
 
 
 def test_a_cache_that_is_too_small_churns_as_the_emulator_predicts(load: Load) -> None:
@@ -126,6 +128,7 @@ def test_a_cache_that_is_too_small_churns_as_the_emulator_predicts(load: Load) -
     assert abs(report["predicted"]["rebinds_ratio"] - 1) < WITHIN
     assert abs(report["predicted"]["updates_ratio"] - 1) < WITHIN
     assert abs(report["closed_by_collector"] - report["rebinds"]) <= SMALL_CACHE
+    assert report["collector_figures"]["bindings"] <= SMALL_CACHE
 
 
 def test_members_that_share_a_listener_are_as_others(load: Load, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -156,6 +159,7 @@ def test_each_logon_and_logoff_is_reported_and_answered(load: Load) -> None:
     assert answer.code == 0, report
     assert report["logons"] > report["logoffs"] > 0
     assert report["updates"]["SESSION_UPDATE"] == report["logons"] + report["logoffs"]
+    assert report["collector_figures"]["sessions"] == report["logons"] - report["logoffs"]
     assert abs(report["predicted"]["updates_ratio"] - 1) < WITHIN
 
 
@@ -273,6 +277,7 @@ def test_a_collector_that_dies_is_told_and_ends_it(load: Load, monkeypatch: pyte
     answer = load(*generated(seconds=600))
     report = answer.report
     assert (answer.code, report["verdict"], report["connected"]) == (1, "failed", MEMBERS)
+    assert report["collector_figures"] is None
     assert report["ended_by"].startswith("H1 ended by itself: killed by SIGKILL")
 
 
