@@ -16,9 +16,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+import trio
 
 from imafarm import cli
 from imafarm.keys import FarmKeys, new_key_file, read_keys
+from imafarm.management import connect_management
+from imafarm.store import DataStore
+from imafarm.topology import LivePlan, Topology
 
 HOSTS = 3
 
@@ -92,6 +96,10 @@ WRONG_CALLS = {
         ".pem: No such file or directory",
     ),
     "two steps at once": (["key", "x.key", "--add", "--drop"], "--drop: not together with --add; each is a step by"),
+    "a cache of nothing": (
+        ["host", "--farm", "FARM", "--name", "H1", "--cache", "H1.db"],
+        "--cache: only with --store",
+    ),
     "no key for processes": (["up", "--processes", "--key", "nowhere.key"], "nowhere.key: No such file or directory"),
     "a step of no file": (["key", "nowhere.key", "--add"], "nowhere.key: No such file or directory"),
 }
@@ -320,6 +328,34 @@ def test_hosts_started_one_by_one_are_a_farm(farm: Path, tmp_path: Path) -> None
         assert first.end() == 0
         second.until(r"^Z1 is collected by H2 now\.$")
         assert second.end() == 0
+
+
+def test_a_host_that_is_told_so_over_the_wire_stops_with_its_process(farm: Path, network: str) -> None:
+    async def stop() -> None:
+        async with connect_management(network.replace("0/24", "1")) as host:
+            await host.stop()
+
+    with running("host", "--farm", farm, "--name", "H1") as command:
+        command.until("^All agreed")
+        trio.run(stop)
+        assert command.end(None) == 0
+    assert command.said[-1].startswith("Stopped in good order after ")
+
+
+def test_a_host_that_is_not_to_start_without_its_store_ends(tmp_path: Path, network: str) -> None:
+    """PsRequired: the local host cache stands in for nothing."""
+    path = tmp_path / "farm.db"
+    call: list[str | Path] = ["host", "--name", "H1", "--cache", tmp_path / "H1.db", "--store"]
+    topology = Topology.of(HOSTS, settings={"PsRequired": 1}, live=LivePlan(network=network))
+    with DataStore.create(str(path)) as store:
+        store.replace(topology)
+    with running(*call, path, "--for", "0") as command:
+        assert command.end(None) == 0
+    path.unlink()
+    with running(*call, path) as command:
+        command.until("^start-refused host=H1 ")
+        assert command.end(None) == 1
+    assert command.said[-1] == "imafarm: it did not start, or not stop, in good order"
 
 
 def test_each_host_may_be_a_process(farm: Path, network: str, tmp_path: Path) -> None:
