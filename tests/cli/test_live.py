@@ -22,7 +22,7 @@ from imafarm import cli
 from imafarm.keys import FarmKeys, new_key_file, read_keys
 from imafarm.management import connect_management
 from imafarm.store import DataStore
-from imafarm.topology import LivePlan, Topology
+from imafarm.topology import read_topology
 
 HOSTS = 3
 
@@ -66,7 +66,9 @@ def network() -> str:
 def farm(tmp_path: Path, network: str) -> Path:
     """A farm file: a zone of three hosts that do not dawdle."""
     path = tmp_path / "farm.toml"
-    path.write_text(f'live.network = "{network}"\n[[zones]]\nname = "Z1"\nhosts = {HOSTS}\n')
+    path.write_text(
+        f'live.network = "{network}"\nsettings.KeepAliveInterval = 3_000\n[[zones]]\nname = "Z1"\nhosts = {HOSTS}\n'
+    )
     return path
 
 
@@ -75,6 +77,15 @@ def farm(tmp_path: Path, network: str) -> Path:
 WRONG_CALLS = {
     "which farm": (["host", "--name", "H1"], "--farm: missing; say with it or with --store which farm the host is in"),
     "which host": (["host", "--farm", "FARM"], "--name"),
+    "a cache of no store": (
+        ["host", "--farm", "FARM", "--name", "H1", "--cache", "h1.cache"],
+        "--cache: only with --store, of which it is a copy",
+    ),
+    "no such store": (["up", "--store", "nowhere.db"], "nowhere.db: there is no such file"),
+    "two stores of a farm": (
+        ["up", "--store", "nowhere.db", "--hosts", "3"],
+        "--hosts: the store given by --store says",
+    ),
     "unknown host": (["host", "--farm", "FARM", "--name", "H4"], "--name: no host of this farm is named 'H4'"),
     "two farms": (["up", "--farm", "FARM", "--hosts", "3"], "--hosts: the file given by --farm says this already"),
     "no time": (["up", "--for", "-1"], "--for: -1.0 is out of range, 0 to 1e9 seconds"),
@@ -255,6 +266,12 @@ def running(*arguments: str | Path, **environment: str) -> Iterator[Running]:
                 process.kill()
 
 
+def asked(tool: str, *where: str) -> str:
+    """What one of the product's tools prints of a farm that runs."""
+    command = [sys.executable, "-m", "imafarm", tool, "--connect", *where]
+    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+
+
 @contextmanager
 def taken(address: str, port: int = 2512) -> Iterator[None]:
     """Somebody else listens there."""
@@ -279,11 +296,12 @@ def test_a_farm_runs_until_it_is_told_to_stop(farm: Path, network: str, number: 
         command.until(r"^All agreed after .* s: Z1 on H1\.$")
         assert command.said[0] == f"3 hosts in 1 zone, on {base}1:2512 to {base}3:2512."
         assert f"To ask:  imafarm querydc --connect {base}1" in command.said
-        assert not any(is_free(f"{base}{last}") for last in (1, 2, 3))
+        assert not any(is_free(f"{base}{last}", port) for last in (1, 2, 3) for port in (2512, 2513))
+        assert asked("querydc", f"{base}2") == "Zone Name: Z1\nData Collector: H1\n"
         assert command.end(number) == 0
     assert command.said[-1].startswith("Stopped in good order after ")
     assert {f"stopped host=H{k}" for k in (1, 2, 3)} <= set(command.said)
-    assert all(is_free(f"{base}{last}") for last in (1, 2, 3))
+    assert all(is_free(f"{base}{last}", port) for last in (1, 2, 3) for port in (2512, 2513))
 
 
 def test_a_farm_stops_by_itself_when_its_time_is_over_and_tells_its_figures(farm: Path) -> None:
@@ -323,6 +341,9 @@ def test_hosts_started_one_by_one_are_a_farm(farm: Path, tmp_path: Path) -> None
         running("host", "--farm", farm, "--name", "H2", IMAFARM_FARM_KEY=key.read_text()) as second,
     ):
         first.until(r"^All agreed")
+        # How to ask it is said with what it takes.
+        where = first.said[1].removeprefix("To ask:  imafarm querydc --connect ").split()
+        assert asked("querydc", *where) == "Zone Name: Z1\nData Collector: H1\n"
         second.until(r"Z1 .*on H1|is collected by H1")
         # The collector triggers the election before it goes.
         assert first.end() == 0
@@ -342,20 +363,35 @@ def test_a_host_that_is_told_so_over_the_wire_stops_with_its_process(farm: Path,
     assert command.said[-1].startswith("Stopped in good order after ")
 
 
-def test_a_host_that_is_not_to_start_without_its_store_ends(tmp_path: Path, network: str) -> None:
+def test_a_host_that_is_not_to_start_without_its_store_ends(farm: Path, tmp_path: Path) -> None:
     """PsRequired: the local host cache stands in for nothing."""
-    path = tmp_path / "farm.db"
-    call: list[str | Path] = ["host", "--name", "H1", "--cache", tmp_path / "H1.db", "--store"]
-    topology = Topology.of(HOSTS, settings={"PsRequired": 1}, live=LivePlan(network=network))
-    with DataStore.create(str(path)) as store:
-        store.replace(topology)
-    with running(*call, path, "--for", "0") as command:
+    store = tmp_path / "farm.db"
+    with DataStore.create(str(store)) as created:
+        created.replace(read_topology(farm))
+    call = ("host", "--store", store, "--name", "H1", "--cache", tmp_path / "h1.cache", "--set", "PsRequired=1")
+    with running(*call, "--for", "0") as command:
         assert command.end(None) == 0
-    path.unlink()
-    with running(*call, path) as command:
+    store.unlink()
+    with running(*call) as command:
         command.until("^start-refused host=H1 ")
         assert command.end(None) == 1
     assert command.said[-1] == "imafarm: it did not start, or not stop, in good order"
+
+
+def test_a_host_starts_from_its_cache_while_the_store_is_down(farm: Path, tmp_path: Path) -> None:
+    store, cache = tmp_path / "farm.db", tmp_path / "h1.cache"
+    with DataStore.create(str(store)) as created:
+        created.replace(read_topology(farm))
+    call = ("host", "--store", store, "--name", "H1", "--cache", cache, "--set", "StartElection=1")
+    with running(*call) as command:
+        command.until(r"^All agreed after .*: Z1 on H1\.$")
+        assert command.end() == 0
+    store.rename(tmp_path / "away.db")
+    with running(*call) as command:
+        command.until(r"^store-down .*there is no such file")
+        command.until(r"^started-from-cache host=H1 ")
+        command.until(r"^All agreed after .*: Z1 on H1\.$")
+        assert command.end() == 0
 
 
 def test_each_host_may_be_a_process(farm: Path, network: str, tmp_path: Path) -> None:
@@ -370,6 +406,7 @@ def test_each_host_may_be_a_process(farm: Path, network: str, tmp_path: Path) ->
         os.kill(collector, signal.SIGKILL)
         command.until(r"^H1 \| ended by itself: killed by SIGKILL$")
         command.until(r"^H[23] \| Z1 is collected by H[23] now\.$")
+        assert re.search(r"Data Collector: H[23]$", asked("querydc", f"{base}2"), re.MULTILINE)
         assert len(list(scratch.iterdir())) == 1
         assert command.end(signal.SIGTERM) == 0
     assert command.said[-1].startswith("Stopped in good order after ")

@@ -13,7 +13,7 @@ from imafarm.topology import LivePlan, Topology
 
 PATIENCE_SECONDS = 60
 """No story here takes so long, even on a machine that has much else to do."""
-NETWORKS = (f"127.95.{number}.0/24" for number in count())
+NETWORKS = (f"127.{100 + os.getpid() % 100}.{number}.0/24" for number in count())
 
 Story = Callable[[LiveFarm], Awaitable[None]]
 Play = Callable[..., None]

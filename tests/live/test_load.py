@@ -16,11 +16,14 @@ import pytest
 
 from imafarm import cli
 from imafarm.cli import _load_run
-from imafarm.load import Phase, _population
+from imafarm.keys import new_key_file
+from imafarm.live import _descriptors
+from imafarm.load import Phase, _population, members_of
+from imafarm.topology.farm_file import parse_topology, read_topology
 
 TREE = Path(__file__).parents[2]
-NETWORK = "127.79.0.0/16"
-COLLECTOR_ADDRESS = ("127.79.0.1", 2512)
+NETWORK = "127.83.0.0/16"
+COLLECTOR_ADDRESS = ("127.83.0.1", 2512)
 MEMBERS = 60
 INTERVAL_SECONDS = 0.5
 WITHIN = 0.1
@@ -112,6 +115,8 @@ def test_a_cache_that_holds_all_members_keeps_their_bindings(load: Load) -> None
     assert abs(report["updates"]["HEARTBEAT"] - MEMBERS * report["seconds"] / INTERVAL_SECONDS) <= MEMBERS
     assert report["delays"]["count"] > 0
     assert report["descriptors"]["collector"] > MEMBERS
+    said = report["collector_figures"]
+    assert (said["servers"], said["bindings"], said["evicted"]) == (MEMBERS + 1, MEMBERS, 0)
 
 
 def test_a_cache_that_is_too_small_churns_as_the_emulator_predicts(load: Load) -> None:
@@ -123,6 +128,29 @@ def test_a_cache_that_is_too_small_churns_as_the_emulator_predicts(load: Load) -
     assert abs(report["predicted"]["rebinds_ratio"] - 1) < WITHIN
     assert abs(report["predicted"]["updates_ratio"] - 1) < WITHIN
     assert abs(report["closed_by_collector"] - report["rebinds"]) <= SMALL_CACHE
+    assert report["collector_figures"]["bindings"] <= SMALL_CACHE
+
+
+def test_members_that_share_a_listener_are_as_others(load: Load, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_load_run, "shares_ports", lambda _: True)
+    answer = load(*generated("--predict", cache=SMALL_CACHE))
+    report = answer.report
+    assert answer.code == 0, report
+    assert abs(report["predicted"]["rebinds_ratio"] - 1) < WITHIN
+    assert report["descriptors"]["members"] < 2 * MEMBERS
+
+
+def test_a_listener_is_shared_where_there_are_too_few_descriptors(
+    farm_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    topology = read_topology(farm_file)
+    target = _load_run.Target(topology, "H1", members_of(topology, "H1"), farm_file=None)
+    assert not _load_run.shares_ports(target)
+    monkeypatch.setattr(_descriptors, "raise_limit", lambda wanted: wanted - 1)
+    assert _load_run.shares_ports(target)
+    text = farm_file.read_text().replace("2514", "2512")
+    topology = parse_topology(text)
+    assert not _load_run.shares_ports(_load_run.Target(topology, "H1", members_of(topology, "H1"), farm_file=None))
 
 
 def test_each_logon_and_logoff_is_reported_and_answered(load: Load) -> None:
@@ -131,6 +159,7 @@ def test_each_logon_and_logoff_is_reported_and_answered(load: Load) -> None:
     assert answer.code == 0, report
     assert report["logons"] > report["logoffs"] > 0
     assert report["updates"]["SESSION_UPDATE"] == report["logons"] + report["logoffs"]
+    assert report["collector_figures"]["sessions"] == report["logons"] - report["logoffs"]
     assert abs(report["predicted"]["updates_ratio"] - 1) < WITHIN
 
 
@@ -170,7 +199,7 @@ def collector(farm_file: Path) -> Iterator[Path]:
     ]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdin is not None and process.stdout is not None
-        assert "H1 listens on 127.79.0.1:2512" in process.stdout.readline()
+        assert "H1 listens on 127.83.0.1:2512" in process.stdout.readline()
         yield farm_file
         process.stdin.close()
         process.stdout.read()
@@ -188,7 +217,7 @@ def test_any_collector_can_be_aimed_at_twice(load: Load, collector: Path) -> Non
 
 def test_a_collector_that_is_not_there_is_told_at_once(load: Load, farm_file: Path) -> None:
     answer = load("--farm", farm_file, "--collector=H1")
-    said = "imafarm: --collector: H1 cannot be reached at 127.79.0.1:2512: Connection refused\n"
+    said = "imafarm: --collector: H1 cannot be reached at 127.83.0.1:2512: Connection refused\n"
     assert answer == (2, "", said)
 
 
@@ -199,6 +228,27 @@ def test_whoever_takes_no_member_in_is_given_up(load: Load, farm_file: Path, mon
         answer = load("--farm", farm_file, "--collector=H1")
     assert (answer.code, answer.out) == (2, "")
     assert "--collector: H1 has not taken M1 in within 0.5 s: it may be of another farm" in answer.err
+
+
+def test_a_key_lets_members_in_and_no_other_does(load: Load, tmp_path: Path) -> None:
+    for name in ("ours", "others"):
+        new_key_file(tmp_path / name)
+    key = f"--key={tmp_path / 'ours'}"
+    assert load(*generated(key, seconds=0.5)).code == 0
+    path = tmp_path / "load.toml"
+    assert load(*generated(f"--write-farm={path}")).code == 0
+    which = ["--name=H1", f"--farm={path}", key]
+    command = [sys.executable, "-m", "imafarm", "live", "host", "--until-input-ends", *which]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdin is not None and process.stdout is not None
+        process.stdout.readline()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(_population, "FIRST_SECONDS", 0.5)
+            answer = load(f"--farm={path}", "--collector=H1", f"--key={tmp_path / 'others'}")
+        assert (answer.code, answer.out) == (2, "")
+        assert "--collector: H1 has not taken M1 in" in answer.err
+        process.stdin.close()
+        process.stdout.read()
 
 
 # -- ends that nobody planned
@@ -227,6 +277,7 @@ def test_a_collector_that_dies_is_told_and_ends_it(load: Load, monkeypatch: pyte
     answer = load(*generated(seconds=600))
     report = answer.report
     assert (answer.code, report["verdict"], report["connected"]) == (1, "failed", MEMBERS)
+    assert report["collector_figures"] is None
     assert report["ended_by"].startswith("H1 ended by itself: killed by SIGKILL")
 
 
@@ -242,7 +293,7 @@ def test_a_port_in_use_is_what_the_collector_could_not_have(load: Load) -> None:
         other.listen()
         answer = load(*generated())
     assert (answer.code, answer.out) == (2, "")
-    assert "H1 cannot listen on 127.79.0.1:2512: Address already in use" in answer.err
+    assert "H1 cannot listen on 127.83.0.1:2512: Address already in use" in answer.err
 
 
 WRONG_CALLS = {
@@ -255,8 +306,8 @@ WRONG_CALLS = {
     "no number at all": (["--for=nan"], "--for: nan is out of range"),
     "a seed of 65 bits": ([f"--seed={2**64}"], "seed: 18446744073709551616 is out of range"),
     "unknown setting": (["--set=KeepAliveIntervall=9"], 'did you mean "KeepAliveInterval"'),
-    "no network": (["--network=127.79.0.1.5/16"], "live.network: '127.79.0.1.5/16' is no IPv4 network"),
-    "a network too small": (["--members=300", "--network=127.79.0.0/24"], "has room for 254 hosts, the farm has 301"),
+    "no network": (["--network=127.83.0.1.5/16"], "live.network: '127.83.0.1.5/16' is no IPv4 network"),
+    "a network too small": (["--members=300", "--network=127.83.0.0/24"], "has room for 254 hosts, the farm has 301"),
     "a collector of a farm not given": (["--collector=H1"], "--collector: only with --farm"),
     "no such file": (["--farm=nowhere.toml", "--collector=H1"], "nowhere.toml"),
     "nobody to aim at": (["--farm=examples/office.toml"], "--collector: missing"),

@@ -20,13 +20,15 @@ from imafarm.cli._live_options import Access
 from imafarm.cli._load_collector import CollectorProcess, collector_process, reach
 from imafarm.cli._until_told import until_told
 from imafarm.farm import EventKind
-from imafarm.load import UPDATES, Costs, LoadFigures, LoadPlan, Phase, Population, Prediction
+from imafarm.load import UPDATES, CollectorFigures, Costs, LoadFigures, LoadPlan, Phase, Population, Prediction
 from imafarm.report.load import LoadLine, LoadReport, LoadStatus, load_line
 from imafarm.topology import Topology
 from imafarm.topology._checks import NANOSECONDS
 
 if TYPE_CHECKING:
+    from imafarm.keys import FarmKeys
     from imafarm.live import LiveFarm
+    from imafarm.live._tls import TlsFiles
 
 LOOK_SECONDS = 1.0
 """How often the line is brought up to date and descriptors are counted."""
@@ -115,6 +117,7 @@ async def _on_sockets(
             keys=keys,
             tls=tls,
             allow_open=access.without_key,
+            shares_ports=shares_ports(target),
         ) as farm:
             meter = _Meter(farm, process, line)
             population = Population(
@@ -127,7 +130,50 @@ async def _on_sockets(
                     nursery.start_soon(_end_with, population, process)
                 figures = await population.run()
                 nursery.cancel_scope.cancel()
-            return figures, meter.costs
+            return figures, replace(meter.costs, collector=await _ask(target, keys, tls))
+
+
+async def _ask(target: Target, keys: FarmKeys | None, tls: TlsFiles | None) -> CollectorFigures | None:
+    """What the collector says of itself; `None` if it cannot be asked."""
+    from imafarm.errors import ManagementError
+    from imafarm.live._tls import client_context
+    from imafarm.management import connect_management
+
+    index = target.topology.resolver.by_name(target.collector)
+    record, address = target.topology.resolver.record(index), target.topology.live_addresses()[index]
+    try:
+        async with connect_management(
+            address,
+            record.admin_port,
+            () if keys is None else keys.understood,
+            None if tls is None else client_context(tls),
+        ) as host:
+            bindings, servers = (await host.state()).bindings, await host.servers(record.zone)
+    except ManagementError:
+        return None
+    return CollectorFigures(
+        servers=sum(row.up for row in servers),
+        sessions=sum(row.sessions for row in servers),
+        bindings=bindings.active,
+        opened=bindings.opened,
+        evicted=bindings.evicted,
+        refused=bindings.refused,
+    )
+
+
+def shares_ports(target: Target) -> bool:
+    """Whether members share a listener: if each with its own would need more descriptors than there can be.
+
+    Where another host of the farm has their port, it may be on this machine, and they cannot.
+    """
+    from imafarm.live._descriptors import SPARE_DESCRIPTORS, raise_limit
+
+    resolver, members = target.topology.resolver, set(target.members)
+    needed = 2 * len(members) + SPARE_DESCRIPTORS
+    if raise_limit(needed) >= needed:
+        return False
+    ports = {record.ima_port for record in resolver.records() if record.name in members}
+    return not any(record.ima_port in ports for record in resolver.records() if record.name not in members)
 
 
 @asynccontextmanager

@@ -89,7 +89,7 @@ class Conductor:
         return result
 
     async def _keep_time(self) -> None:
-        # Takes half a second where pytest is installed, which is more than all else that a live host imports.
+        # Where pytest is installed this imports all of it, so only those pay who run farm time.
         from trio.testing import wait_all_tasks_blocked
 
         while True:

@@ -18,12 +18,14 @@ SPARE_DESCRIPTORS = 64
 CACHE = "MaxHostAddressCacheEntries"
 
 
-def make_room(topology: Topology, here: Sequence[int], log: LiveLog) -> None:
+def make_room(topology: Topology, here: Sequence[int], log: LiveLog, *, listeners: int | None = None) -> None:
     """Lets this process have as many files open as its hosts need, as far as the operating system permits.
+
+    listeners: at how many sockets they are called; each at one of its own, unless said.
 
     Errors: `ConfigurationError` if that is too few even for bindings between members and their collectors.
     """
-    least, most = descriptors(topology, here)
+    least, most = descriptors(topology, here, listeners)
     limit = raise_limit(most)
     if limit < least:
         raise ConfigurationError(
@@ -37,14 +39,18 @@ def make_room(topology: Topology, here: Sequence[int], log: LiveLog) -> None:
         log.warn("descriptors-few", limit=limit, most=most, why=f"{CACHE} lets hosts open more than there can be")
 
 
-def descriptors(topology: Topology, here: Sequence[int]) -> tuple[int, int]:
+def descriptors(topology: Topology, here: Sequence[int], listeners: int | None = None) -> tuple[int, int]:
     """How many files the hosts of this process have open: with a binding between each member and its collector and
     none besides, and with full caches."""
     resolver = topology.resolver
     zones = resolver.zones_of(range(len(resolver)))
     entries = {index: _cache_entries(topology, resolver.name_of(index)) for index in here}
-    least = most = len(here) + SPARE_DESCRIPTORS
-    most += sum(min(own, len(resolver) - 1) for own in entries.values())
+    least = most = (len(here) if listeners is None else listeners) + SPARE_DESCRIPTORS
+    # Who never collects is bound to those who do.
+    standing = Counter(zones[index] for index, record in enumerate(resolver.records()) if not record.session_only)
+    session_only = {resolver.by_name(name) for name in topology.session_only}
+    for index, own in entries.items():
+        most += min(own, standing[zones[index]] if index in session_only else len(resolver) - 1)
     whole, local = Counter(zones), Counter(zones[index] for index in here)
     for zone, count in local.items():
         # Each member's own end; and the collector's too, if whoever may be one is here.

@@ -38,6 +38,7 @@ from imafarm.live._host import LiveHost
 from imafarm.live._limits import LiveLimits
 from imafarm.live._link import Link
 from imafarm.live._log import LiveLog
+from imafarm.live._shared_port import SharedPort
 from imafarm.live._sockets import Address
 from imafarm.live._store import StoreLink
 from imafarm.live._tls_link import LiveTls
@@ -46,8 +47,6 @@ from imafarm.topology._checks import NANOSECONDS
 QUIET_ROUNDS = 6
 """After so many rounds of Trio's in which nothing came, nothing waits: a call is a task in one round, stands in the
 next, is taken in a third and answered in a fourth."""
-MOST_ROUNDS = 64
-"""After so many rounds all that had come at the first is handled, with what hosts here said to one another on it."""
 NEVER_NS = 1 << 63
 """Later than any deadline."""
 ROOM_SHARE = 1 / 8
@@ -70,6 +69,7 @@ class Driver:
         store: OpenedLiveStore | None = None,
         told: Callable[[], None],
         learnt: Callable[[], None],
+        shares_ports: bool = False,
     ) -> None:
         """A driver at whose making the engine's clock stands at zero.
 
@@ -79,6 +79,7 @@ class Driver:
         store: the data store that all hosts share; `None` for one that is beside every host and ends with the farm.
         told: called whenever something may have happened that observers want to hear of.
         learnt: called when applications were published or taken away elsewhere.
+        shares_ports: whether those of one port here share a listener.
         """
         self.limits = limits
         self.log = log
@@ -108,7 +109,9 @@ class Driver:
         self._nobody_starts = trio.Event()
         self._nobody_starts.set()
         for index in local:
-            self.hosts[index] = LiveHost(self, index, names[index], addresses[index])
+            self.hosts[index] = LiveHost(self, index, names[index], addresses[index], shares_port=shares_ports)
+        self._shares_ports = shares_ports
+        self._shared_ports: list[SharedPort] = []
 
     # -- time and tasks
 
@@ -121,6 +124,8 @@ class Driver:
         """Keeps the engine's time, and all tasks of links and ports, until cancelled. Nothing is left then."""
         try:
             async with trio.open_nursery() as self._nursery:
+                for shared in self._shared_ports:
+                    self._nursery.start_soon(shared.serve)
                 task_status.started()
                 await self._keep_time()
         finally:
@@ -135,10 +140,20 @@ class Driver:
         try:
             for host in self.hosts.values():
                 host.reserve()
+            if self._shares_ports:
+                self._share_ports()
             yield
         finally:
             for host in self.hosts.values():
                 host.deafen()
+            for shared in self._shared_ports:
+                shared.close()
+            self._shared_ports.clear()
+
+    def _share_ports(self) -> None:
+        for port in sorted({host.port for host in self.hosts.values()}):
+            hosts = [host for host in self.hosts.values() if host.port == port]
+            self._shared_ports.append(SharedPort(port, hosts, self.limits, self.log))
 
     async def _keep_time(self) -> None:
         while True:
@@ -156,15 +171,14 @@ class Driver:
         """Waits until what has come is handled, so that no host takes for silent whom it has only not listened to yet.
 
         What has arrived comes before a deadline, and what follows from one deadline before the next, as in the
-        emulator. A process that has too much to do meets its deadlines late by this, `lag_seconds` at the most; then it
-        meets all that are due at once, or it would fall behind for good. Strangers are not waited for, and neither is
-        what comes only later: on a busy host something always does.
+        emulator. Between hosts of this process that goes on until they have said all they had to say: whoever is late,
+        we are. A process that has too much to do meets its deadlines late by this, `lag_seconds` at the most; then it
+        meets all that are due at once, or it would fall behind for good. Of what others say, only what is there by now
+        is waited for: on a busy host something always comes.
         """
         latest = self._seconds(self._due_ns) + self.limits.lag_seconds
         quiet = 0
-        for _ in range(MOST_ROUNDS):
-            if quiet >= QUIET_ROUNDS or trio.current_time() >= latest:
-                return
+        while quiet < QUIET_ROUNDS and trio.current_time() < latest:
             reports = self._reports
             await trio.lowlevel.checkpoint()
             quiet = quiet + 1 if reports == self._reports else 0
@@ -207,7 +221,7 @@ class Driver:
 
     def called(self, link: Link) -> None:
         """A caller waits for a host's answer."""
-        self._reports += link.peer is not None
+        self._reports += link.peer in self.hosts
         here = (link.host.address, link.host.port)
         pair = _pair(link.remote, here) if link.peer in self.hosts else None
         link.host.know(link, self._engine.incoming(link.host.index, self.now_ns, pair=pair))
@@ -220,7 +234,7 @@ class Driver:
 
     def hear(self, link: Link, data: bytes) -> bool:
         """Bytes have come. Whether they end within a frame."""
-        self._reports += link.peer is not None
+        self._reports += link.peer in self.hosts
         self._uses = link.last_use = self._uses + 1
         acts, is_cut = self._engine.receive(link.conn, data, self.now_ns)
         if acts:

@@ -47,6 +47,7 @@ class LiveFarm(EngineFarm[_imafarm.LiveFarm]):
         live_log: LiveLog,
         store: OpenedLiveStore | None,
         log: ConfigurationLog | None,
+        shares_ports: bool,
     ) -> None:
         """addresses: of every host by index, with the ports between servers; local: those that live here.
 
@@ -83,6 +84,7 @@ class LiveFarm(EngineFarm[_imafarm.LiveFarm]):
             store=store,
             told=self._tell,
             learnt=self._name_applications,
+            shares_ports=shares_ports,
         )
         if store is not None:
             for index in local:

@@ -35,8 +35,13 @@ class HostDriver(Driver, Protocol):
 class LiveHost:
     """A host that lives in this process."""
 
-    def __init__(self, driver: HostDriver, index: int, name: str, address: Address) -> None:
-        """A host that listens at `address` while it runs."""
+    def __init__(
+        self, driver: HostDriver, index: int, name: str, address: Address, *, shares_port: bool = False
+    ) -> None:
+        """A host that listens at `address` while it runs.
+
+        shares_port: whether somebody else listens there for it, and has `welcome` called.
+        """
         self.index = index
         self.name = name
         self.address, self.port = address
@@ -46,6 +51,7 @@ class LiveHost:
         self._driver = driver
         self.is_on = False
         """Whether its service runs, or is about to."""
+        self._shares_port = shares_port
         self._listener: Listener | None = None
         self._resumed: trio.Event | None = None
 
@@ -53,19 +59,19 @@ class LiveHost:
 
     def reserve(self) -> None:
         """Takes its port, if it has not got it. Errors: `ConfigurationError` if it cannot be had."""
-        if self._listener is None:
+        if self._listener is None and not self._shares_port:
             self._listener = Listener(self.name, (self.address, self.port), self._driver.limits, self._driver.log)
 
     def go_on(self) -> None:
         """Lets callers come. Errors: as `reserve`."""
         self.reserve()
-        assert self._listener is not None
-        try:
-            self._listener.open()
-        except ConfigurationError:
-            self._listener = None
-            raise
-        self._driver.spawn(partial(self._listener.serve, self, self._welcome))
+        if self._listener is not None:
+            try:
+                self._listener.open()
+            except ConfigurationError:
+                self._listener = None
+                raise
+            self._driver.spawn(partial(self._listener.serve, self, self.welcome))
         self.is_on = True
 
     def go_off(self) -> None:
@@ -129,7 +135,8 @@ class LiveHost:
             return Link(self._driver, self, remote, peer=peer, sock=sock)
         return TlsLink(self._driver, self, remote, peer=peer, sock=sock, tls=self._driver.tls)
 
-    def _welcome(self, sock: socket.socket, remote: Address) -> None:
+    def welcome(self, sock: socket.socket, remote: Address) -> None:
+        """Somebody has called this host, which runs."""
         if not self.callers.has_room(remote[0]):
             self._driver.log.warn("too-many-callers", host=self.name, peer=remote[0])
             sock.close()

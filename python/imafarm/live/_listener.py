@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 from collections import Counter
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import trio
 from trio.lowlevel import wait_readable
@@ -17,10 +17,26 @@ from imafarm.live._log import LiveLog
 from imafarm.live._sockets import Address, let_go, prepare
 
 if TYPE_CHECKING:
-    from imafarm.live._host import LiveHost
+    pass
 
 ACCEPTED_AT_ONCE = 64
 """Callers that are let in before other tasks have their turn."""
+LOOPBACK = b"lo"
+"""The device over which a machine talks to itself."""
+
+
+class Called(Protocol):
+    """Who is called at a port."""
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether it handles nothing."""
+
+    async def wait_resumed(self) -> None:
+        """Waits until it goes on."""
+
+    def make_room(self) -> None:
+        """There is no descriptor left for a caller: lets idle bindings go."""
 
 
 class Callers:
@@ -66,8 +82,12 @@ class Listener:
     """A port of a host's: taken at once, so that a farm finds out early what it cannot have; open to callers when the
     host runs. Until then whoever calls is refused."""
 
-    def __init__(self, host: str, address: Address, limits: LiveLimits, log: LiveLog) -> None:
+    def __init__(
+        self, host: str, address: Address, limits: LiveLimits, log: LiveLog, *, is_loopback_only: bool = False
+    ) -> None:
         """Takes the port.
+
+        is_loopback_only: whether nobody else than this machine can call, whatever address that is.
 
         Errors: `ConfigurationError` if it is in use, or the address is none of this machine's.
         """
@@ -80,6 +100,8 @@ class Listener:
             # Connections that were closed a minute ago still have the port's number, and nobody misses it.
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             prepare(self._socket)
+            if is_loopback_only:
+                self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, LOOPBACK)
             self._socket.bind(address)
         except OSError as error:
             self._socket.close()
@@ -97,7 +119,7 @@ class Listener:
         address, port = self._address
         return ConfigurationError([f"hosts: {self._host} cannot listen on {address}:{port}: {error.strerror}"])
 
-    async def serve(self, host: LiveHost, welcome: Callable[[socket.socket, Address], None]) -> None:
+    async def serve(self, host: Called, welcome: Callable[[socket.socket, Address], None]) -> None:
         """Hands every caller to `welcome`, until the port is closed.
 
         Nothing that a caller or the operating system does ends it. While the latter has no descriptor left, callers

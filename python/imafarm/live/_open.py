@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
-from ipaddress import IPv4Address
 from functools import partial
+from ipaddress import IPv4Address
 from pathlib import Path
 from types import MappingProxyType
 from urllib.parse import quote, unquote
@@ -51,6 +51,7 @@ async def open_live_farm(
     allow_open: bool = False,
     limits: LiveLimits | None = None,
     live_log: LiveLog | None = None,
+    shares_ports: bool = False,
 ) -> AsyncIterator[LiveFarm]:
     """A farm on real TCP: `async with imafarm.open_live_farm(hosts=20) as farm: ...`, under plain `trio.run`.
 
@@ -74,6 +75,8 @@ async def open_live_farm(
     allow_open: lets hosts without a key listen on addresses that others than this machine may reach.
     limits: deadlines, queues and caps.
     live_log: how the log is written.
+    shares_ports: whether hosts that live here and have one port between servers share a listener: for thousands of
+      them, on loopback. No host of another process may have the port then, whatever its address.
 
     Yields as soon as every port is ours: the boot goes on meanwhile, and `wait_master` waits for it. At the end all
     hosts are gone, like the processes of a machine that is switched off; `stop` and `wait_stopped` come before for an
@@ -106,10 +109,10 @@ async def open_live_farm(
     ports = [record.ima_port for record in topology.resolver.records()]
     addresses = list(zip(topology.live_addresses(), ports, strict=True))
     here = _local(topology, local)
-    if keys is None and not allow_open:
-        _check_loopback(topology, addresses, here)
+    _check_loopback(topology, addresses, here, has_key=keys is not None or allow_open, shares_ports=shares_ports)
     live_log = live_log or LiveLog()
-    make_room(topology, here, live_log)
+    listeners = len({ports[index] for index in here}) if shares_ports else len(here)
+    make_room(topology, here, live_log, listeners=listeners)
     farm = LiveFarm(
         topology,
         addresses,
@@ -121,6 +124,7 @@ async def open_live_farm(
         live_log=live_log,
         store=opened,
         log=log,
+        shares_ports=shares_ports,
     )
     failure: BaseException | None = None
     with farm.driver.reserved():
@@ -177,15 +181,16 @@ def _local(topology: Topology, names: Collection[str] | None) -> list[int]:
     return sorted(set(topology.resolver.by_names(names)))
 
 
-def _check_loopback(topology: Topology, addresses: Sequence[Address], here: Sequence[int]) -> None:
-    """Errors: `ConfigurationError` if anybody but this machine could talk to a host."""
-    for index in here:
-        address = addresses[index][0]
-        if not IPv4Address(address).is_loopback:
-            name = topology.resolver.name_of(index)
-            raise ConfigurationError(
-                [
-                    f"keys: without a farm key {name} cannot listen on {address}, which is not of this machine alone; "
-                    "allow_open lets it"
-                ]
-            )
+def _check_loopback(
+    topology: Topology, addresses: Sequence[Address], here: Sequence[int], *, has_key: bool, shares_ports: bool
+) -> None:
+    """Errors: `ConfigurationError` if others than this machine could talk to a host that is for it alone."""
+    beyond = next((index for index in here if not IPv4Address(addresses[index][0]).is_loopback), None)
+    if beyond is None:
+        return
+    who = f"{topology.resolver.name_of(beyond)} cannot listen on {addresses[beyond][0]}"
+    if not has_key:
+        said = f"keys: without a farm key {who}, which is not of this machine alone; allow_open lets it"
+        raise ConfigurationError([said])
+    if shares_ports:
+        raise ConfigurationError([f"shares_ports: {who}, which is not of this machine alone"])

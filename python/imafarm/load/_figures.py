@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from types import MappingProxyType
 from typing import Any
 
@@ -103,6 +103,22 @@ class Prediction:
 
 
 @dataclass(frozen=True, slots=True)
+class CollectorFigures:
+    """What the collector itself says at the end, over its management port."""
+
+    servers: int
+    """Those of its zone that it holds to be up, itself included."""
+    sessions: int
+    """That it holds of them."""
+    bindings: int
+    """Active ones."""
+    opened: int
+    """Since it was made, as the next two."""
+    evicted: int
+    refused: int
+
+
+@dataclass(frozen=True, slots=True)
 class Costs:
     """What the steady phase took of the machine, and how its connections fared."""
 
@@ -121,6 +137,8 @@ class Costs:
     members_descriptors: int
     """Open in the members' process, at most; looked at once a second."""
     collector_descriptors: int | None
+    collector: CollectorFigures | None = None
+    """`None` if it could not be asked."""
 
     def as_json(self) -> dict[str, Any]:
         """All of it, under the names that the report's JSON object has for it; delays in ms."""
@@ -137,6 +155,7 @@ class Costs:
                 "collector": _rounded(self.collector_cpu_seconds),
             },
             "descriptors": {"members": self.members_descriptors, "collector": self.collector_descriptors},
+            "collector_figures": None if self.collector is None else asdict(self.collector),
         }
 
 

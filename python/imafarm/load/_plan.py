@@ -13,6 +13,8 @@ from imafarm.topology.farm_file import parse_topology
 
 COLLECTOR = "H1"
 """The collector of a generated farm. Its members are M1, M2, .."""
+MEMBERS_PORT = 2514
+"""Where members of a generated farm are called: not where their collector is, so that they may share a listener."""
 LARGEST_POPULATION = 60_000
 """Members of a generated farm. Its usual network has addresses for a few thousand more."""
 LEAST_SECONDS, MOST_SECONDS = 0.001, 1e6
@@ -85,6 +87,7 @@ def load_farm_file(members: int, settings: Mapping[str, int], network: str = DEF
         f"count = {members}",
         'zone = "Z1"',
         'mode = "session-host"',
+        f"ima_port = {MEMBERS_PORT}",
     ]
     text = "\n".join(lines) + "\n"
     parse_topology(text).live_addresses()

@@ -13,7 +13,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
-from imafarm.load import Costs, LoadFigures, Prediction
+from imafarm.load import CollectorFigures, Costs, LoadFigures, Prediction
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +114,8 @@ def _parts(report: LoadReport) -> Iterator[RenderableType]:
     yield from _section("Updates", _updates(figures))
     yield from _section("Bindings", _bindings(report))
     yield from _section("Delays, from the wish to report to the answer", _delays(report.costs))
+    if report.costs.collector is not None:
+        yield from _section("What the collector says at the end", _said(report.costs.collector))
     yield from _section("Cost of the steady phase", _costs(report.costs))
     if report.prediction is not None:
         yield Text("")
@@ -171,6 +173,16 @@ def _delays(costs: Costs) -> list[tuple[str, str]]:
         ("half at most", milliseconds(costs.p50_seconds)),
         ("99 of 100 at most", milliseconds(costs.p99_seconds)),
         ("longest", milliseconds(costs.max_seconds)),
+    ]
+
+
+def _said(figures: CollectorFigures) -> list[tuple[str, str]]:
+    return [
+        ("servers up", f"{figures.servers:,}"),
+        ("sessions", f"{figures.sessions:,}"),
+        ("bindings", f"{figures.bindings:,}"),
+        ("opened, since it was started", f"{figures.opened:,}"),
+        ("torn down for others", f"{figures.evicted:,}"),
     ]
 
 

@@ -59,8 +59,12 @@ impl Zone {
                 bindings.reply(turn, on, from, Message::ElectMasterAck { round });
             }
             // Departure: the election that this host has just come out of is answered for, not begun again. Where some
-            // hear the collector and cannot reach it, each would else set off all others as fast as messages go.
-            Role::Member(member) if turn.now < member.accepted_at + turn.who.settings.elect_master_timeout => {
+            // hear the collector and cannot reach it, each would else set off all others as fast as messages go. The
+            // collector itself is believed: it stands again, or is going.
+            Role::Member(member)
+                if from != member.collector
+                    && turn.now < member.accepted_at + turn.who.settings.elect_master_timeout =>
+            {
                 bindings.reply(turn, on, from, Message::ElectMasterAck { round });
             }
             Role::Joining(_) | Role::Member(_) => {

@@ -99,6 +99,16 @@ fn an_election_that_has_just_ended_is_not_begun_again() {
     assert_eq!(host.host.standing(), Standing::Candidate);
 }
 
+/// The same departure: the collector itself is believed at once, since it asks when it goes ("New Data Collector Election
+/// Process", 1).
+#[test]
+fn a_collector_that_goes_right_after_its_election_is_believed() {
+    let (mut host, collector) = ByHand::member_of(3, 1, &equals(4), settings(&[]));
+    let verbs = host.receive(collector, Message::ElectMaster { round: 7 });
+    assert_eq!(verbs[0], Verb::Send(collector, Message::ElectMasterAck { round: 7 }));
+    assert_eq!(host.host.standing(), Standing::Candidate);
+}
+
 /// Step 2: a host that is in an election already answers all the same, but does not start another.
 #[test]
 fn whoever_is_in_an_election_only_answers() {
