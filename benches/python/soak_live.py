@@ -80,7 +80,7 @@ class Weighed:
     up_tasks: int
     """The same."""
     bindings: int
-    """How many ends of bindings there were."""
+    """How many ends of bindings there were, with those that only one side still holds for a binding."""
     off_descriptors: int
     off_tasks: int
     engine_kib: int
@@ -256,12 +256,14 @@ async def _until_still(look: Callable[[], Awaitable[object]]) -> None:
 
 async def _up(farm: LiveFarm) -> tuple[int, int, int] | None:
     """Descriptors and tasks besides those of bindings, and how many there are; `None` while something is under way."""
-    # A cut binding, or a caller that nobody knows, is a link without a binding.
+    # A call that is under way, or a caller that nobody knows yet, is a link without a binding.
     links = sum(len(host.links) for host in farm.driver.hosts.values())
     at_rest = links == farm.statistics().bindings.active and not farm.sessions()
     if not at_rest or None in farm.masters.values() or any(farm.host_state(host).power != "up" for host in farm.hosts):
         return None
-    return _descriptors() - links, _tasks() - links, links
+    # An end that was given up across a cut stands until the other says something.
+    ends = links + len(farm.driver.lingering)
+    return _descriptors() - ends, _tasks() - ends, ends
 
 
 async def _off(farm: LiveFarm) -> tuple[int, int]:
