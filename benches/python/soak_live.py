@@ -32,6 +32,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from statistics import median
+from typing import TypeVar
 
 import trio
 
@@ -42,6 +43,8 @@ from imafarm.live import LiveFarm, LiveLimits, open_admin_ports, open_live_farm
 from imafarm.management import RemoteHost, connect_management
 from imafarm.store import DataStore
 from imafarm.topology import LivePlan, Topology
+
+T = TypeVar("T")
 
 HOSTS, ZONES = 16, 2
 WITNESSES = 4
@@ -172,6 +175,8 @@ class Mischief:
         await self._farm.heal()
         await self._farm.store_up()
         await self._farm.resume([host for host in self._farm.hosts if self._power(host) == "paused"])
+        # Whoever is about to stop, and elects another first, is to be started as well.
+        await self._farm.wait_stopped([host for host in self._farm.hosts if self._role(host) == "stopping"])
         await self._farm.start([host for host in self._farm.hosts if self._power(host) in {"off", "crashed"}])
 
     async def log_off(self) -> None:
@@ -182,6 +187,9 @@ class Mischief:
 
     def _power(self, host: str) -> str:
         return self._farm.host_state(host).power
+
+    def _role(self, host: str) -> str:
+        return self._farm.host_state(host).role
 
     def _some(self, most: int) -> list[str]:
         running = [host for host in self._farm.hosts if self._power(host) == "up"]
@@ -242,31 +250,46 @@ def _tasks() -> int:
     return trio.lowlevel.current_statistics().tasks_living
 
 
-async def _until_still(look: Callable[[], Awaitable[object]]) -> None:
-    """Waits until so many looks have seen the same, and something."""
-    seen: object = None
+class Restless(Exception):
+    """What should have come to rest has not; says why."""
+
+
+async def _until_still(look: Callable[[], Awaitable[T | str]]) -> T:
+    """What so many looks have seen one after the other, each the same, and not why there is nothing to see.
+
+    Errors: `Restless`, with what was seen last, if that takes too long.
+    """
+    seen: T | str = "nothing"
     looks = 0
-    with trio.fail_after(PATIENCE_SECONDS):
-        while looks < QUIET_LOOKS:
+    with trio.move_on_after(PATIENCE_SECONDS):
+        while True:
             now = await look()
-            looks = looks + 1 if now == seen and now is not None else 0
+            looks = looks + 1 if now == seen else 0
             seen = now
+            if looks >= QUIET_LOOKS and not isinstance(seen, str):
+                return seen
             await trio.sleep(LOOK_SECONDS)
+    raise Restless(f"nothing has come to rest within {PATIENCE_SECONDS:g} s; at last: {seen}")
 
 
-async def _up(farm: LiveFarm) -> tuple[int, int, int] | None:
-    """Descriptors and tasks besides those of bindings, and how many there are; `None` while something is under way."""
+async def _up(farm: LiveFarm) -> tuple[int, int, int] | str:
+    """Descriptors and tasks besides those of bindings, and how many there are; or what is not at rest."""
+    if down := {host: state for host in farm.hosts if (state := farm.host_state(host)).power != "up"}:
+        return f"hosts that are not up: {down}"
+    if None in farm.masters.values():
+        return f"collectors {farm.masters}, of { ({host: farm.host_state(host) for host in farm.hosts}) }"
+    if sessions := farm.sessions():
+        return f"sessions {sessions}"
     # A call that is under way, or a caller that nobody knows yet, is a link without a binding.
     links = sum(len(host.links) for host in farm.driver.hosts.values())
-    at_rest = links == farm.statistics().bindings.active and not farm.sessions()
-    if not at_rest or None in farm.masters.values() or any(farm.host_state(host).power != "up" for host in farm.hosts):
-        return None
+    if links != (active := farm.statistics().bindings.active):
+        return f"{links} links and {active} bindings"
     # An end that was given up across a cut stands until the other says something.
     ends = links + len(farm.driver.lingering)
     return _descriptors() - ends, _tasks() - ends, ends
 
 
-async def _off(farm: LiveFarm) -> tuple[int, int]:
+async def _off() -> tuple[int, int]:
     return _descriptors(), _tasks()
 
 
@@ -322,27 +345,20 @@ class Processes:
 
     async def weigh(self) -> tuple[int, int, float]:
         """The witness, when nothing is under way: descriptors without bindings, threads, RSS."""
-        found: tuple[int, int, float] = (0, 0, 0.0)
 
-        async def look() -> object:
-            nonlocal found
-            pid = self._processes[self._names[0]].pid
+        async def look() -> int | str:
             try:
                 async with self._ask(self._names[0]) as host:
                     state = await host.state()
-                    if state.master is None or state.bindings.active < WITNESSES - 1:
-                        return None
-                    found = (
-                        _descriptors(pid) - state.bindings.active,
-                        len(os.listdir(f"/proc/{pid}/task")),
-                        _rss_mib(pid),
-                    )
-            except ManagementError:
-                return None
-            return found[0]
+            except ManagementError as error:
+                return str(error)
+            if state.master is None or state.bindings.active < WITNESSES - 1:
+                return f"the witness: {state}"
+            return _descriptors(pid) - state.bindings.active
 
-        await _until_still(look)
-        return found
+        pid = self._processes[self._names[0]].pid
+        descriptors = await _until_still(look)
+        return descriptors, len(os.listdir(f"/proc/{pid}/task")), _rss_mib(pid)
 
     @asynccontextmanager
     async def _ask(self, name: str) -> AsyncIterator[RemoteHost]:
@@ -386,14 +402,11 @@ async def soak(
 
 
 async def _weigh(farm: LiveFarm, processes: Processes, began: float) -> Weighed:
-    await _until_still(partial(_up, farm))
-    up = await _up(farm)
-    assert up is not None
+    up = await _until_still(partial(_up, farm))
     witness = await processes.weigh()
     await farm.crash(farm.hosts)
-    await _until_still(partial(_off, farm))
+    off_descriptors, off_tasks = await _until_still(_off)
     gc.collect()
-    off_descriptors, off_tasks = await _off(farm)
     return Weighed(
         round(trio.current_time() - began, 1),
         *up,
