@@ -47,8 +47,6 @@ from imafarm.topology._checks import NANOSECONDS
 QUIET_ROUNDS = 6
 """After so many rounds of Trio's in which nothing came, nothing waits: a call is a task in one round, stands in the
 next, is taken in a third and answered in a fourth."""
-MOST_ROUNDS = 64
-"""After so many rounds all that had come at the first is handled, with what hosts here said to one another on it."""
 NEVER_NS = 1 << 63
 """Later than any deadline."""
 ROOM_SHARE = 1 / 8
@@ -173,15 +171,14 @@ class Driver:
         """Waits until what has come is handled, so that no host takes for silent whom it has only not listened to yet.
 
         What has arrived comes before a deadline, and what follows from one deadline before the next, as in the
-        emulator. A process that has too much to do meets its deadlines late by this, `lag_seconds` at the most; then it
-        meets all that are due at once, or it would fall behind for good. Strangers are not waited for, and neither is
-        what comes only later: on a busy host something always does.
+        emulator. Between hosts of this process that goes on until they have said all they had to say: whoever is late,
+        we are. A process that has too much to do meets its deadlines late by this, `lag_seconds` at the most; then it
+        meets all that are due at once, or it would fall behind for good. Of what others say, only what is there by now
+        is waited for: on a busy host something always comes.
         """
         latest = self._seconds(self._due_ns) + self.limits.lag_seconds
         quiet = 0
-        for _ in range(MOST_ROUNDS):
-            if quiet >= QUIET_ROUNDS or trio.current_time() >= latest:
-                return
+        while quiet < QUIET_ROUNDS and trio.current_time() < latest:
             reports = self._reports
             await trio.lowlevel.checkpoint()
             quiet = quiet + 1 if reports == self._reports else 0
@@ -224,7 +221,7 @@ class Driver:
 
     def called(self, link: Link) -> None:
         """A caller waits for a host's answer."""
-        self._reports += link.peer is not None
+        self._reports += link.peer in self.hosts
         here = (link.host.address, link.host.port)
         pair = _pair(link.remote, here) if link.peer in self.hosts else None
         link.host.know(link, self._engine.incoming(link.host.index, self.now_ns, pair=pair))
@@ -237,7 +234,7 @@ class Driver:
 
     def hear(self, link: Link, data: bytes) -> bool:
         """Bytes have come. Whether they end within a frame."""
-        self._reports += link.peer is not None
+        self._reports += link.peer in self.hosts
         self._uses = link.last_use = self._uses + 1
         acts, is_cut = self._engine.receive(link.conn, data, self.now_ns)
         if acts:

@@ -209,7 +209,7 @@ impl LiveFarm {
     /// Bytes have arrived. Whether they end within a frame, of which the rest is to come.
     ///
     /// Bytes on a connection that is no host's any more are left aside, and so are those of a caller that has not been
-    /// answered: nobody is to read on before [`Wish::Accept`].
+    /// answered: nobody is to read on before [`Wish::Accept`](crate::act::Wish::Accept).
     pub fn receive(&mut self, conn: Conn, bytes: &[u8], now: Time) -> bool {
         self.be(now);
         let Some(Place::At { host, entry }) = self.world.places.get(&conn).copied() else { return false };
