@@ -31,9 +31,11 @@ START_SECONDS = 60
 class Server:
     """A PostgreSQL of our own."""
 
-    port: int
+    programs: Path
     directory: Path
-    process: subprocess.Popen[bytes]
+    account: dict[str, Any]
+    port: int
+    _process: subprocess.Popen[bytes] | None = None
     _numbers: Iterator[int] = field(default_factory=lambda: count(1))
 
     def url(self, database: str, password: str = PASSWORD) -> str:
@@ -45,6 +47,36 @@ class Server:
         with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
             connection.execute(f"CREATE DATABASE {name}")
         return self.url(name)
+
+    def start(self) -> None:
+        """Has it run, with all that it held when it ran last."""
+        command: list[str | Path] = [self.programs / "postgres", "-D", self.directory / "data"]
+        command += ["-k", self.directory, "-p", str(self.port)]
+        command += ["-c", "listen_addresses=127.0.0.1", "-c", "fsync=off"]
+        with (self.directory / "log").open("ab") as log:
+            process = subprocess.Popen[bytes](command, stdout=log, stderr=log, cwd=self.directory, **self.account)
+        self._process = process
+        deadline = time.monotonic() + START_SECONDS
+        while True:
+            try:
+                psycopg.connect(self.url("postgres"), connect_timeout=5).close()
+                return
+            except psycopg.OperationalError as error:
+                if process.poll() is not None or time.monotonic() > deadline:
+                    self.stop()
+                    said = (self.directory / "log").read_text(errors="replace")
+                    raise RuntimeError(f"PostgreSQL does not start: {error}\n{said}") from None
+                time.sleep(0.05)
+
+    def stop(self) -> None:
+        """Has it gone, if it runs."""
+        if self._process is None:
+            return
+        if self._process.poll() is None:
+            # Fast shutdown: it does not wait for clients.
+            self._process.send_signal(signal.SIGINT)
+        self._process.wait(timeout=START_SECONDS)
+        self._process = None
 
 
 def _programs() -> Path | None:
@@ -66,33 +98,11 @@ def _account() -> dict[str, Any]:
     raise RuntimeError(f"the tests are root's, whom PostgreSQL refuses, and there is no user {UNPRIVILEGED}")
 
 
-def _start(programs: Path, directory: Path, account: dict[str, Any]) -> Server:
+def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command: list[str | Path] = [programs / "postgres", "-D", directory / "data", "-k", directory, "-p", str(port)]
-    command += ["-c", "listen_addresses=127.0.0.1", "-c", "fsync=off"]
-    with (directory / "log").open("wb") as log:
-        process = subprocess.Popen[bytes](command, stdout=log, stderr=log, cwd=directory, **account)
-    server = Server(port, directory, process)
-    deadline = time.monotonic() + START_SECONDS
-    while True:
-        try:
-            psycopg.connect(server.url("postgres"), connect_timeout=5).close()
-            return server
-        except psycopg.OperationalError as error:
-            if process.poll() is not None or time.monotonic() > deadline:
-                _stop(server)
-                said = (directory / "log").read_text(errors="replace")
-                raise RuntimeError(f"PostgreSQL does not start: {error}\n{said}") from None
-            time.sleep(0.05)
-
-
-def _stop(server: Server) -> None:
-    if server.process.poll() is None:
-        # Immediate shutdown: it waits for no client, and writes nothing more of what is thrown away.
-        server.process.send_signal(signal.SIGQUIT)
-    server.process.wait(timeout=START_SECONDS)
+        port: int = probe.getsockname()[1]
+    return port
 
 
 @pytest.fixture(scope="session")
@@ -126,12 +136,14 @@ def start_postgresql() -> Iterator[Callable[[], Server]]:
             initdb += ["--pwfile", secret, "-E", "UTF8", "--locale=C", "--no-sync"]
             made = subprocess.run(initdb, cwd=directory, capture_output=True, text=True, **account)
             assert made.returncode == 0, made.stderr
-            servers.append(_start(programs, directory, account))
-            return servers[-1]
+            server = Server(programs, directory, account, _free_port())
+            server.start()
+            servers.append(server)
+            return server
 
         yield start
         for server in servers:
-            _stop(server)
+            server.stop()
 
 
 @pytest.fixture(scope="session")

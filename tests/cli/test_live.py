@@ -16,9 +16,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+import trio
 
 from imafarm import cli
 from imafarm.keys import FarmKeys, new_key_file, read_keys
+from imafarm.management import connect_management
 from imafarm.store import DataStore
 from imafarm.topology import read_topology
 
@@ -105,6 +107,10 @@ WRONG_CALLS = {
         ".pem: No such file or directory",
     ),
     "two steps at once": (["key", "x.key", "--add", "--drop"], "--drop: not together with --add; each is a step by"),
+    "a cache of nothing": (
+        ["host", "--farm", "FARM", "--name", "H1", "--cache", "H1.db"],
+        "--cache: only with --store",
+    ),
     "no key for processes": (["up", "--processes", "--key", "nowhere.key"], "nowhere.key: No such file or directory"),
     "a step of no file": (["key", "nowhere.key", "--add"], "nowhere.key: No such file or directory"),
 }
@@ -345,6 +351,33 @@ def test_hosts_started_one_by_one_are_a_farm(farm: Path, tmp_path: Path) -> None
         assert second.end() == 0
 
 
+def test_a_host_that_is_told_so_over_the_wire_stops_with_its_process(farm: Path, network: str) -> None:
+    async def stop() -> None:
+        async with connect_management(network.replace("0/24", "1")) as host:
+            await host.stop()
+
+    with running("host", "--farm", farm, "--name", "H1") as command:
+        command.until("^All agreed")
+        trio.run(stop)
+        assert command.end(None) == 0
+    assert command.said[-1].startswith("Stopped in good order after ")
+
+
+def test_a_host_that_is_not_to_start_without_its_store_ends(farm: Path, tmp_path: Path) -> None:
+    """PsRequired: the local host cache stands in for nothing."""
+    store = tmp_path / "farm.db"
+    with DataStore.create(str(store)) as created:
+        created.replace(read_topology(farm))
+    call = ("host", "--store", store, "--name", "H1", "--cache", tmp_path / "h1.cache", "--set", "PsRequired=1")
+    with running(*call, "--for", "0") as command:
+        assert command.end(None) == 0
+    store.unlink()
+    with running(*call) as command:
+        command.until("^start-refused host=H1 ")
+        assert command.end(None) == 1
+    assert command.said[-1] == "imafarm: it did not start, or not stop, in good order"
+
+
 def test_a_host_starts_from_its_cache_while_the_store_is_down(farm: Path, tmp_path: Path) -> None:
     store, cache = tmp_path / "farm.db", tmp_path / "h1.cache"
     with DataStore.create(str(store)) as created:
@@ -356,6 +389,7 @@ def test_a_host_starts_from_its_cache_while_the_store_is_down(farm: Path, tmp_pa
     store.rename(tmp_path / "away.db")
     with running(*call) as command:
         command.until(r"^store-down .*there is no such file")
+        command.until(r"^started-from-cache host=H1 ")
         command.until(r"^All agreed after .*: Z1 on H1\.$")
         assert command.end() == 0
 

@@ -21,9 +21,9 @@ from imafarm.keys import FarmKeys
 from imafarm.live import open_live_farm
 from imafarm.topology import LivePlan, Topology
 
-NETWORK = "127.79.1.0/24"
+NETWORK = f"127.79.{os.getpid() % 256}.0/24"
 """Of this test alone, so that nobody else's traffic is captured."""
-LAST = "127.79.1.250"
+LAST = NETWORK.replace("0/24", "250")
 """Where no host is."""
 HEADER_BYTES = 16
 KINDS_AT = 5

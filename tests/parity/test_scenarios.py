@@ -33,7 +33,8 @@ OFTEN = 20
 """Of fewer messages of a kind it is chance how many there are."""
 FACTOR = 2.0
 """By which counts of one kind may differ: who doubts first, and how many stand then, is a matter of milliseconds."""
-BY_CHANCE = {"IMA_PING", "IMA_PING_ACK", "LOAD_UPDATE", "LOAD_REQUEST", "FULL_UPDATE_REQUEST", "FULL_UPDATE"}
+PINGS = {"IMA_PING", "IMA_PING_ACK", "PEER_PING", "PEER_PING_ACK"}
+BY_CHANCE = {*PINGS, "LOAD_UPDATE", "LOAD_REQUEST", "FULL_UPDATE_REQUEST", "FULL_UPDATE"}
 """Kinds that a scenario has or has not by how its messages happened to cross."""
 
 

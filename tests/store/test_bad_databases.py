@@ -261,8 +261,7 @@ def test_a_server_that_goes_away_is_told_of(start_postgresql: Callable[[], Serve
     server = start_postgresql()
     with DataStore.create(server.new_database(), wait_seconds=0.1) as store:
         store.replace(FARM)
-        server.process.terminate()
-        server.process.wait(timeout=60)
+        server.stop()
         assert "the database cannot be reached" in mistake_of(store.change, Publish("Calc"))
 
 

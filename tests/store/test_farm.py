@@ -94,16 +94,12 @@ def test_elections_do_not_need_the_store(start_postgresql: Callable[[], Server],
     """IMA Information, on elections, and CTX114843, Farm communication: neither needs the data store."""
     path, server = tmp_path / "farm.db", start_postgresql()
 
-    def stop() -> None:
-        server.process.terminate()
-        server.process.wait(timeout=60)
-
     async def main(url: str, take_away: Callable[[], object]) -> None:
         async with imafarm.open_emulated_farm(store=url) as farm:
             take_away()
             await _fail_over(farm)
 
-    for url, take_away in ((str(path), path.unlink), (server.new_database(), stop)):
+    for url, take_away in ((str(path), path.unlink), (server.new_database(), server.stop)):
         with DataStore.create(url) as store:
             store.replace(FARM)
         imafarm.run(main, url, take_away)

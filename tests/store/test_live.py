@@ -147,13 +147,9 @@ def test_all_processes_number_applications_alike(deeds: list[Any], polls: set[in
 def test_a_store_that_is_down_says_why(start_postgresql: Callable[[], Server], tmp_path: Path) -> None:
     path, server = tmp_path / "farm.db", start_postgresql()
 
-    def stop() -> None:
-        server.process.terminate()
-        server.process.wait(timeout=60)
-
     for url, take_away, why in (
         (str(path), path.unlink, "there is no such file"),
-        (server.new_database(), stop, "the database cannot be reached"),
+        (server.new_database(), server.stop, "the database cannot be reached"),
     ):
         with DataStore.create(url) as store:
             store.replace(FARM)
