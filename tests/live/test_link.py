@@ -39,6 +39,7 @@ class Bench:
     heard: bytes = b""
     endings: dict[Link, Ending] = field(default_factory=dict)
     cuts: set[tuple[int, int | None]] = field(default_factory=set)
+    lingering: set[tuple[Address, Address]] = field(default_factory=set)
     answers: bool = True
     changed: trio.Event = field(default_factory=trio.Event)
     on_hear: Callable[[Link, bytes], object] = lambda link, data: None
@@ -448,6 +449,28 @@ def test_an_abort_does_not_cross_a_cut() -> None:
             with trio.move_on_after(SOON_SECONDS):
                 pytest.fail(f"something came across the cut: {await peer.receive_some()!r}")
         assert bench.endings == {}
+
+    on_a_bench(story)
+
+
+def test_nothing_is_left_of_a_connection_that_both_ends_have_given_up_across_a_cut() -> None:
+    async def story(bench: Bench) -> None:
+        with socket.create_server((HERE, 0)) as listening:
+            near = bench.call(listening.getsockname())
+            sock, remote = listening.accept()
+        sock.setblocking(False)
+        far = Link(bench, bench.host, remote, peer=1, sock=sock)
+        assert far.begin() is Begun.YES
+        await bench.until(lambda: far.is_known)
+        bench.cuts.add((0, 1))
+        near.abort()
+        while not bench.lingering:
+            await trio.lowlevel.checkpoint()
+        assert bench.nursery.child_tasks
+        far.abort()
+        while bench.nursery.child_tasks:
+            await trio.lowlevel.checkpoint()
+        assert bench.lingering == set()
 
     on_a_bench(story)
 

@@ -29,6 +29,7 @@ class Door:
         self.nursery, self.limits, self.log = nursery, limits, LiveLog()
         self.tls: LiveTls | None = None
         self.gate = Gate(1, lambda: None)
+        self.lingering: set[tuple[Address, Address]] = set()
         self.made_room = 0
         self.waiting: list[Link] = []
         self.ends: list[tuple[str, str]] = []

@@ -86,6 +86,7 @@ class Driver:
         self.gate = Gate(limits.calls, self._wait_for_room)
         self.cuts = Cuts()
         self.tls = tls
+        self.lingering: set[tuple[Address, Address]] = set()
         self.hosts: dict[int, LiveHost] = {}
         """Those that live here, by index."""
         self.endings: Counter[Ending] = Counter()

@@ -60,6 +60,8 @@ class Driver(Protocol):
 
     limits: LiveLimits
     log: LiveLog
+    lingering: set[tuple[Address, Address]]
+    """Ends that were given up across a cut and still stand, each by where it is and where the other one is."""
 
     def called(self, link: Link) -> None:
         """A caller waits to be answered."""
@@ -255,7 +257,7 @@ class Link:
                 self.is_known = False
                 self.driver.ended(self, how)
             if self._is_severed and self._socket is not None:
-                await wait_readable(self._socket)
+                await self._linger(self._socket)
         except trio.ClosedResourceError:
             pass
         finally:
@@ -394,6 +396,18 @@ class Link:
             self._is_severed = True
             self._backlog.clear()
             self._set_due(Due.CUT, self.driver.limits.give_up_seconds)
+
+    async def _linger(self, sock: socket.socket) -> None:
+        """Stands, though given up, until the other end says something: as with TCP, only then does it learn that this
+        one is gone. If the other one was given up too it never will, and both can go."""
+        here, there = sock.getsockname(), self.remote
+        if (there, here) in self.driver.lingering:
+            return
+        self.driver.lingering.add((here, there))
+        try:
+            await wait_readable(sock)
+        finally:
+            self.driver.lingering.discard((here, there))
 
     def _fail(self, event: str, **values: int) -> None:
         """The peer does not read."""
