@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 import trio
+import trio.testing
 
 from imafarm import ConfigurationError
 from imafarm.live import LiveLimits, LiveLog

@@ -22,8 +22,10 @@ from imafarm.load import Phase, _population, members_of
 from imafarm.topology.farm_file import parse_topology, read_topology
 
 TREE = Path(__file__).parents[2]
-NETWORK = "127.83.0.0/16"
-COLLECTOR_ADDRESS = ("127.83.0.1", 2512)
+NETWORK = f"127.{128 + os.getpid() % 100}.0.0/16"
+"""Another for each run of the tests, so that two at once do not find each other's ports taken."""
+COLLECTOR_ADDRESS = (NETWORK.replace("0.0/16", "0.1"), 2512)
+COLLECTOR = "{}:{}".format(*COLLECTOR_ADDRESS)
 MEMBERS = 60
 INTERVAL_SECONDS = 0.5
 WITHIN = 0.1
@@ -199,7 +201,7 @@ def collector(farm_file: Path) -> Iterator[Path]:
     ]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdin is not None and process.stdout is not None
-        assert "H1 listens on 127.83.0.1:2512" in process.stdout.readline()
+        assert f"H1 listens on {COLLECTOR}" in process.stdout.readline()
         yield farm_file
         process.stdin.close()
         process.stdout.read()
@@ -217,7 +219,7 @@ def test_any_collector_can_be_aimed_at_twice(load: Load, collector: Path) -> Non
 
 def test_a_collector_that_is_not_there_is_told_at_once(load: Load, farm_file: Path) -> None:
     answer = load("--farm", farm_file, "--collector=H1")
-    said = "imafarm: --collector: H1 cannot be reached at 127.83.0.1:2512: Connection refused\n"
+    said = f"imafarm: --collector: H1 cannot be reached at {COLLECTOR}: Connection refused\n"
     assert answer == (2, "", said)
 
 
@@ -293,7 +295,7 @@ def test_a_port_in_use_is_what_the_collector_could_not_have(load: Load) -> None:
         other.listen()
         answer = load(*generated())
     assert (answer.code, answer.out) == (2, "")
-    assert "H1 cannot listen on 127.83.0.1:2512: Address already in use" in answer.err
+    assert f"H1 cannot listen on {COLLECTOR}: Address already in use" in answer.err
 
 
 WRONG_CALLS = {

@@ -1,5 +1,6 @@
 """Hosts that share a listener: each is called at its own address, and nobody beyond this machine can call at all."""
 
+import os
 import socket
 from collections.abc import Callable
 from contextlib import closing
@@ -19,7 +20,8 @@ from imafarm.topology import LivePlan, Topology
 from imafarm.topology.farm_file import parse_topology
 
 Play = Callable[..., None]
-PORT = 2_538
+PORT = 20_000 + os.getpid() % 10_000
+"""Another for each run of the tests: a shared port is taken from the whole machine."""
 ANYWHERE = f"00000000:{PORT:04X}"
 
 

@@ -7,8 +7,8 @@ import os
 import resource
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -55,8 +55,7 @@ def run_load(target: Target, plan: LoadPlan, access: Access, *, predicts: bool) 
     """
     from imafarm.settings import default_settings
 
-    _log_to_standard_error()
-    with load_line(Console(stderr=True)) as line:
+    with _troubles_told(), load_line(Console(stderr=True)) as line:
         result = trio.run(until_told, partial(_on_sockets, target, plan, access, line))
         if result is None:
             return None
@@ -196,14 +195,23 @@ async def _end_with(population: Population, process: CollectorProcess) -> None:
     population.end(process.last_words())
 
 
-def _log_to_standard_error() -> None:
-    """Has what goes wrong on live hosts written there. That each of thousands has started is of no interest."""
+@contextmanager
+def _troubles_told() -> Iterator[None]:
+    """Has what goes wrong on live hosts written to standard error. That each of thousands has started is of no
+    interest."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(logging.Formatter("%(message)s"))
     logger = logging.getLogger("imafarm.live")
-    logger.handlers[:] = [handler]
+    level, propagates = logger.level, logger.propagate
+    logger.addHandler(handler)
     logger.setLevel(logging.WARNING)
     logger.propagate = False
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)
+        logger.propagate = propagates
 
 
 class _Meter:
