@@ -350,15 +350,16 @@ class Processes:
             try:
                 async with self._ask(self._names[0]) as host:
                     state = await host.state()
+                    # With the connection over which it is asked.
+                    descriptors = _descriptors(pid)
             except ManagementError as error:
                 return str(error)
             if state.master is None or state.bindings.active < WITNESSES - 1:
                 return f"the witness: {state}"
-            return _descriptors(pid) - state.bindings.active
+            return descriptors - state.bindings.active
 
         pid = self._processes[self._names[0]].pid
-        descriptors = await _until_still(look)
-        return descriptors, len(os.listdir(f"/proc/{pid}/task")), _rss_mib(pid)
+        return await _until_still(look), len(os.listdir(f"/proc/{pid}/task")), _rss_mib(pid)
 
     @asynccontextmanager
     async def _ask(self, name: str) -> AsyncIterator[RemoteHost]:
