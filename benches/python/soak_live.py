@@ -59,12 +59,12 @@ QUICK = {
     "MaxHostAddressCacheEntries": 8,
 }
 """So that failures are found soon, and bindings are let go for others all the time."""
-LIMITS = LiveLimits(give_up_seconds=2.0, frame_seconds=2.0)
+LIMITS = LiveLimits(give_up_seconds=1.0, frame_seconds=1.0)
 DEEDS_IN_ROUND = 12
 LONGEST_PAUSE_SECONDS = 0.3
 LOOK_SECONDS = 0.1
-QUIET_LOOKS = 5
-"""After so many looks at which all was as before, nothing is under way."""
+QUIET_LOOKS = 15
+"""After so many looks at which all was as before, nothing is under way: they take longer than any end of a connection."""
 PATIENCE_SECONDS = 120.0
 KEY = bytes(range(1, 33))
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
