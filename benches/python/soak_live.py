@@ -64,7 +64,7 @@ DEEDS_IN_ROUND = 12
 LONGEST_PAUSE_SECONDS = 0.3
 LOOK_SECONDS = 0.1
 QUIET_LOOKS = 15
-"""After so many looks at which all was as before, nothing is under way: they take longer than any end of a connection."""
+"""After so many looks at which all was as before nothing is under way: it takes longer than any connection's end."""
 PATIENCE_SECONDS = 120.0
 KEY = bytes(range(1, 33))
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
