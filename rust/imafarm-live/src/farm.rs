@@ -18,7 +18,7 @@ use imafarm_proto::outbox::Outbox;
 use imafarm_proto::profile::Product;
 use imafarm_proto::settings::Settings;
 use imafarm_proto::time::{Span, Time};
-use imafarm_proto::transport::seal::Keyring;
+use imafarm_proto::transport::seal::{Keyring, Side};
 use imafarm_records::Commanded;
 use imafarm_records::chronicle::{Chronicle, What};
 use imafarm_records::commanded::Publication;
@@ -26,7 +26,6 @@ use imafarm_records::totals::{Order, Power};
 
 use crate::act::{Act, Conn, End};
 use crate::delays::Summary;
-use crate::flight::Side;
 use crate::station::{Report, Station};
 use crate::world::{Place, World};
 
@@ -83,25 +82,24 @@ impl LiveFarm {
         let Plan { applications, latest_change, keyring, entropy, .. } = plan;
         let dice = Dice::new(seed);
         let applications = Arc::new(applications);
-        let mut stations: Vec<Station> = directory
-            .hosts()
-            .map(|me| {
-                let own = |(host, _): &&(HostIndex, MagicNumber)| *host == me;
-                let magic = host_magic.iter().find(own).map_or(magic, |(_, own)| *own);
-                let settings = Arc::clone(&settings);
-                let mut host = Host::new(me, magic, dice, Arc::clone(&directory), settings, product.profile());
-                host.set_applications(&applications);
-                Station::new(me.0, host)
-            })
-            .collect();
+        let mut settings = vec![settings; directory.len()];
+        for (host, own) in host_settings {
+            settings[host.at()] = own;
+        }
+        let mut magic = vec![magic; directory.len()];
+        for (host, own) in host_magic {
+            magic[host.at()] = own;
+        }
+        let hosts = directory.hosts().zip(magic.into_iter().zip(settings));
+        let stations = hosts.map(|(me, (magic, settings))| {
+            let mut host = Host::new(me, magic, dice, Arc::clone(&directory), settings, product.profile());
+            host.set_applications(&applications);
+            Station::new(me.0, host)
+        });
+        let stations = stations.collect();
         let zone_of = directory.hosts().map(|host| directory.zone(host).0).collect();
         let chronicle = Chronicle::new(zone_of, directory.zone_count());
-        let mut world = World::new(directory, keyring, entropy, latest_change);
-        for (host, own) in host_settings {
-            let station = &mut stations[host.at()];
-            station.settings = own;
-            station.renew(&mut world);
-        }
+        let world = World::new(directory, keyring, entropy, latest_change);
         LiveFarm { world, stations, chronicle, applications, orders: Vec::new(), requests: 0, out: Outbox::default() }
     }
 

@@ -6,34 +6,25 @@
 use std::collections::VecDeque;
 
 use imafarm_proto::message::Kind;
+use imafarm_proto::transport::seal::Side;
 use imafarm_records::ledger::Count;
 
 /// What both ends of a connection know it by, say the address and port of the one that opened it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Pair(pub u64);
 
-/// Which end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Side {
-    /// The one that connected.
-    Opener,
-    /// The one that was called.
-    Acceptor,
+/// The place of an end among two.
+const fn at(side: Side) -> usize {
+    match side {
+        Side::Opener => 0,
+        Side::Acceptor => 1,
+    }
 }
 
-impl Side {
-    const fn at(self) -> usize {
-        match self {
-            Side::Opener => 0,
-            Side::Acceptor => 1,
-        }
-    }
-
-    const fn other(self) -> Side {
-        match self {
-            Side::Opener => Side::Acceptor,
-            Side::Acceptor => Side::Opener,
-        }
+const fn other(side: Side) -> Side {
+    match side {
+        Side::Opener => Side::Acceptor,
+        Side::Acceptor => Side::Opener,
     }
 }
 
@@ -65,21 +56,21 @@ pub struct Flight {
 impl Flight {
     /// An end is there.
     pub fn join(&mut self, side: Side) {
-        self.ends[side.at()] = Presence::Here;
+        self.ends[at(side)] = Presence::Here;
     }
 
     /// A message goes out. Whether it can arrive: not if the other end is gone.
     pub fn send(&mut self, from: Side, parcel: Parcel) -> bool {
-        let arrives = self.ends[from.other().at()] != Presence::Gone;
+        let arrives = self.ends[at(other(from))] != Presence::Gone;
         if arrives {
-            self.queues[from.at()].push_back(parcel);
+            self.queues[at(from)].push_back(parcel);
         }
         arrives
     }
 
     /// A message of this kind has arrived at an end; as it was sent, if it was.
-    pub fn arrive(&mut self, at: Side, kind: Kind, bytes: u32) -> Option<Parcel> {
-        let queue = &mut self.queues[at.other().at()];
+    pub fn arrive(&mut self, to: Side, kind: Kind, bytes: u32) -> Option<Parcel> {
+        let queue = &mut self.queues[at(other(to))];
         let sent = *queue.front()?;
         (sent.kind == kind && sent.bytes == bytes).then(|| queue.pop_front()).flatten()
     }
@@ -87,11 +78,11 @@ impl Flight {
     /// An end is gone, and hears nothing more. What was under way to it is lost; to the other end too, if that has never
     /// been there. Whether both ends are done with.
     pub fn leave(&mut self, side: Side, lost: &mut Vec<Parcel>) -> bool {
-        self.ends[side.at()] = Presence::Gone;
-        lost.extend(self.queues[side.other().at()].drain(..));
-        let other = &mut self.ends[side.other().at()];
+        self.ends[at(side)] = Presence::Gone;
+        lost.extend(self.queues[at(other(side))].drain(..));
+        let other = &mut self.ends[at(other(side))];
         if *other == Presence::Awaited {
-            lost.extend(self.queues[side.at()].drain(..));
+            lost.extend(self.queues[at(side)].drain(..));
             *other = Presence::Gone;
         }
         *other == Presence::Gone

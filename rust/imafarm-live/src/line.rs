@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use imafarm_proto::message::{Kind, Message};
 use imafarm_proto::time::{Span, Time};
-use imafarm_proto::transport::seal::{Keyring, Seals};
+use imafarm_proto::transport::seal::{Keyring, Seals, Side};
 use imafarm_proto::transport::{FrameError, Framer, Limits};
 
 use crate::act::Conn;
 use crate::delays::answer_to;
-use crate::flight::{Pair, Side};
+use crate::flight::Pair;
 
 /// Reports of one connection of which the answers are awaited, at most. Beyond it delays are not measured.
 const MOST_AWAITED: usize = 1_024;
@@ -40,10 +40,6 @@ pub(crate) struct Line {
 impl Line {
     /// A connection of which nothing has passed yet; with keys, one whose frames are sealed.
     pub(crate) fn new(conn: Conn, side: Side, now: Time, seals: Option<(&Arc<Keyring>, [u8; 32])>) -> Line {
-        let of_seals = match side {
-            Side::Opener => imafarm_proto::transport::seal::Side::Opener,
-            Side::Acceptor => imafarm_proto::transport::seal::Side::Acceptor,
-        };
         Line {
             conn,
             side,
@@ -53,7 +49,7 @@ impl Line {
             peer: None,
             pair: None,
             framer: Framer::new(Limits::default()),
-            seals: seals.map(|(keyring, nonce)| Box::new(Seals::new(Arc::clone(keyring), of_seals, nonce))),
+            seals: seals.map(|(keyring, nonce)| Box::new(Seals::new(Arc::clone(keyring), side, nonce))),
             opened: (side == Side::Opener).then_some(now),
             awaited: VecDeque::new(),
         }

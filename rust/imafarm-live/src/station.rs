@@ -13,12 +13,13 @@ use imafarm_proto::message::{MagicNumber, Message};
 use imafarm_proto::outbox::{Consult, Notice, Outbox, Verb};
 use imafarm_proto::settings::Settings;
 use imafarm_proto::time::Time;
+use imafarm_proto::transport::seal::Side;
 use imafarm_records::chronicle::What;
 use imafarm_records::digest::Chain;
 use imafarm_records::totals::{Power, Totals};
 
 use crate::act::{Conn, End, Wish};
-use crate::flight::{Pair, Side};
+use crate::flight::Pair;
 use crate::line::Line;
 use crate::pace::Pace;
 use crate::world::{Place, World};

@@ -9,13 +9,13 @@ use imafarm_proto::host_resolver::{Directory, EntryIndex};
 use imafarm_proto::input::Ticket;
 use imafarm_proto::message::Kind;
 use imafarm_proto::time::Time;
-use imafarm_proto::transport::seal::{Keyring, Nonces};
+use imafarm_proto::transport::seal::{Keyring, Nonces, Side};
 use imafarm_records::chronicle::{FarmEvent, What};
 use imafarm_records::ledger::Ledger;
 
 use crate::act::{Act, Conn, Wish};
 use crate::delays::Delays;
-use crate::flight::{Flight, Pair, Parcel, Side};
+use crate::flight::{Flight, Pair, Parcel};
 use crate::line::Line;
 
 /// Where a connection leads.

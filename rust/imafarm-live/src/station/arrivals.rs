@@ -5,9 +5,9 @@ use imafarm_proto::input::{Ending, Input};
 use imafarm_proto::message::{Kind, Message};
 use imafarm_proto::outbox::Outbox;
 use imafarm_proto::time::Span;
+use imafarm_proto::transport::seal::Side;
 
 use crate::act::{Conn, End, Wish};
-use crate::flight::Side;
 use crate::world::{Place, World};
 
 use super::blame::Blame;
