@@ -13,6 +13,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
+from imafarm.errors import ConfigurationError
+
 if TYPE_CHECKING:
     from imafarm._imafarm import HostRecord
     from imafarm.topology import Topology
@@ -227,3 +229,14 @@ def open_live_store(url: str, caches: Mapping[str, Path] = MappingProxyType({}))
     if _live_opener is None:
         raise RuntimeError("no way to open stores was set: import imafarm itself, not only a part of it")
     return _live_opener(url, caches)
+
+
+def check_not_twice(said: Mapping[str, bool]) -> None:
+    """Checks that a farm which is opened from a store is not described besides.
+
+    said: by argument, whether it was given.
+
+    Errors: `ConfigurationError` naming every one that was.
+    """
+    if twice := [f"{key}: the store says this already" for key, is_said in said.items() if is_said]:
+        raise ConfigurationError(twice)

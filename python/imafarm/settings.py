@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
+from dataclasses import fields
+from typing import TYPE_CHECKING
 
 from imafarm import _imafarm
 from imafarm.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 LARGEST_SEED = 2**64 - 1
 MOST_THREADS = 64
@@ -80,6 +85,20 @@ def check_threads(threads: int | None) -> int:
     if threads is None:
         return min(os.cpu_count() or 1, MOST_THREADS)
     return _check_whole("threads", threads, 1, MOST_THREADS)
+
+
+def check_limits(limits: DataclassInstance) -> None:
+    """Checks that every field of these limits is above 0.
+
+    Errors: `ConfigurationError` naming every one that is not.
+    """
+    mistakes = [
+        f"{limit.name}: {value!r} is out of range, above 0"
+        for limit in fields(limits)
+        if not (value := getattr(limits, limit.name)) > 0
+    ]
+    if mistakes:
+        raise ConfigurationError(mistakes)
 
 
 def _check_whole(key: str, value: int, least: int, most: int) -> int:

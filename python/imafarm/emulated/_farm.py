@@ -63,7 +63,7 @@ class EmulatedFarm(EngineFarm[_imafarm.EmulatedFarm]):
             host_magic=topology.host_magic_for_engine(),
             product=topology.product,
             settings=topology.settings,
-            host_settings={resolver.by_name(name): own for name, own in topology.host_settings.items()},
+            host_settings=topology.host_settings_for_engine(),
             inside=topology.inside.for_engine(),
             between=topology.between.for_engine(),
             links=topology.links_for_engine(),

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from types import MappingProxyType
 
 from imafarm import _imafarm
-from imafarm.configuration import ConfigurationLog, open_store
+from imafarm.configuration import ConfigurationLog, check_not_twice, open_store
 from imafarm.emulated._conductor import current_conductor
 from imafarm.emulated._farm import BOOT_SECONDS, EmulatedFarm, Progress
 from imafarm.errors import ConfigurationError
@@ -55,18 +55,18 @@ async def open_emulated_farm(
     `RuntimeError` outside `imafarm.run`.
     """
     if store is not None:
-        said = {
-            "hosts": hosts is not None,
-            "zones": zones != 1,
-            "settings": bool(settings),
-            "host_settings": bool(host_settings),
-            "inside": inside is not None,
-            "between": between is not None,
-            "topology": topology is not None,
-            "log": log is not None,
-        }
-        if twice := [f"{key}: the store says this already" for key, is_said in said.items() if is_said]:
-            raise ConfigurationError(twice)
+        check_not_twice(
+            {
+                "hosts": hosts is not None,
+                "zones": zones != 1,
+                "settings": bool(settings),
+                "host_settings": bool(host_settings),
+                "inside": inside is not None,
+                "between": between is not None,
+                "topology": topology is not None,
+                "log": log is not None,
+            }
+        )
         # Nothing here waits for Trio, so farm time stands still until the store is read, and again until it is written.
         with open_store(store) as opened:
             async with open_emulated_farm(

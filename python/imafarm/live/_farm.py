@@ -62,7 +62,7 @@ class LiveFarm(EngineFarm[_imafarm.LiveFarm]):
             host_magic=topology.host_magic_for_engine(),
             product=topology.product,
             settings=topology.settings,
-            host_settings={resolver.by_name(name): own for name, own in topology.host_settings.items()},
+            host_settings=topology.host_settings_for_engine(),
             applications=topology.applications_for_engine() if store is None else _catalogue(resolver, store),
             latest_change=0 if store is None else store.latest,
             keys=keys,

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
-from imafarm.errors import ConfigurationError
+from imafarm.settings import check_limits
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +40,4 @@ class LiveLimits:
     """Callers that the operating system keeps until they are answered."""
 
     def __post_init__(self) -> None:
-        mistakes = [
-            f"{limit.name}: {value!r} is out of range, above 0"
-            for limit in fields(self)
-            if not (value := getattr(self, limit.name)) > 0
-        ]
-        if mistakes:
-            raise ConfigurationError(mistakes)
+        check_limits(self)

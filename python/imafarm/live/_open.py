@@ -13,7 +13,7 @@ from urllib.parse import quote, unquote
 import trio
 
 from imafarm import _imafarm
-from imafarm.configuration import ConfigurationLog, OpenedLiveStore, open_live_store
+from imafarm.configuration import ConfigurationLog, OpenedLiveStore, check_not_twice, open_live_store
 from imafarm.errors import ConfigurationError
 from imafarm.farm._engine_verbs import span_ns
 from imafarm.keys import FarmKeys
@@ -89,15 +89,15 @@ async def open_live_farm(
         raise ConfigurationError(["cache_directory: only for a store that is given by its URL"])
     opened: OpenedLiveStore | None = None
     if store is not None:
-        said = {
-            "hosts": hosts is not None,
-            "zones": zones != 1,
-            "settings": bool(settings),
-            "host_settings": bool(host_settings),
-            "topology": topology is not None,
-        }
-        if twice := [f"{key}: the store says this already" for key, is_said in said.items() if is_said]:
-            raise ConfigurationError(twice)
+        check_not_twice(
+            {
+                "hosts": hosts is not None,
+                "zones": zones != 1,
+                "settings": bool(settings),
+                "host_settings": bool(host_settings),
+                "topology": topology is not None,
+            }
+        )
         if isinstance(store, str):
             store = await trio.to_thread.run_sync(_open_store, store, cache_directory, local)
         opened, topology = store, store.topology

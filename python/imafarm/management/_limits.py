@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
-from imafarm.errors import ConfigurationError
+from imafarm.settings import check_limits
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +38,7 @@ class ManagementLimits:
     """Connections at once that have not said yet who they are."""
 
     def __post_init__(self) -> None:
-        mistakes = [
-            f"{limit.name}: {value!r} is out of range, above 0"
-            for limit in fields(self)
-            if not (value := getattr(self, limit.name)) > 0
-        ]
-        if mistakes:
-            raise ConfigurationError(mistakes)
+        check_limits(self)
 
 
 class Door:

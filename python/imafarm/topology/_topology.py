@@ -192,6 +192,10 @@ class Topology:
         """The place of the data store under the engine's keys; `None` if there is none."""
         return None if self.store is None else self.store.for_engine(self.zone_indexes())
 
+    def host_settings_for_engine(self) -> dict[int, Mapping[str, int]]:
+        """By the index of a host: the settings that it has of its own."""
+        return {self.resolver.by_name(host): own for host, own in self.host_settings.items()}
+
     def host_magic_for_engine(self) -> dict[int, int]:
         """By the index of a host: its own magic number."""
         return {self.resolver.by_name(host): magic for host, magic in self.host_magic.items()}
