@@ -15,6 +15,12 @@ impl Farm {
     /// Goes on to `until`, or less far: to the end of the window in which something of a class in `wake_on` happened,
     /// or in which `max_events` were reached. How far that is changes nothing of what happens.
     pub fn advance(&mut self, until: Time, wake_on: u32, max_events: u64) -> Pace {
+        let pace = self.go_on(until, wake_on, max_events);
+        self.take_in();
+        pace
+    }
+
+    fn go_on(&mut self, until: Time, wake_on: u32, max_events: u64) -> Pace {
         let enough = self.event_count().saturating_add(max_events);
         while self.now < until {
             let mut window_end = self.shards[0].world.schedule.window_end(self.now);
@@ -45,7 +51,7 @@ impl Farm {
 
     /// When something next happens, or may happen; `None` when nothing ever will.
     pub fn next_event(&self) -> Option<Time> {
-        let scheduled = self.shards.iter().filter_map(|shard| shard.world.schedule.next_window());
+        let scheduled = self.shards.iter().filter_map(|shard| shard.world.next());
         scheduled.chain(self.pipes.next()).chain(self.store.next()).min().map(|next| next.max(self.now))
     }
 
@@ -69,8 +75,9 @@ impl Farm {
     /// shared link between zones is the exception: it is put in order once all hosts are through.
     fn work_window(&mut self, end: Time) {
         let now = self.now;
-        let waiting = self.shards.iter().map(|shard| shard.world.schedule.count(now));
-        if self.shards.len() > 1 && waiting.sum::<usize>() >= WORTH_A_THREAD {
+        if self.shards.len() > 1
+            && self.shards.iter().map(|shard| shard.world.count(now)).sum::<usize>() >= WORTH_A_THREAD
+        {
             std::thread::scope(|scope| {
                 let mut shards = self.shards.iter_mut();
                 let own = shards.next();
@@ -82,7 +89,7 @@ impl Farm {
                 }
             });
         } else {
-            let busy = self.shards.iter_mut().filter(|shard| !shard.world.schedule.is_idle(now));
+            let busy = self.shards.iter_mut().filter(|shard| !shard.world.is_idle(now));
             busy.for_each(|shard| shard.work_window(now, end));
         }
         self.exchange(end);
@@ -91,31 +98,40 @@ impl Farm {
     /// Hands shards what others have sent them, and lets the shared links between zones work until `end`.
     pub(crate) fn exchange(&mut self, end: Time) {
         for from in 0..self.shards.len() {
-            let world = &mut self.shards[from].world;
-            if world.away.is_empty() && world.piped.is_empty() {
-                continue;
+            self.hand_over(from);
+            let piped = &mut self.shards[from].world.piped;
+            for (time, letter, bytes) in piped.drain(..) {
+                self.pipes.push(time, letter, bytes);
             }
-            let (mut away, mut piped) = (core::mem::take(&mut world.away), core::mem::take(&mut world.piped));
-            let (few, partner) = (away.len() <= FEW, world.partner);
-            for (time, event) in away.drain(..) {
-                let shard = self.shard_mut(event.target);
-                if few && event.target != partner {
-                    prefetch_all(&shard.seats[shard.world.share.place(event.target)]);
-                }
-                shard.world.schedule.push(time, event);
-            }
-            for (time, event, bytes) in piped.drain(..) {
-                self.pipes.push(time, event, bytes);
-            }
-            // Their room is kept.
-            let world = &mut self.shards[from].world;
-            (world.away, world.piped) = (away, piped);
         }
-        while let Some((time, event)) = self.pipes.pop(end, &self.network) {
-            self.shard_mut(event.target).world.schedule.push(time, event);
+        while let Some((time, letter)) = self.pipes.pop(end, &self.network) {
+            self.shard_mut(letter.target).world.put_here(time, letter);
         }
         if self.store.next().is_some() || self.shards.iter().any(|shard| !shard.world.questions.is_empty()) {
             self.settle_store(end);
+        }
+    }
+
+    /// Lets every shard take in what it has been sent: time stands still, and whoever looks sees all that is under way.
+    pub(crate) fn take_in(&mut self) {
+        self.shards.iter_mut().for_each(|shard| shard.world.take_in());
+    }
+
+    /// Hands other shards what one has sent them. Each takes it in when it next works.
+    fn hand_over(&mut self, from: usize) {
+        for to in 0..self.shards.len() {
+            let Ok([sender, receiver]) = self.shards.get_disjoint_mut([from, to]) else { continue };
+            let sack = &mut sender.world.away[to];
+            if sack.is_empty() {
+                continue;
+            }
+            if sack.events().len() <= FEW {
+                for (_, event) in sack.events().iter().filter(|(_, event)| event.target() != sender.world.partner) {
+                    prefetch_all(&receiver.seats[receiver.world.share.place(event.target())]);
+                }
+            }
+            debug_assert!(receiver.world.inbox[from].is_empty(), "a shard takes in what it has been sent");
+            core::mem::swap(sack, &mut receiver.world.inbox[from]);
         }
     }
 }

@@ -21,9 +21,11 @@ use imafarm_records::commanded::{Commanded, Publication};
 use imafarm_records::ledger::Ledger;
 use imafarm_records::totals::{Power, Visits};
 
+use crate::event::{Event, PostOffice, Sack};
+use crate::letter::{Letter, Parcel};
 use crate::network::{EndRef, Link, Network, Pipes};
 use crate::prefetch::Lines;
-use crate::schedule::{Event, Parcel, Schedule};
+use crate::schedule::Schedule;
 use crate::seat::Seat;
 use crate::shard::{Shard, Share};
 use crate::store_link::{StoreLink, StorePlan};
@@ -116,7 +118,7 @@ impl Farm {
         for (host, own) in host_settings {
             settings[host.at()] = own;
         }
-        let mut magic = vec![magic; directory.len()];
+        let (farm_magic, mut magic) = (magic, vec![magic; directory.len()]);
         for (host, own) in host_magic {
             magic[host.at()] = own;
         }
@@ -140,7 +142,9 @@ impl Farm {
                 partner: u32::MAX,
                 schedule: Schedule::new(least_latency),
                 network: Arc::clone(&network),
-                away: Vec::new(),
+                post: PostOffice::new(Arc::clone(&directory), farm_magic),
+                away: (0..share.count()).map(|_| Sack::default()).collect(),
+                inbox: (0..share.count()).map(|_| Sack::default()).collect(),
                 piped: Vec::new(),
                 ledger: Ledger::new(zones),
                 users: Arc::clone(&users),
@@ -170,7 +174,7 @@ impl Farm {
             requests: 0,
         };
         for (at, arrival) in (0..hosts).filter_map(|host| users.next_arrival(host, 0, Time::ZERO)) {
-            farm.shard_mut(arrival.target).world.schedule.push(at, arrival);
+            farm.shard_mut(arrival.target).world.put_here(at, arrival);
         }
         farm
     }
@@ -214,9 +218,9 @@ impl Farm {
     pub fn start(&mut self, hosts: &[u32], spread: Span) {
         for &host in hosts {
             let wait = Span(self.dice.below(spread.0, Purpose::Boot, host, 0, self.now.0));
-            let start = Event { offset: 0, target: host, to: EndRef::NONE, source: host, parcel: Parcel::Start };
+            let start = Letter { target: host, to: EndRef::NONE, source: host, parcel: Parcel::Start };
             let at = self.now + wait;
-            self.shard_mut(host).world.schedule.push(at, start);
+            self.shard_mut(host).world.put_here(at, start);
         }
     }
 
@@ -242,6 +246,7 @@ impl Commanded for Farm {
         let now = self.now;
         self.shard_mut(host).act(host, now, input);
         self.exchange(now);
+        self.take_in();
     }
 
     fn tell(&mut self) {
@@ -289,8 +294,8 @@ impl Commanded for Farm {
             if seat.power == Power::Paused {
                 seat.power = Power::Up;
                 seat.freeze(now, false);
-                for event in core::mem::take(&mut seat.deferred) {
-                    world.schedule.push(now, event);
+                for letter in core::mem::take(&mut seat.deferred) {
+                    world.put_here(now, letter);
                 }
                 world.schedule.push(now, Event::wake(host));
                 world.note(now, host, What::Resumed);

@@ -16,11 +16,14 @@
 //! console       what an administrator does to the configuration, and who has heard of it
 //! store_link    the data store as a place
 //! schedule      what happens when
+//! event         an arrival in 16 bytes          letter        the same, as whoever handles it sees it
 //! ```
 
 mod console;
 mod engine;
+pub mod event;
 pub mod farm;
+pub mod letter;
 pub mod network;
 mod prefetch;
 pub mod schedule;

@@ -11,7 +11,7 @@ use imafarm_proto::few::Few;
 use imafarm_proto::time::{Span, Time};
 use thiserror::Error;
 
-use crate::schedule::Event;
+use crate::letter::Letter;
 
 /// A class of links: those inside a zone, or those between zones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,6 +56,12 @@ impl Link {
             _ => return Err(LinkError::Unknown { key: key.to_owned() }),
         }
         Ok(())
+    }
+
+    /// What chance adds to the latency, by a word that was drawn for it.
+    #[inline]
+    const fn drawn(&self, word: u32) -> Span {
+        Span(scale((word as u64) << 32, self.jitter.0 + 1))
     }
 
     fn transmission(&self, bytes: u32) -> Span {
@@ -352,8 +358,7 @@ impl Network {
         }
         let (from, to) = (self.zone(source), self.zone(target));
         let link = self.link(from, to);
-        let words = self.dice.words(Purpose::Way, source, target, now.0);
-        let mut delay = Span(scale(u64::from(words[0]) << 32 | u64::from(words[1]), link.jitter.0 + 1));
+        let mut delay = link.drawn(self.dice.quick(source, target, now.0));
         if link.loss_ppm > 0 {
             match self.retransmissions(source, target, now, link.loss_ppm) {
                 Some(waits) => delay = delay + waits,
@@ -411,7 +416,7 @@ pub struct Pipes {
     zones: u32,
     free_at: Vec<Time>,
     /// By when they come to the link, who sent them, and the order in which they did.
-    waiting: BTreeMap<(Time, u32, u64), (Event, u32)>,
+    waiting: BTreeMap<(Time, u32, u64), (Letter, u32)>,
     count: u64,
 }
 
@@ -423,19 +428,19 @@ impl Pipes {
     }
 
     /// A parcel of `bytes` comes to its link at `time`.
-    pub fn push(&mut self, time: Time, event: Event, bytes: u32) {
+    pub fn push(&mut self, time: Time, letter: Letter, bytes: u32) {
         self.count += 1;
-        self.waiting.insert((time, event.source, self.count), (event, bytes));
+        self.waiting.insert((time, letter.source, self.count), (letter, bytes));
     }
 
     /// The next parcel that comes to its link before `end`, and when it arrives at its target.
-    pub fn pop(&mut self, end: Time, network: &Network) -> Option<(Time, Event)> {
+    pub fn pop(&mut self, end: Time, network: &Network) -> Option<(Time, Letter)> {
         let first = self.waiting.first_entry().filter(|entry| entry.key().0 < end)?;
-        let ((time, ..), (event, bytes)) = first.remove_entry();
-        let (from, to) = (network.zone(event.source), network.zone(event.target));
+        let ((time, ..), (letter, bytes)) = first.remove_entry();
+        let (from, to) = (network.zone(letter.source), network.zone(letter.target));
         let (link, free_at) = (network.link(from, to), &mut self.free_at[(from * self.zones + to) as usize]);
         *free_at = (*free_at).max(time) + link.transmission(bytes);
-        Some((*free_at + link.latency, event))
+        Some((*free_at + link.latency, letter))
     }
 
     /// When the next parcel comes to its link.
@@ -444,8 +449,8 @@ impl Pipes {
     }
 
     /// Every parcel that waits.
-    pub fn pending(&self) -> impl Iterator<Item = &Event> {
-        self.waiting.values().map(|(event, _)| event)
+    pub fn pending(&self) -> impl Iterator<Item = &Letter> {
+        self.waiting.values().map(|(letter, _)| letter)
     }
 }
 
@@ -505,10 +510,10 @@ mod tests {
         let mut pipes = Pipes::new(2);
         for source in [1, 0] {
             assert_eq!(net.way(source, 2, Time(0), 1_000), Way::Queues(Time(0)));
-            pipes.push(Time(0), Event { source, ..Event::wake(2) }, 1_000);
+            pipes.push(Time(0), Letter { source, ..Letter::wake(2) }, 1_000);
         }
         let arrivals: Vec<(u64, u32)> = core::iter::from_fn(|| pipes.pop(Time(1), &net))
-            .map(|(time, event)| (time.0 / 1_000_000, event.source))
+            .map(|(time, letter)| (time.0 / 1_000_000, letter.source))
             .collect();
         assert_eq!(arrivals, [(1_010, 0), (2_010, 1)]);
     }
@@ -539,7 +544,7 @@ mod tests {
         let mut pipes = Pipes::new(3);
         for (source, target) in [(0, 1), (1, 0)] {
             assert_eq!(net.way(source, target, Time(0), 1_000), Way::Queues(Time(0)));
-            pipes.push(Time(0), Event { source, ..Event::wake(target) }, 1_000);
+            pipes.push(Time(0), Letter { source, ..Letter::wake(target) }, 1_000);
         }
         let arrivals: Vec<u64> = core::iter::from_fn(|| pipes.pop(Time(1), &net)).map(|(time, _)| time.0).collect();
         assert_eq!(arrivals, [1_010_000_000, 1_010_000_000]);

@@ -2,8 +2,7 @@
 //!
 //! A window is as long as the largest power of two that is no longer than the least latency of any link. Whatever a
 //! host does in a window reaches another host in a later one, so within a window every host goes through its own events
-//! alone, and the order among hosts does not matter. The order of one host's events is decided here, in
-//! [`Event::order`].
+//! alone, and the order among hosts does not matter. The order of one host's events is decided in [`Event::order`].
 //!
 //! The windows of the current page have a bin each. What comes later, mostly deadlines, waits by page, and what comes
 //! much later in a tree, until its page is turned up. A bin is a plain vector: events are put in as they come and ordered
@@ -11,112 +10,10 @@
 
 use std::collections::BTreeMap;
 
-use imafarm_proto::input::{Answer, Ticket};
-use imafarm_proto::message::{Kind, MagicNumber, Message};
 use imafarm_proto::time::{Span, Time};
 
-use crate::network::EndRef;
+use crate::event::{Event, WINDOW_BITS};
 use crate::shard::Share;
-use crate::users::Errand;
-
-/// What arrives at a host.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Parcel {
-    /// The service is started.
-    Start,
-    /// The source calls.
-    Connect {
-        /// The caller's end of the connection.
-        end: EndRef,
-    },
-    /// The call is answered, and the acceptor speaks first: its BIND_REQUEST.
-    Greeting {
-        /// The acceptor's end of the connection.
-        end: EndRef,
-        /// The acceptor's farm.
-        magic: MagicNumber,
-    },
-    /// A message on an established connection.
-    Message(Message),
-    /// The other side closed in good order.
-    Finish,
-    /// The call was turned away.
-    Refused,
-    /// The connection broke. If the event names no end of the target's, it is the one to this end of the source's.
-    Broken {
-        /// The source's end.
-        end: EndRef,
-    },
-    /// The host has named a deadline that may be due.
-    Wake,
-    /// A user comes, or does something.
-    User(Errand),
-    /// The data store answers.
-    Consulted(Box<(Ticket, Answer)>),
-}
-
-/// One event: 32 bytes, since millions may be in flight.
-#[derive(Clone, Debug)]
-pub struct Event {
-    /// Nanoseconds since the window began.
-    pub offset: u32,
-    /// Whom it concerns.
-    pub target: u32,
-    /// The target's end of the connection, if it has one.
-    pub to: EndRef,
-    /// Who caused it.
-    pub source: u32,
-    /// What arrives.
-    pub parcel: Parcel,
-}
-
-impl Event {
-    /// The order in which a host takes its events: by time; at one instant starts first, then what comes over the
-    /// network, then deadlines, then users, then answers of the data store. Callers at one instant are taken by who they are; arrivals by connection. Events that
-    /// are equal in all this were sent by one host on one connection: they stay in the order in which they were sent.
-    #[inline]
-    pub fn order(&self) -> u64 {
-        let (class, who) = match &self.parcel {
-            Parcel::Start => (0, 0),
-            Parcel::Connect { .. } => (1, self.source),
-            Parcel::Greeting { .. } | Parcel::Message(_) | Parcel::Finish | Parcel::Refused => (2, self.to.0),
-            Parcel::Broken { .. } if self.to != EndRef::NONE => (2, self.to.0),
-            Parcel::Broken { .. } => (3, self.source),
-            Parcel::Wake => (4, 0),
-            Parcel::User(errand) => errand.order(self.target),
-            Parcel::Consulted(answer) => (5, answer.0.0),
-        };
-        u64::from(self.offset << 3 | class) << 32 | u64::from(who)
-    }
-
-    /// Takes what arrives out of an event that is through.
-    #[inline]
-    pub const fn take(&mut self) -> Event {
-        let parcel = core::mem::replace(&mut self.parcel, Parcel::Wake);
-        Event { parcel, ..*self }
-    }
-
-    /// The host named a deadline. (The offset is set when the event is put in.)
-    pub const fn wake(target: u32) -> Event {
-        Event { offset: 0, target, to: EndRef::NONE, source: target, parcel: Parcel::Wake }
-    }
-
-    /// The kind of the IMA message it carries, if it carries one.
-    pub fn kind(&self) -> Option<Kind> {
-        match &self.parcel {
-            Parcel::Greeting { .. } => Some(Kind::BindRequest),
-            Parcel::Message(message) => Some(message.kind()),
-            Parcel::Start
-            | Parcel::Connect { .. }
-            | Parcel::Finish
-            | Parcel::Refused
-            | Parcel::Broken { .. }
-            | Parcel::Wake
-            | Parcel::User(_)
-            | Parcel::Consulted(_) => None,
-        }
-    }
-}
 
 /// The events of a window, or of a part of one, host by host.
 #[derive(Debug)]
@@ -134,7 +31,7 @@ impl Batch {
         if self.count <= FEW { Some(&mut self.events) } else { None }
     }
 
-    /// The events.
+    /// The events, each host's as they were put in.
     pub fn events(&mut self) -> &mut [Event] {
         if self.sorted.is_empty() { &mut self.events } else { &mut self.sorted[..self.count] }
     }
@@ -220,7 +117,7 @@ pub struct Schedule {
 impl Schedule {
     /// An empty schedule for links whose latency is `least_latency` or more.
     pub fn new(least_latency: Span) -> Schedule {
-        let shift = least_latency.0.clamp(1, 1 << 20).ilog2();
+        let shift = least_latency.0.clamp(1, 1 << WINDOW_BITS).ilog2();
         Schedule {
             window: Span(1 << shift),
             shift,
@@ -255,14 +152,14 @@ impl Schedule {
 
     /// Puts an event in, at this time, which must not lie before the current window.
     #[inline]
-    pub fn push(&mut self, time: Time, mut event: Event) {
+    pub fn push(&mut self, time: Time, event: Event) {
         let window = time.0 >> self.shift;
         debug_assert!(window >= self.current, "an event in the past");
         if (window ^ self.current) >> BINS_SHIFT != 0 {
             self.push_later(time, event);
             return;
         }
-        event.offset = (time.0 & (self.window.0 - 1)) as u32;
+        let event = event.at((time.0 & (self.window.0 - 1)) as u32);
         let bin = (window % BINS) as usize;
         let events = &mut self.bins[bin];
         if events.is_empty() {
@@ -389,7 +286,7 @@ impl Schedule {
         let cut = end.0 - (self.current << self.shift);
         if cut < self.window.0 {
             let (now, later): (Vec<Event>, Vec<Event>) =
-                events.into_iter().partition(|event| u64::from(event.offset) < cut);
+                events.into_iter().partition(|event| u64::from(event.when()) < cut);
             events = now;
             if !later.is_empty() {
                 self.bins[bin] = later;
@@ -398,11 +295,11 @@ impl Schedule {
         }
         if events.len() <= FEW {
             if events.len() > 1 {
-                events.sort_by_key(|event| (event.target, event.order()));
+                events.sort_by_key(Event::order_of_all);
             }
             Batch { count: events.len(), events, sorted: Vec::new() }
         } else if events.len() * 4 < hosts {
-            events.sort_by_key(|event| event.target);
+            events.sort_by_key(Event::target);
             Batch { count: events.len(), events, sorted: Vec::new() }
         } else {
             self.sort_by_host(events, share, hosts)
@@ -415,7 +312,7 @@ impl Schedule {
         starts.clear();
         starts.resize(hosts + 1, 0);
         for event in &events {
-            starts[share.place(event.target) + 1] += 1;
+            starts[share.place(event.target()) + 1] += 1;
         }
         for host in 0..hosts {
             starts[host + 1] += starts[host];
@@ -426,7 +323,7 @@ impl Schedule {
             sorted.resize(count, Event::wake(0));
         }
         for event in events.drain(..) {
-            let place = &mut starts[share.place(event.target)];
+            let place = &mut starts[share.place(event.target())];
             sorted[*place as usize] = event;
             *place += 1;
         }
@@ -481,16 +378,11 @@ mod tests {
         while let Some(start) = schedule.next_window() {
             let end = schedule.window_end(start);
             let mut batch = schedule.take(start, end, Share::ALL, hosts);
-            batch.events().sort_by_key(|event| (event.target, event.order()));
-            all.extend(batch.events().iter().map(|e| (start.0 + u64::from(e.offset), e.target)));
+            batch.events().sort_by_key(Event::order_of_all);
+            all.extend(batch.events().iter().map(|e| (start.0 + u64::from(e.when()), e.target())));
             schedule.recycle(batch);
         }
         all
-    }
-
-    #[test]
-    fn an_event_is_32_bytes() {
-        assert_eq!(size_of::<Event>(), 32);
     }
 
     #[test]
@@ -500,33 +392,13 @@ mod tests {
             wake(&mut schedule, time, 0);
         }
         let first: Vec<u32> =
-            schedule.take(Time(0), Time(600), Share::ALL, 1).events().iter().map(|e| e.offset).collect();
+            schedule.take(Time(0), Time(600), Share::ALL, 1).events().iter().map(Event::when).collect();
         assert_eq!(first, [5, 500]);
         assert_eq!(schedule.next_window(), Some(Time(0)));
         let second: Vec<u32> =
-            schedule.take(Time(600), Time(1024), Share::ALL, 1).events().iter().map(|e| e.offset).collect();
+            schedule.take(Time(600), Time(1024), Share::ALL, 1).events().iter().map(Event::when).collect();
         assert_eq!(second, [900]);
         assert_eq!(schedule.next_window(), None);
-    }
-
-    #[test]
-    fn at_one_instant_starts_come_first_and_deadlines_last() {
-        let mut schedule = Schedule::new(Span(1024));
-        wake(&mut schedule, 7, 0);
-        let mut put = |source, to, parcel| {
-            schedule.push(Time(7), Event { offset: 0, target: 0, to, source, parcel });
-        };
-        put(1, EndRef(3), Parcel::Finish);
-        put(9, EndRef::NONE, Parcel::Connect { end: EndRef(1) });
-        put(4, EndRef::NONE, Parcel::Connect { end: EndRef(2) });
-        put(0, EndRef::NONE, Parcel::Start);
-        let mut batch = schedule.take(Time(0), Time(1024), Share::ALL, 1);
-        batch.events().sort_by_key(|event| event.order());
-        let order: Vec<Parcel> = batch.events().iter().map(|e| e.parcel.clone()).collect();
-        let callers = [Parcel::Connect { end: EndRef(2) }, Parcel::Connect { end: EndRef(1) }];
-        assert_eq!(order[0], Parcel::Start);
-        assert_eq!(order[1..3], callers);
-        assert_eq!(order[3..], [Parcel::Finish, Parcel::Wake]);
     }
 
     proptest! {
@@ -552,7 +424,7 @@ mod tests {
             while let Some(start) = schedule.next_window() {
                 let end = schedule.window_end(start);
                 for event in schedule.take(start, end, Share::ALL, 1).events() {
-                    let time = start.0 + u64::from(event.offset);
+                    let time = start.0 + u64::from(event.when());
                     prop_assert_eq!(time, expected);
                     if let Some(hop) = hops.next() {
                         expected = time + hop;

@@ -15,9 +15,10 @@ use imafarm_records::chronicle::What;
 use imafarm_records::digest::Chain;
 use imafarm_records::totals::{Power, Totals};
 
+use crate::event::Event;
+use crate::letter::{Letter, Parcel};
 use crate::network::{EndRef, EndState, Ends, GIVE_UP};
 use crate::prefetch::prefetch;
-use crate::schedule::{Event, Parcel};
 use crate::users::{Client, Errand};
 use crate::work::Work;
 use crate::world::{TraceRecord, World};
@@ -42,7 +43,7 @@ pub(crate) struct Seat {
     /// When the schedule will next come back to this host by itself.
     wake: Time,
     /// What has arrived while the host was paused.
-    pub(crate) deferred: Vec<Event>,
+    pub(crate) deferred: Vec<Letter>,
     /// What it works on, if work takes time.
     pub(crate) work: Option<Box<Work>>,
     /// What earlier lives of this host have done.
@@ -159,8 +160,8 @@ impl Seat {
             Verb::Notify(notice) => {
                 if matches!(notice, Notice::Stopped | Notice::StartRefused) {
                     self.power = Power::Off;
-                    for event in self.give_up_work(now) {
-                        self.turn_away(world, now, &event, Span::ZERO);
+                    for letter in self.give_up_work(now) {
+                        self.turn_away(world, now, &letter, Span::ZERO);
                     }
                     self.lose_clients(world, now);
                     self.renew(now);
@@ -220,14 +221,14 @@ impl Seat {
 
     /// Something arrives.
     #[inline]
-    pub(crate) fn receive(&mut self, world: &mut World, out: &mut Outbox, now: Time, mut event: Event) {
-        if let Parcel::User(Errand::Arrive { number }) = event.parcel {
-            event.parcel = Parcel::User(self.arrive(world, now, number));
+    pub(crate) fn receive(&mut self, world: &mut World, out: &mut Outbox, now: Time, mut letter: Letter) {
+        if let Parcel::User(Errand::Arrive { number }) = letter.parcel {
+            letter.parcel = Parcel::User(self.arrive(world, now, number));
         }
         match self.power {
-            Power::Up if self.work.is_some() => self.queue_up(world, out, now, event),
-            Power::Up => self.receive_up(world, out, now, event),
-            Power::Paused => match event.parcel {
+            Power::Up if self.work.is_some() => self.queue_up(world, out, now, letter),
+            Power::Up => self.receive_up(world, out, now, letter),
+            Power::Paused => match letter.parcel {
                 Parcel::Start => {}
                 Parcel::Wake => self.woken(now),
                 Parcel::Connect { .. }
@@ -237,17 +238,17 @@ impl Seat {
                 | Parcel::Refused
                 | Parcel::Broken { .. }
                 | Parcel::User(_)
-                | Parcel::Consulted(_) => self.deferred.push(event),
+                | Parcel::Consulted(_) => self.deferred.push(letter),
             },
-            Power::Off => self.receive_down(world, out, now, event, Span::ZERO),
-            Power::Crashed => self.receive_down(world, out, now, event, GIVE_UP),
+            Power::Off => self.receive_down(world, out, now, letter, Span::ZERO),
+            Power::Crashed => self.receive_down(world, out, now, letter, GIVE_UP),
         }
     }
 
     /// At a machine whose service does not run. It answers at once that nobody is there; a dead one never does, and the
     /// sender has to `give_up`.
-    fn receive_down(&mut self, world: &mut World, out: &mut Outbox, now: Time, event: Event, give_up: Span) {
-        match event.parcel {
+    fn receive_down(&mut self, world: &mut World, out: &mut Outbox, now: Time, letter: Letter, give_up: Span) {
+        match letter.parcel {
             Parcel::Start => {
                 self.power = Power::Up;
                 self.wake = Time::NEVER;
@@ -264,22 +265,22 @@ impl Seat {
             | Parcel::Refused
             | Parcel::Broken { .. }
             | Parcel::User(_)
-            | Parcel::Consulted(_) => self.turn_away(world, now, &event, give_up),
+            | Parcel::Consulted(_) => self.turn_away(world, now, &letter, give_up),
         }
     }
 
     /// Nobody is there to handle this, and its source comes to know so.
-    fn turn_away(&self, world: &mut World, now: Time, event: &Event, give_up: Span) {
-        if let Parcel::User(errand) = event.parcel {
+    fn turn_away(&self, world: &mut World, now: Time, letter: &Letter, give_up: Span) {
+        if let Parcel::User(errand) = letter.parcel {
             self.turn_client_away(world, now, errand, give_up);
             return;
         }
-        self.lose(world, event);
-        match event.parcel {
+        self.lose(world, letter);
+        match letter.parcel {
             Parcel::Connect { end } if give_up == Span::ZERO => {
-                world.post(now, self.me, event.source, end, Parcel::Refused);
+                world.post(now, self.me, letter.source, end, Parcel::Refused);
             }
-            Parcel::Message(_) | Parcel::Finish => self.disown(world, now, event, give_up),
+            Parcel::Message(_) | Parcel::Finish => self.disown(world, now, letter, give_up),
             // Whoever called, or was answered, gives up by itself.
             Parcel::Connect { .. }
             | Parcel::Greeting { .. }
@@ -293,30 +294,30 @@ impl Seat {
     }
 
     /// What was on its way to this host will not be handled: a message in it counts as dropped.
-    pub(crate) fn lose(&self, world: &mut World, event: &Event) {
-        if let Some(kind) = event.kind() {
-            world.settle_message(event.source, self.me, kind, self.bytes_of(event), false);
-        } else if let Parcel::User(errand) = event.parcel {
+    pub(crate) fn lose(&self, world: &mut World, letter: &Letter) {
+        if let Some(kind) = letter.kind() {
+            world.settle_message(letter.source, self.me, kind, self.bytes_of(letter), false);
+        } else if let Parcel::User(errand) = letter.parcel {
             world.lose_errand(errand);
         }
     }
 
     /// Tells the source of a parcel that its connection leads nowhere.
-    fn disown(&self, world: &mut World, now: Time, event: &Event, give_up: Span) {
-        let broken = Parcel::Broken { end: event.to };
+    fn disown(&self, world: &mut World, now: Time, letter: &Letter, give_up: Span) {
+        let broken = Parcel::Broken { end: letter.to };
         if give_up == Span::ZERO {
-            world.post(now, self.me, event.source, EndRef::NONE, broken);
+            world.post(now, self.me, letter.source, EndRef::NONE, broken);
         } else {
-            let event = Event { offset: 0, target: event.source, to: EndRef::NONE, source: self.me, parcel: broken };
-            world.put(now + give_up, event);
+            let letter = Letter { target: letter.source, to: EndRef::NONE, source: self.me, parcel: broken };
+            world.put(now + give_up, letter);
         }
     }
 
     #[inline]
-    pub(crate) fn receive_up(&mut self, world: &mut World, out: &mut Outbox, now: Time, event: Event) {
-        let Event { to, source, .. } = event;
+    pub(crate) fn receive_up(&mut self, world: &mut World, out: &mut Outbox, now: Time, letter: Letter) {
+        let Letter { to, source, .. } = letter;
         let entry = EntryIndex(to.entry());
-        match event.parcel {
+        match letter.parcel {
             Parcel::Start => {}
             Parcel::Connect { end } => {
                 self.chain.add(now, u64::from(source) << 8, 1);
@@ -345,8 +346,8 @@ impl Seat {
                 } else {
                     let bytes = message.encoded_len();
                     world.settle_message(source, self.me, message.kind(), bytes, false);
-                    let event = Event { offset: 0, target: self.me, to, source, parcel: Parcel::Message(message) };
-                    self.disown(world, now, &event, Span::ZERO);
+                    let letter = Letter { target: self.me, to, source, parcel: Parcel::Message(message) };
+                    self.disown(world, now, &letter, Span::ZERO);
                 }
             }
             Parcel::Finish => match self.ends.find(to) {
@@ -366,8 +367,8 @@ impl Seat {
                     self.ended(world, out, now, to, Ending::Finished);
                 }
                 None => {
-                    let event = Event { offset: 0, target: self.me, to, source, parcel: Parcel::Finish };
-                    self.disown(world, now, &event, Span::ZERO);
+                    let letter = Letter { target: self.me, to, source, parcel: Parcel::Finish };
+                    self.disown(world, now, &letter, Span::ZERO);
                 }
             },
             Parcel::Refused => self.ended(world, out, now, to, Ending::Refused),
@@ -440,11 +441,11 @@ impl Seat {
         }
     }
 
-    /// The length of the message an event carries.
-    pub(crate) fn bytes_of(&self, event: &Event) -> u32 {
-        match &event.parcel {
+    /// The length of the message an letter carries.
+    pub(crate) fn bytes_of(&self, letter: &Letter) -> u32 {
+        match &letter.parcel {
             Parcel::Greeting { magic, .. } => {
-                let host = self.host.id_of(HostIndex(event.source));
+                let host = self.host.id_of(HostIndex(letter.source));
                 Message::BindRequest { magic: *magic, host }.encoded_len()
             }
             Parcel::Message(message) => message.encoded_len(),

@@ -9,8 +9,8 @@ use imafarm_proto::input::Input;
 use imafarm_proto::outbox::Outbox;
 use imafarm_proto::time::Time;
 
+use crate::event::{Event, Form};
 use crate::prefetch::{Lines, prefetch_all};
-use crate::schedule::Parcel;
 use crate::seat::Seat;
 use crate::world::World;
 
@@ -29,6 +29,11 @@ pub struct Share {
 impl Share {
     /// All hosts.
     pub const ALL: Share = Share { first: 0, shift: 0 };
+
+    /// How many shares there are.
+    pub const fn count(self) -> usize {
+        1 << self.shift
+    }
 
     /// Shares for at most `threads` threads, at least one.
     pub fn among(threads: u32) -> impl Iterator<Item = Share> {
@@ -68,8 +73,8 @@ pub(crate) struct Shard {
     /// How many events were handled, but for wakes: how many of those there are depends on where a window was parted.
     pub(crate) events: u64,
     outbox: Outbox,
-    /// The order of one host's events in a window; empty between hosts, kept for its room.
-    order: Vec<(u64, u32)>,
+    /// The order of one host's events in a window; void between hosts, kept for its room.
+    order: Order,
     /// Whose events a window holds, and where they are; void between windows, kept for its room.
     hosts: Vec<(u32, Range<usize>)>,
 }
@@ -77,37 +82,33 @@ pub(crate) struct Shard {
 impl Shard {
     /// A shard of these hosts.
     pub(crate) fn new(world: World, seats: Vec<Seat>) -> Shard {
-        Shard { world, seats, events: 0, outbox: Outbox::default(), order: Vec::new(), hosts: Vec::new() }
+        Shard { world, seats, events: 0, outbox: Outbox::default(), order: Order::default(), hosts: Vec::new() }
     }
 
     /// Works through all events of the window of `now` that lie before `end`, host by host.
     pub(crate) fn work_window(&mut self, now: Time, end: Time) {
         let Shard { world, seats, events: handled, outbox, order, hosts } = self;
+        world.take_in();
         let window_start = world.schedule.window_start(now);
         let mut batch = world.schedule.take(now, end, world.share, seats.len());
         if let Some(events) = batch.few() {
             world.near = Lines::of(seats);
             if let Some(event) = world.schedule.ahead() {
-                prefetch_all(&seats[world.share.place(event.target)]);
+                prefetch_all(&seats[world.share.place(event.target())]);
             }
-            let (mut rest, mut acted) = (events.iter_mut().peekable(), false);
-            while let Some(event) = rest.next() {
-                let seat = &mut seats[world.share.place(event.target)];
-                let last = rest.peek().is_none_or(|next| next.target != event.target);
-                let time = Time(window_start.0 + u64::from(event.offset));
-                let is_wake = matches!(event.parcel, Parcel::Wake);
-                *handled += u64::from(!is_wake);
-                world.partner = event.source;
-                if let Parcel::Connect { .. } = event.parcel {
-                    seat.warm_caller(event.source);
+            for mine in events.chunk_by_mut(|one, next| one.target() == next.target()) {
+                let seat = &mut seats[world.share.place(mine[0].target())];
+                sort_late(world, mine);
+                let mut acted = false;
+                for event in &*mine {
+                    world.partner = event.source();
+                    if event.form() == Form::Connect {
+                        seat.warm_caller(event.source());
+                    }
+                    acted |= take_one(seat, world, outbox, now, window_start, *event, handled);
                 }
-                acted |= !is_wake | seat.meet_deadlines(world, outbox, now, time);
-                seat.receive(world, outbox, time, event.take());
-                seat.note_deadline();
-                if last {
-                    acted |= seat.meet_deadlines(world, outbox, now, end);
-                    seat.arrange_wake(world, now, core::mem::take(&mut acted));
-                }
+                acted |= seat.meet_deadlines(world, outbox, now, end);
+                seat.arrange_wake(world, now, acted);
             }
             world.schedule.recycle(batch);
             world.near = Lines::NONE;
@@ -115,10 +116,10 @@ impl Shard {
         }
         let events = batch.events();
         hosts.clear();
-        hosts.extend(events.chunk_by(|one, next| one.target == next.target).scan(0, |end, mine| {
+        hosts.extend(events.chunk_by(|one, next| one.target() == next.target()).scan(0, |end, mine| {
             let start = *end;
             *end += mine.len();
-            Some((mine[0].target, start..*end))
+            Some((mine[0].target(), start..*end))
         }));
         for (turn, (host, mine)) in hosts.iter().enumerate() {
             // Memory is slow, but it is known whose turn comes: each host's own is called for two turns before, and
@@ -132,21 +133,12 @@ impl Shard {
             }
             let seat = &mut seats[world.share.place(*host)];
             let mine = &mut events[mine.clone()];
-            order.clear();
             let mut acted = false;
-            order.extend((0..).zip(&*mine).map(|(place, event)| (event.order(), place)));
-            order.sort_unstable();
-            for &(_, place) in &*order {
-                if let Some(later) = mine.get(place as usize + LOOK_AHEAD) {
+            for place in order.of(world, mine) {
+                if let Some(later) = mine.get(place + LOOK_AHEAD) {
                     seat.warm(later.to);
                 }
-                let event = mine[place as usize].take();
-                let is_wake = matches!(event.parcel, Parcel::Wake);
-                *handled += u64::from(!is_wake);
-                let time = Time(window_start.0 + u64::from(event.offset));
-                acted |= !is_wake | seat.meet_deadlines(world, outbox, now, time);
-                seat.receive(world, outbox, time, event);
-                seat.note_deadline();
+                acted |= take_one(seat, world, outbox, now, window_start, mine[place], handled);
             }
             acted |= seat.meet_deadlines(world, outbox, now, end);
             seat.arrange_wake(world, now, acted);
@@ -160,5 +152,64 @@ impl Shard {
         seat.act(&mut self.world, &mut self.outbox, now, input);
         seat.note_deadline();
         seat.arrange_wake(&mut self.world, now, true);
+    }
+}
+
+/// Hands a host one event, and before it whatever deadline comes first. Whether it acted.
+#[inline]
+fn take_one(
+    seat: &mut Seat,
+    world: &mut World,
+    outbox: &mut Outbox,
+    now: Time,
+    window_start: Time,
+    event: Event,
+    handled: &mut u64,
+) -> bool {
+    let time = Time(window_start.0 + u64::from(event.when()));
+    let is_wake = event.form() == Form::Wake;
+    *handled += u64::from(!is_wake);
+    let acted = !is_wake | seat.meet_deadlines(world, outbox, now, time);
+    let letter = world.post.open(event);
+    seat.receive(world, outbox, time, letter);
+    seat.note_deadline();
+    acted
+}
+
+/// Puts a host's events that are of one instant and of the last turn in their own order; the others have theirs.
+#[inline]
+fn sort_late(world: &World, mine: &mut [Event]) {
+    if mine.len() > 1 {
+        for run in
+            mine.chunk_by_mut(|one, next| one.is_late() && one.order() == next.order()).filter(|run| run.len() > 1)
+        {
+            world.post.sort_late(run);
+        }
+    }
+}
+
+/// The order of one host's events.
+#[derive(Debug, Default)]
+struct Order {
+    /// The order of each, and its place: one word.
+    keys: Vec<u64>,
+}
+
+/// The bits of a place. An event's order leaves as many.
+const PLACE_BITS: u32 = 25;
+
+impl Order {
+    /// The places of a host's events in the order in which they come.
+    #[inline]
+    fn of<'a>(&'a mut self, world: &World, mine: &mut [Event]) -> impl Iterator<Item = usize> + use<'a> {
+        if mine.iter().any(Event::is_late) {
+            mine.sort_by_key(Event::order);
+            sort_late(world, mine);
+        }
+        debug_assert!(mine.len() < 1 << PLACE_BITS, "more events than one host has in a window");
+        self.keys.clear();
+        self.keys.extend((0..).zip(&*mine).map(|(place, event): (u64, _)| event.order() << PLACE_BITS | place));
+        self.keys.sort_unstable();
+        self.keys.iter().map(|key| (key & ((1 << PLACE_BITS) - 1)) as usize)
     }
 }
