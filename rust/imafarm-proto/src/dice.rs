@@ -137,7 +137,8 @@ mod tests {
     #[test]
     fn quick_draws_are_even_along_every_axis() {
         const DRAWS: u32 = 1 << 16;
-        let axes: [(&str, fn(u32) -> u32); 5] = [
+        type Axis = (&'static str, fn(u32) -> u32);
+        let axes: [Axis; 5] = [
             ("source", |i| Dice::new(7).quick(i, 5, 1 << 36)),
             ("target", |i| Dice::new(7).quick(5, i, 1 << 36)),
             ("time", |i| Dice::new(7).quick(5, 6, (1 << 36) + u64::from(i))),
