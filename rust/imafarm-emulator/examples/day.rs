@@ -48,6 +48,7 @@ fn main() {
         links: Vec::new(),
         workload: (0..zones).map(|zone| (ZoneIndex(zone), workload.clone())).collect(),
         wire: false,
+        exact_queue: false,
         traced: Vec::new(),
         threads,
     });

@@ -77,6 +77,8 @@ pub struct Plan {
     pub workload: Vec<(ZoneIndex, Workload)>,
     /// Whether every message is encoded and decoded on its way.
     pub wire: bool,
+    /// Whether every message goes the long way, one by one. It changes nothing of what happens.
+    pub exact_queue: bool,
     /// Which kinds are traced.
     pub traced: Vec<Kind>,
     /// How many threads work, at most [`THREADS_MAX`]. It changes nothing of what happens.
@@ -109,7 +111,8 @@ impl Farm {
     /// A farm at time zero, with every host off.
     pub fn new(plan: Plan) -> Farm {
         let Plan { directory, seed, magic, host_magic, product, settings, host_settings, .. } = plan;
-        let Plan { applications, store, inside, between, links, workload, wire, traced, threads, .. } = plan;
+        let Plan { applications, store, inside, between, links, workload, wire, exact_queue, traced, threads, .. } =
+            plan;
         let dice = Dice::new(seed);
         let zones = directory.zone_count();
         let zone_of: Vec<u32> = directory.hosts().map(|host| directory.zone(host).0).collect();
@@ -154,6 +157,7 @@ impl Farm {
                 answers: Vec::new(),
                 notices: Vec::new(),
                 wire,
+                exact: exact_queue,
                 traced: Kind::ALL.map(|kind| traced.contains(&kind)),
                 trace: Vec::new(),
             };

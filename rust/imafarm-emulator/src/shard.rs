@@ -170,9 +170,11 @@ fn take_one(
     let is_wake = event.form() == Form::Wake;
     *handled += u64::from(!is_wake);
     let acted = !is_wake | seat.meet_deadlines(world, outbox, now, time);
-    let letter = world.post.open(event);
-    seat.receive(world, outbox, time, letter);
-    seat.note_deadline();
+    if !seat.receive_shortly(world, time, event) {
+        let letter = world.post.open(event);
+        seat.receive(world, outbox, time, letter);
+        seat.note_deadline();
+    }
     acted
 }
 

@@ -51,6 +51,8 @@ pub(crate) struct World {
     pub(crate) notices: Vec<FarmEvent>,
     /// Whether every message is encoded and decoded on its way.
     pub(crate) wire: bool,
+    /// Whether nothing goes the short way.
+    pub(crate) exact: bool,
     /// Which kinds are traced, by [`Kind::index`].
     pub(crate) traced: [bool; Kind::COUNT],
     pub(crate) trace: Vec<TraceRecord>,
@@ -73,7 +75,7 @@ pub struct TraceRecord {
 
 impl World {
     /// A letter is to arrive then, at a host of this shard or of another.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn put(&mut self, time: Time, letter: Letter) {
         if self.share.has(letter.target) {
             if letter.target != self.partner {
@@ -86,7 +88,7 @@ impl World {
     }
 
     /// A letter is to arrive then, at a host of this shard.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn put_here(&mut self, time: Time, letter: Letter) {
         self.schedule.push(time, self.post.pack(letter));
     }
@@ -125,12 +127,13 @@ impl World {
     }
 
     /// Sends a parcel that is no message. Whether it will arrive.
+    #[inline(always)]
     pub(crate) fn post(&mut self, now: Time, source: u32, target: u32, to: EndRef, parcel: Parcel) -> bool {
         self.post_in_order(now, source, target, to, parcel, 0, None)
     }
 
     /// Sends a parcel, behind whatever was sent from `end` before. Whether it will arrive.
-    #[inline]
+    #[inline(always)]
     #[expect(clippy::too_many_arguments, reason = "a parcel, its address, its length and its stream: one of each")]
     pub(crate) fn post_in_order(
         &mut self,

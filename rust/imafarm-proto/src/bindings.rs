@@ -18,7 +18,7 @@ use crate::host_record::HostIndex;
 use crate::host_resolver::{ConnectionCache, EntryIndex, Standing};
 use crate::input::{Call, Ending};
 use crate::message::{Kind, Message};
-use crate::outbox::{Notice, Verb};
+use crate::outbox::{Notice, Sink, Verb};
 use crate::settings::Settings;
 use crate::time::Time;
 use crate::turn::Turn;
@@ -167,7 +167,7 @@ impl Bindings {
     // ---- what the zone wants -----------------------------------------------------------------------------------
 
     /// Sends a message to one host, on whatever binding there is or will be.
-    pub fn send(&mut self, turn: &mut Turn<'_>, to: HostIndex, message: Message) {
+    pub fn send<S: Sink>(&mut self, turn: &mut Turn<'_, S>, to: HostIndex, message: Message) {
         if let Some(message) = self.send_on_open(turn, to, message) {
             self.wanted.push_back(Wanted::One { to, message, first_try: None });
         }
@@ -175,7 +175,7 @@ impl Bindings {
 
     /// Answers a message on the binding on which it came; on another, if that one is closing.
     #[inline]
-    pub fn reply(&mut self, turn: &mut Turn<'_>, on: EntryIndex, to: HostIndex, message: Message) {
+    pub fn reply<S: Sink>(&mut self, turn: &mut Turn<'_, S>, on: EntryIndex, to: HostIndex, message: Message) {
         if self.cache.standing(on) == Standing::Active {
             self.cache.touch(on);
             self.counts.hit += 1;
@@ -186,7 +186,7 @@ impl Bindings {
     }
 
     /// Sends a message to many.
-    pub fn fan_out(&mut self, turn: &Turn<'_>, audience: Audience, message: Message) {
+    pub fn fan_out<S: Sink>(&mut self, turn: &Turn<'_, S>, audience: Audience, message: Message) {
         let fan_out = FanOut::new(&turn.who, audience, message);
         if !fan_out.is_done() {
             self.wanted.push_back(Wanted::Fan(fan_out));
@@ -202,7 +202,7 @@ impl Bindings {
     }
 
     /// Closes every binding, and turns away everyone who waits: the host is going down.
-    pub fn hang_up(&mut self, turn: &mut Turn<'_>) {
+    pub fn hang_up<S: Sink>(&mut self, turn: &mut Turn<'_, S>) {
         self.wanted.clear();
         while let Some(call) = self.calls.pop_front() {
             turn.out.push(Verb::Refuse(call));
@@ -219,7 +219,7 @@ impl Bindings {
     // ---- what the world reports --------------------------------------------------------------------------------
 
     /// Somebody calls. They are answered in [`Bindings::settle`].
-    pub fn called(&mut self, turn: &mut Turn<'_>, call: Call) {
+    pub fn called<S: Sink>(&mut self, turn: &mut Turn<'_, S>, call: Call) {
         if self.calls.len() < self.limits.calls {
             self.calls.push_back(call);
         } else {
@@ -229,14 +229,14 @@ impl Bindings {
     }
 
     /// A connection that we opened stands.
-    pub fn connected(&mut self, turn: &mut Turn<'_>, entry: EntryIndex) -> Heard {
+    pub fn connected<S: Sink>(&mut self, turn: &mut Turn<'_, S>, entry: EntryIndex) -> Heard {
         self.step(turn, entry, Event::Connected)
     }
 
     /// A message arrived on a binding.
     #[inline]
     #[expect(clippy::wildcard_enum_match_arm, reason = "whatever is no bind packet is for others")]
-    pub fn received(&mut self, turn: &mut Turn<'_>, entry: EntryIndex, message: Message) -> Heard {
+    pub fn received<S: Sink>(&mut self, turn: &mut Turn<'_, S>, entry: EntryIndex, message: Message) -> Heard {
         match message {
             Message::BindRequest { magic, host } => {
                 let called = self.cache.peer(entry).map(HostIndex);
@@ -272,13 +272,13 @@ impl Bindings {
     }
 
     /// Whoever speaks on a connection is not of our farm.
-    pub fn refuse_stranger(&mut self, turn: &mut Turn<'_>, entry: EntryIndex) -> Heard {
+    pub fn refuse_stranger<S: Sink>(&mut self, turn: &mut Turn<'_, S>, entry: EntryIndex) -> Heard {
         turn.out.notify(Notice::StrangerRefused);
         self.step(turn, entry, Event::Stranger)
     }
 
     /// A connection ended.
-    pub fn closed(&mut self, turn: &Turn<'_>, entry: EntryIndex, ending: Ending) -> Heard {
+    pub fn closed<S: Sink>(&mut self, turn: &Turn<'_, S>, entry: EntryIndex, ending: Ending) -> Heard {
         let peer = self.peer(entry);
         let Binding { state, attempt, .. } = *self.cache.value(entry);
         let heard = match (state, ending) {
@@ -316,7 +316,7 @@ impl Bindings {
     }
 
     /// Gives up one binding that has been in progress for too long, if there is one; else sees when one will be.
-    pub fn give_up(&mut self, turn: &mut Turn<'_>) -> Heard {
+    pub fn give_up<S: Sink>(&mut self, turn: &mut Turn<'_, S>) -> Heard {
         let Some(entry) = self.cache.oldest_in_progress() else { return Heard::Nothing };
         self.look_at = self.cache.value(entry).since + turn.who.settings.bind_timeout;
         if self.look_at <= turn.now { self.step(turn, entry, Event::TimedOut) } else { Heard::Nothing }
@@ -324,7 +324,7 @@ impl Bindings {
 
     /// Uses what room there is: answers callers and opens bindings, in turn, until no more may be in progress.
     #[inline]
-    pub fn settle(&mut self, turn: &mut Turn<'_>) {
+    pub fn settle<S: Sink>(&mut self, turn: &mut Turn<'_, S>) {
         while !(self.calls.is_empty() && self.wanted.is_empty()) {
             self.callers_turn = !self.callers_turn;
             let answered = self.callers_turn && self.answer_next(turn);
@@ -338,7 +338,8 @@ impl Bindings {
     // ---- the steps ---------------------------------------------------------------------------------------------
 
     /// One step of a binding's state machine, and all that follows from it.
-    fn step(&mut self, turn: &mut Turn<'_>, entry: EntryIndex, event: Event) -> Heard {
+    #[inline]
+    pub(crate) fn step<S: Sink>(&mut self, turn: &mut Turn<'_, S>, entry: EntryIndex, event: Event) -> Heard {
         let (next, act) = self.cache.value(entry).state.on(event);
         if let Some(state) = next {
             let before = core::mem::replace(&mut self.cache.value_mut(entry).state, state);
@@ -403,7 +404,13 @@ impl Bindings {
     /// - an outgoing one that is still CONNECTING yields, since this one is further;
     /// - otherwise the one that the host with the higher id opened stays. Both sides decide alike;
     /// - one that is active already has won. This one was under way before, and the caller has dropped it.
-    fn caller_named(&mut self, turn: &mut Turn<'_>, entry: EntryIndex, caller: HostIndex) -> Heard {
+    #[inline]
+    pub(crate) fn caller_named<S: Sink>(
+        &mut self,
+        turn: &mut Turn<'_, S>,
+        entry: EntryIndex,
+        caller: HostIndex,
+    ) -> Heard {
         if self.cache.value(entry).state != State::WaitBindResponse {
             return self.step(turn, entry, Event::BindResponse);
         }
@@ -438,7 +445,7 @@ impl Bindings {
         self.step(turn, entry, Event::BindResponse)
     }
 
-    fn activate(&mut self, turn: &mut Turn<'_>, entry: EntryIndex) {
+    fn activate<S: Sink>(&mut self, turn: &mut Turn<'_, S>, entry: EntryIndex) {
         self.counts.opened += 1;
         self.cache.activate(entry);
         let binding = self.cache.value_mut(entry);
@@ -450,7 +457,7 @@ impl Bindings {
     }
 
     /// Hands a message to the open binding with this host, if there is one; else gives it back.
-    fn send_on_open(&mut self, turn: &mut Turn<'_>, to: HostIndex, message: Message) -> Option<Message> {
+    fn send_on_open<S: Sink>(&mut self, turn: &mut Turn<'_, S>, to: HostIndex, message: Message) -> Option<Message> {
         let Some(entry) = self.cache.find(to.0) else { return Some(message) };
         let Binding { state, attempt, .. } = *self.cache.value(entry);
         if state == State::Active {
@@ -463,7 +470,7 @@ impl Bindings {
         None
     }
 
-    fn answer_next(&mut self, turn: &mut Turn<'_>) -> bool {
+    fn answer_next<S: Sink>(&mut self, turn: &mut Turn<'_, S>) -> bool {
         if self.calls.is_empty() || self.cache.in_progress_count() >= self.limits.in_progress || !self.make_room(turn) {
             return false;
         }
@@ -479,7 +486,7 @@ impl Bindings {
     ///
     /// While no binding may be opened nothing moves, not even to a host with which one is open: to find that out at
     /// every turn costs more than the wait.
-    fn want_next(&mut self, turn: &mut Turn<'_>) -> bool {
+    fn want_next<S: Sink>(&mut self, turn: &mut Turn<'_, S>) -> bool {
         if !self.may_open() {
             return false;
         }
@@ -508,7 +515,7 @@ impl Bindings {
             && (self.cache.has_room() || self.cache.active_count() > 0)
     }
 
-    fn open(&mut self, turn: &mut Turn<'_>, to: HostIndex, message: Message, first_try: Time) {
+    fn open<S: Sink>(&mut self, turn: &mut Turn<'_, S>, to: HostIndex, message: Message, first_try: Time) {
         self.make_room(turn);
         self.outgoing_in_progress += 1;
         let attempt = self.attempts.begin(first_try, Some(message));
@@ -517,7 +524,7 @@ impl Bindings {
     }
 
     /// A binding in progress begins.
-    fn begin(&mut self, turn: &Turn<'_>, peer: Option<HostIndex>, binding: Binding) -> EntryIndex {
+    fn begin<S: Sink>(&mut self, turn: &Turn<'_, S>, peer: Option<HostIndex>, binding: Binding) -> EntryIndex {
         if self.cache.in_progress_count() == 0 {
             self.look_at = turn.now + turn.who.settings.bind_timeout;
         }
@@ -525,7 +532,7 @@ impl Bindings {
     }
 
     /// Makes sure that one more binding may be open; tears down the least recently used active one if it must.
-    fn make_room(&mut self, turn: &mut Turn<'_>) -> bool {
+    fn make_room<S: Sink>(&mut self, turn: &mut Turn<'_, S>) -> bool {
         if self.cache.has_room() {
             return true;
         }
@@ -540,7 +547,7 @@ impl Bindings {
     }
 
     /// Drops a connection at once, and its binding; what waited for it.
-    fn abort(&mut self, turn: &mut Turn<'_>, entry: EntryIndex) -> impl Iterator<Item = Message> + use<> {
+    fn abort<S: Sink>(&mut self, turn: &mut Turn<'_, S>, entry: EntryIndex) -> impl Iterator<Item = Message> + use<S> {
         turn.out.push(Verb::Abort(entry));
         self.forget(entry)
     }
@@ -555,7 +562,21 @@ impl Bindings {
         waiting.into_iter().flatten()
     }
 
-    fn peer(&self, entry: EntryIndex) -> Option<HostIndex> {
+    /// Who is at the other end, as far as it is known.
+    #[inline]
+    pub(crate) fn peer(&self, entry: EntryIndex) -> Option<HostIndex> {
         self.cache.peer(entry).map(HostIndex)
+    }
+
+    /// How far a binding is.
+    #[inline]
+    pub(crate) fn state(&self, entry: EntryIndex) -> State {
+        self.cache.value(entry).state
+    }
+
+    /// A binding was used.
+    #[inline]
+    pub(crate) fn touch(&mut self, entry: EntryIndex) {
+        self.cache.touch(entry);
     }
 }

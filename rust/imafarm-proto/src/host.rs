@@ -8,6 +8,8 @@
 //! Whoever drives it carries out the verbs, in order, and reports what comes of them. The emulator and the live farm
 //! drive the very same host.
 
+mod short_way;
+
 use std::sync::Arc;
 
 use crate::applications::Catalogue;

@@ -57,6 +57,7 @@ impl Sketch<'_, '_> {
             applications,
             store: self.store.map(|given| store(directory.zone_count() as u64, given)).transpose()?,
             wire: self.wire,
+            exact_queue: false,
             threads: self.threads.within("threads", 1, THREADS_MAX.into())? as u32,
             traced: self.trace.iter().map(|name| kind(name)).collect::<PyResult<_>>()?,
             directory,
