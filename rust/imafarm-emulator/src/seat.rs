@@ -367,6 +367,12 @@ impl Seat {
         self.act(world, out, now, Input::Closed(entry, ending));
     }
 
+    /// Whether a deadline may come before this.
+    #[inline]
+    pub(crate) fn is_due(&self, time: Time) -> bool {
+        self.deadline < time
+    }
+
     /// Lets every deadline before `end` come, and whatever work is done by then. What passed while the host was frozen
     /// comes now. At one instant, what is done comes before a deadline, as what arrives does.
     ///

@@ -105,7 +105,14 @@ impl Shard {
                     if event.form() == Form::Connect {
                         seat.warm_caller(event.source());
                     }
-                    acted |= take_one(seat, world, outbox, now, window_start, *event, handled);
+                    let time = Time(window_start.0 + u64::from(event.when()));
+                    acted |= seat.meet_deadlines(world, outbox, now, time);
+                    if seat.goes_shortly(world) && seat.receive_shortly(world, time, *event) {
+                        *handled += 1;
+                        acted = true;
+                    } else {
+                        acted |= take_long(seat, world, outbox, time, *event, handled);
+                    }
                 }
                 acted |= seat.meet_deadlines(world, outbox, now, end);
                 seat.arrange_wake(world, now, acted);
@@ -133,12 +140,24 @@ impl Shard {
             }
             let seat = &mut seats[world.share.place(*host)];
             let mine = &mut events[mine.clone()];
-            let mut acted = false;
+            let (mut acted, mut shortly) = (false, seat.goes_shortly(world));
             for place in order.of(world, mine) {
                 if let Some(later) = mine.get(place + LOOK_AHEAD) {
                     seat.warm(later.to);
                 }
-                acted |= take_one(seat, world, outbox, now, window_start, mine[place], handled);
+                let event = mine[place];
+                let time = Time(window_start.0 + u64::from(event.when()));
+                if seat.is_due(time) {
+                    acted |= seat.meet_deadlines(world, outbox, now, time);
+                    shortly = seat.goes_shortly(world);
+                }
+                if shortly && seat.receive_shortly(world, time, event) {
+                    *handled += 1;
+                    acted = true;
+                } else {
+                    acted |= take_long(seat, world, outbox, time, event, handled);
+                    shortly = seat.goes_shortly(world);
+                }
             }
             acted |= seat.meet_deadlines(world, outbox, now, end);
             seat.arrange_wake(world, now, acted);
@@ -155,27 +174,22 @@ impl Shard {
     }
 }
 
-/// Hands a host one event, and before it whatever deadline comes first. Whether it acted.
-#[inline]
-fn take_one(
+/// Hands a host one event, the long way. Whether it acted.
+#[inline(never)]
+fn take_long(
     seat: &mut Seat,
     world: &mut World,
     outbox: &mut Outbox,
-    now: Time,
-    window_start: Time,
+    time: Time,
     event: Event,
     handled: &mut u64,
 ) -> bool {
-    let time = Time(window_start.0 + u64::from(event.when()));
     let is_wake = event.form() == Form::Wake;
     *handled += u64::from(!is_wake);
-    let acted = !is_wake | seat.meet_deadlines(world, outbox, now, time);
-    if !seat.receive_shortly(world, time, event) {
-        let letter = world.post.open(event);
-        seat.receive(world, outbox, time, letter);
-        seat.note_deadline();
-    }
-    acted
+    let letter = world.post.open(event);
+    seat.receive(world, outbox, time, letter);
+    seat.note_deadline();
+    !is_wake
 }
 
 /// Puts a host's events that are of one instant and of the last turn in their own order; the others have theirs.

@@ -19,12 +19,16 @@ use crate::seat::Seat;
 use crate::world::{TraceRecord, World};
 
 impl Seat {
-    /// Something arrives. Whether it was handled; if not, nothing has changed.
+    /// Whether anything that arrives may go the short way; until the host is stopped, or begins to.
     #[inline]
+    pub(crate) fn goes_shortly(&self, world: &World) -> bool {
+        !world.exact && self.power == Power::Up && self.work.is_none() && self.host.magic() == world.post.magic()
+    }
+
+    /// Something arrives at a host that [goes the short way](Seat::goes_shortly). Whether it was handled; if not, nothing
+    /// has changed.
+    #[inline(always)]
     pub(crate) fn receive_shortly(&mut self, world: &mut World, now: Time, event: Event) -> bool {
-        if world.exact || self.power != Power::Up || self.work.is_some() {
-            return false;
-        }
         let (source, to, form) = (event.source(), event.to, event.form());
         let from = HostIndex(source);
         let entry = EntryIndex(to.entry());
@@ -39,7 +43,6 @@ impl Seat {
         }
         let Some(end) = self.ends.find(to) else { return false };
         let (kind, says, bytes) = match form {
-            Form::Greeting | Form::BindResponse if self.host.magic() != world.post.magic() => return false,
             Form::Greeting => {
                 if !self.host.has_called(entry, from) {
                     return false;
