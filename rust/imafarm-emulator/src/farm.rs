@@ -81,6 +81,9 @@ pub struct Plan {
     pub traced: Vec<Kind>,
     /// How many threads work, at most [`THREADS_MAX`]. It changes nothing of what happens.
     pub threads: u32,
+    /// Whether every message goes through the schedule, one by one: no short cut is taken. It changes nothing of what
+    /// happens either.
+    pub exact_queue: bool,
 }
 
 /// The most threads that work on one farm. Our guess: beyond it they would wait for one another.
@@ -108,7 +111,7 @@ pub struct Farm {
 impl Farm {
     /// A farm at time zero, with every host off.
     pub fn new(plan: Plan) -> Farm {
-        let Plan { directory, seed, magic, host_magic, product, settings, host_settings, .. } = plan;
+        let Plan { directory, seed, magic, host_magic, product, settings, host_settings, exact_queue, .. } = plan;
         let Plan { applications, store, inside, between, links, workload, wire, traced, threads, .. } = plan;
         let dice = Dice::new(seed);
         let zones = directory.zone_count();
@@ -156,6 +159,7 @@ impl Farm {
                 wire,
                 traced: Kind::ALL.map(|kind| traced.contains(&kind)),
                 trace: Vec::new(),
+                exact: exact_queue,
             };
             Shard::new(world, seats)
         });

@@ -54,6 +54,8 @@ pub(crate) struct World {
     /// Which kinds are traced, by [`Kind::index`].
     pub(crate) traced: [bool; Kind::COUNT],
     pub(crate) trace: Vec<TraceRecord>,
+    /// Whether no short cut is to be taken: every message is an event of its own.
+    pub(crate) exact: bool,
 }
 
 /// One message that was delivered.
