@@ -48,9 +48,9 @@ fn main() {
         links: Vec::new(),
         workload: (0..zones).map(|zone| (ZoneIndex(zone), workload.clone())).collect(),
         wire: false,
-        exact_queue: false,
         traced: Vec::new(),
         threads,
+        exact_queue: false,
     });
     let all: Vec<u32> = (0..hosts).collect();
     farm.start(&all, Span::from_secs(60));

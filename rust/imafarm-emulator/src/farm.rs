@@ -77,12 +77,13 @@ pub struct Plan {
     pub workload: Vec<(ZoneIndex, Workload)>,
     /// Whether every message is encoded and decoded on its way.
     pub wire: bool,
-    /// Whether every message goes the long way, one by one. It changes nothing of what happens.
-    pub exact_queue: bool,
     /// Which kinds are traced.
     pub traced: Vec<Kind>,
     /// How many threads work, at most [`THREADS_MAX`]. It changes nothing of what happens.
     pub threads: u32,
+    /// Whether every message goes through the schedule, one by one: no short cut is taken. It changes nothing of what
+    /// happens either.
+    pub exact_queue: bool,
 }
 
 /// The most threads that work on one farm. Our guess: beyond it they would wait for one another.

@@ -51,11 +51,11 @@ pub(crate) struct World {
     pub(crate) notices: Vec<FarmEvent>,
     /// Whether every message is encoded and decoded on its way.
     pub(crate) wire: bool,
-    /// Whether nothing goes the short way.
-    pub(crate) exact: bool,
     /// Which kinds are traced, by [`Kind::index`].
     pub(crate) traced: [bool; Kind::COUNT],
     pub(crate) trace: Vec<TraceRecord>,
+    /// Whether no short cut is to be taken: every message is an event of its own.
+    pub(crate) exact: bool,
 }
 
 /// One message that was delivered.

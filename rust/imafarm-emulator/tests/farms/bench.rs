@@ -38,9 +38,9 @@ pub fn plan(hosts: u32, zones: u32, turned: &[(&str, u64)]) -> Plan {
         links: Vec::new(),
         workload: Vec::new(),
         wire: false,
-        exact_queue: false,
         traced: Kind::ALL.to_vec(),
         threads: 1,
+        exact_queue: false,
     }
 }
 

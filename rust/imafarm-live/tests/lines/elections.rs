@@ -81,9 +81,9 @@ fn emulated(directory: &Arc<Directory>) -> Farm {
         links: Vec::new(),
         workload: Vec::new(),
         wire: false,
-        exact_queue: false,
         traced: Vec::new(),
         threads: 1,
+        exact_queue: false,
     })
 }
 
