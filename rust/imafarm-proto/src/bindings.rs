@@ -9,7 +9,7 @@ mod fan_out;
 
 use std::collections::VecDeque;
 
-use attempts::{AttemptIndex, Attempts};
+use attempts::{AttemptIndex, Attempts, Waited};
 pub use fan_out::{Audience, FanOut};
 
 use crate::binding::{Act, Event, State};
@@ -299,7 +299,7 @@ impl Bindings {
             (State::WaitBindRequest | State::WaitBindCommit, _) => match peer {
                 Some(to) if turn.now < self.attempts.first_try(attempt) + turn.who.settings.bind_timeout => {
                     let first_try = Some(self.attempts.first_try(attempt));
-                    let waiting = self.forget(entry).map(|message| Wanted::One { to, message, first_try });
+                    let waiting = self.forget(entry).into_iter().map(|message| Wanted::One { to, message, first_try });
                     self.wanted.extend(waiting);
                     return Heard::Nothing;
                 }
@@ -425,10 +425,10 @@ impl Bindings {
                     return Heard::Nothing;
                 }
                 State::Connecting | State::WaitBindRequest | State::WaitBindCommit => {
-                    let heir = self.cache.value(entry).attempt;
-                    for message in self.abort(turn, other) {
-                        self.attempts.wait(heir, message, self.limits.messages);
-                    }
+                    let waiting = self.abort(turn, other);
+                    let heir = self.attempts.begin(turn.now, None);
+                    self.cache.value_mut(entry).attempt = heir;
+                    waiting.each(|message| _ = self.attempts.wait(heir, message, self.limits.messages));
                 }
                 State::Active if self.cache.value(entry).since <= self.cache.value(other).since => {
                     drop(self.abort(turn, entry));
@@ -454,9 +454,7 @@ impl Bindings {
         let binding = self.cache.value_mut(entry);
         binding.since = turn.now;
         let attempt = core::mem::take(&mut binding.attempt);
-        for message in self.attempts.end(attempt) {
-            turn.out.send(entry, message);
-        }
+        self.attempts.end(attempt).each(|message| turn.out.send(entry, message));
     }
 
     /// Hands a message to the open binding with this host, if there is one; else gives it back.
@@ -478,8 +476,8 @@ impl Bindings {
             return false;
         }
         let Some(call) = self.calls.pop_front() else { return false };
-        let attempt = self.attempts.begin(turn.now, None);
-        let entry = self.begin(turn, None, Binding { state: State::Answering, since: turn.now, attempt });
+        let binding = Binding { state: State::Answering, since: turn.now, attempt: AttemptIndex::NONE };
+        let entry = self.begin(turn, None, binding);
         turn.out.push(Verb::Accept { call, entry });
         self.step(turn, entry, Event::Connected);
         true
@@ -550,19 +548,18 @@ impl Bindings {
     }
 
     /// Drops a connection at once, and its binding; what waited for it.
-    fn abort<S: Sink>(&mut self, turn: &mut Turn<'_, S>, entry: EntryIndex) -> impl Iterator<Item = Message> + use<S> {
+    fn abort<S: Sink>(&mut self, turn: &mut Turn<'_, S>, entry: EntryIndex) -> Waited {
         turn.out.push(Verb::Abort(entry));
         self.forget(entry)
     }
 
     /// Takes a binding out of the cache, whatever its state; what waited for it.
-    fn forget(&mut self, entry: EntryIndex) -> impl Iterator<Item = Message> + use<> {
+    fn forget(&mut self, entry: EntryIndex) -> Waited {
         let Binding { state, attempt, .. } = self.cache.remove(entry);
         if state.is_outgoing_in_progress() {
             self.outgoing_in_progress -= 1;
         }
-        let waiting = (attempt != AttemptIndex::NONE).then(|| self.attempts.end(attempt));
-        waiting.into_iter().flatten()
+        self.attempts.end(attempt)
     }
 
     /// Who is at the other end, as far as it is known.
