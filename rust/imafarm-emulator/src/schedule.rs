@@ -275,7 +275,7 @@ impl Schedule {
     /// Takes out all events of the window of `now` that lie before `end`, host by host, each host's in the order in
     /// which they were put in; their own order is [`Event::order`]. `end` lies in the same window or at its end. If they
     /// are few, they are in that order, too.
-    pub fn take(&mut self, now: Time, end: Time, share: Share, hosts: usize) -> Batch {
+    pub fn take(&mut self, now: Time, end: Time, share: &Share, hosts: usize) -> Batch {
         self.enter(now);
         let bin = (self.current % BINS) as usize;
         if self.bins[bin].is_empty() {
@@ -307,7 +307,7 @@ impl Schedule {
     }
 
     /// A counting sort by host.
-    fn sort_by_host(&mut self, mut events: Vec<Event>, share: Share, hosts: usize) -> Batch {
+    fn sort_by_host(&mut self, mut events: Vec<Event>, share: &Share, hosts: usize) -> Batch {
         let starts = &mut self.starts;
         starts.clear();
         starts.resize(hosts + 1, 0);
@@ -377,7 +377,7 @@ mod tests {
         let mut all = Vec::new();
         while let Some(start) = schedule.next_window() {
             let end = schedule.window_end(start);
-            let mut batch = schedule.take(start, end, Share::ALL, hosts);
+            let mut batch = schedule.take(start, end, &Share::ALL, hosts);
             batch.events().sort_by_key(Event::order_of_all);
             all.extend(batch.events().iter().map(|e| (start.0 + u64::from(e.when()), e.target())));
             schedule.recycle(batch);
@@ -392,11 +392,11 @@ mod tests {
             wake(&mut schedule, time, 0);
         }
         let first: Vec<u32> =
-            schedule.take(Time(0), Time(600), Share::ALL, 1).events().iter().map(Event::when).collect();
+            schedule.take(Time(0), Time(600), &Share::ALL, 1).events().iter().map(Event::when).collect();
         assert_eq!(first, [5, 500]);
         assert_eq!(schedule.next_window(), Some(Time(0)));
         let second: Vec<u32> =
-            schedule.take(Time(600), Time(1024), Share::ALL, 1).events().iter().map(Event::when).collect();
+            schedule.take(Time(600), Time(1024), &Share::ALL, 1).events().iter().map(Event::when).collect();
         assert_eq!(second, [900]);
         assert_eq!(schedule.next_window(), None);
     }
@@ -423,7 +423,7 @@ mod tests {
             let mut expected = 0;
             while let Some(start) = schedule.next_window() {
                 let end = schedule.window_end(start);
-                for event in schedule.take(start, end, Share::ALL, 1).events() {
+                for event in schedule.take(start, end, &Share::ALL, 1).events() {
                     let time = start.0 + u64::from(event.when());
                     prop_assert_eq!(time, expected);
                     if let Some(hop) = hops.next() {

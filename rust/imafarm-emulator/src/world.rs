@@ -118,6 +118,12 @@ impl World {
         self.schedule.is_idle(time) && self.inbox.iter().all(Sack::is_empty)
     }
 
+    /// Whether anything waits that goes to observers, to the data store or through a shared link.
+    #[inline]
+    pub(crate) const fn concerns_others(&self) -> bool {
+        !(self.notices.is_empty() && self.piped.is_empty() && self.questions.is_empty())
+    }
+
     /// The bytes that what is on its way holds.
     pub(crate) fn memory(&self) -> usize {
         let sacks = self.away.iter().chain(&self.inbox).map(Sack::memory);
