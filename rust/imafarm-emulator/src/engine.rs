@@ -29,13 +29,13 @@ impl Farm {
     pub fn advance(&mut self, until: Time, wake_on: u32, max_events: u64) -> Pace {
         let goal = Goal { until, wake_on, enough: self.event_count().saturating_add(max_events) };
         let pace = self.go_on(goal, None);
-        let pace = pace.or_else(|| Crew::employ(self.shards.len() - 1, |crew| self.go_on(goal, Some(crew))));
+        let pace = pace.or_else(|| Crew::employ(self.threads - 1, self.shards.len(), |crew| self.go_on(goal, Some(crew))));
         self.take_in();
         pace.unwrap_or(Pace::Busy)
     }
 
     /// Goes on, alone or with others; `None` if others would be worth it.
-    fn go_on(&mut self, goal: Goal, crew: Option<&Crew>) -> Option<Pace> {
+    fn go_on(&mut self, goal: Goal, crew: Option<&Crew<'_>>) -> Option<Pace> {
         let (mut shared, mut last) = (0, 0);
         while self.now < goal.until {
             let mut window_end = self.window_end();
@@ -123,7 +123,7 @@ impl Farm {
     ///
     /// Until then no shard can reach another, and within a window no host another, so each goes through its own events
     /// alone. What passes a shared link between zones is the exception: it is put in order once all are through.
-    fn work(&mut self, end: Time, events: u64, crew: Option<&Crew>) -> Time {
+    fn work(&mut self, end: Time, events: u64, crew: Option<&Crew<'_>>) -> Time {
         let (now, alone) = (self.now, self.shards.len() == 1);
         let task = Task { now, end, alone, events: if alone { events } else { u64::MAX } };
         match crew {
@@ -139,7 +139,9 @@ impl Farm {
     /// Hands shards what others have sent them, and lets the shared links between zones work until `end`.
     pub(crate) fn exchange(&mut self, end: Time) {
         for from in 0..self.shards.len() {
-            self.hand_over(from);
+            if core::mem::take(&mut self.shards[from].world.has_sent) {
+                self.hand_over(from);
+            }
             let piped = &mut self.shards[from].world.piped;
             for (time, letter, bytes) in piped.drain(..) {
                 self.pipes.push(time, letter, bytes);

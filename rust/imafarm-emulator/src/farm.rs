@@ -91,6 +91,8 @@ pub const THREADS_MAX: u32 = 64;
 pub struct Farm {
     pub(crate) now: Time,
     pub(crate) shards: Vec<Box<Shard>>,
+    /// How many threads work, this one among them.
+    pub(crate) threads: usize,
     /// How long after one shard has done something another can feel it at the earliest; nothing where that is a window.
     pub(crate) lead: Span,
     pub(crate) pipes: Pipes,
@@ -151,6 +153,7 @@ impl Farm {
                 post: PostOffice::new(Arc::clone(&directory), farm_magic),
                 away: (0..shards).map(|_| Sack::default()).collect(),
                 inbox: (0..shards).map(|_| Sack::default()).collect(),
+                has_sent: false,
                 piped: Vec::new(),
                 ledger: Ledger::new(zones),
                 users: Arc::clone(&users),
@@ -168,6 +171,7 @@ impl Farm {
         let mut farm = Farm {
             now: Time::ZERO,
             shards: shards.collect(),
+            threads: threads.clamp(1, THREADS_MAX) as usize,
             lead,
             pipes: Pipes::new(zones as u32),
             store,

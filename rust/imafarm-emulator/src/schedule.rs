@@ -91,6 +91,24 @@ impl Occupied {
     }
 }
 
+/// Events that come later, as they were put in.
+#[derive(Debug)]
+struct Page {
+    events: Vec<(Time, Event)>,
+    /// When the first of them happens.
+    first: Time,
+}
+
+impl Page {
+    const EMPTY: Page = Page { events: Vec::new(), first: Time::NEVER };
+
+    #[inline]
+    fn push(&mut self, time: Time, event: Event) {
+        self.first = self.first.min(time);
+        self.events.push((time, event));
+    }
+}
+
 /// All events to come, by window.
 #[derive(Debug)]
 pub struct Schedule {
@@ -102,10 +120,10 @@ pub struct Schedule {
     bins: Vec<Vec<Event>>,
     occupied: Occupied,
     /// The later pages of the current volume.
-    pages: Vec<Vec<(Time, Event)>>,
+    pages: Vec<Page>,
     written: Occupied,
     /// The pages of later volumes.
-    far: BTreeMap<u64, Vec<(Time, Event)>>,
+    far: BTreeMap<u64, Page>,
     spare: Vec<Vec<Event>>,
     spare_small: Vec<Vec<Event>>,
     spare_pages: Vec<Vec<(Time, Event)>>,
@@ -124,7 +142,7 @@ impl Schedule {
             current: 0,
             bins: (0..BINS).map(|_| Vec::new()).collect(),
             occupied: Occupied::NONE,
-            pages: (0..BINS).map(|_| Vec::new()).collect(),
+            pages: (0..BINS).map(|_| Page::EMPTY).collect(),
             written: Occupied::NONE,
             far: BTreeMap::new(),
             spare: Vec::new(),
@@ -177,20 +195,20 @@ impl Schedule {
     fn push_later(&mut self, time: Time, event: Event) {
         let page = time.0 >> self.shift >> BINS_SHIFT;
         if (page ^ self.current >> BINS_SHIFT) >> BINS_SHIFT != 0 {
-            self.far.entry(page).or_default().push((time, event));
+            self.far.entry(page).or_insert(Page::EMPTY).push(time, event);
             return;
         }
         let place = (page % BINS) as usize;
-        let events = &mut self.pages[place];
-        if events.is_empty() {
+        let page = &mut self.pages[place];
+        if page.events.is_empty() {
             self.written.set(place);
-            if events.capacity() == 0
+            if page.events.capacity() == 0
                 && let Some(spare) = self.spare_pages.pop()
             {
-                *events = spare;
+                page.events = spare;
             }
         }
-        events.push((time, event));
+        page.push(time, event);
     }
 
     /// How many events lie in the window of `time`, if it is on the current page.
@@ -229,7 +247,7 @@ impl Schedule {
             Some(place) => &self.pages[place],
             None => self.far.values().next()?,
         };
-        page.iter().map(|(time, _)| self.window_start(*time)).min()
+        Some(self.window_start(page.first))
     }
 
     /// Goes on to the window that `time` lies in; nothing may lie before it.
@@ -255,15 +273,15 @@ impl Schedule {
             while let Some(entry) = self.far.first_entry()
                 && (*entry.key() ^ page) >> BINS_SHIFT == 0
             {
-                let (later, events) = entry.remove_entry();
+                let (later, page) = entry.remove_entry();
                 let place = (later % BINS) as usize;
-                self.pages[place] = events;
+                self.pages[place] = page;
                 self.written.set(place);
             }
         }
         let place = (page % BINS) as usize;
         self.written.clear(place);
-        let mut events = core::mem::take(&mut self.pages[place]);
+        let mut events = core::mem::replace(&mut self.pages[place], Page::EMPTY).events;
         for (time, event) in events.drain(..) {
             self.push(time, event);
         }
@@ -348,14 +366,14 @@ impl Schedule {
 
     /// Every event to come, in no particular order.
     pub fn pending(&self) -> impl Iterator<Item = &Event> {
-        let later = self.pages.iter().chain(self.far.values()).flatten().map(|(_, event)| event);
+        let later = self.pages.iter().chain(self.far.values()).flat_map(|page| &page.events).map(|(_, event)| event);
         self.bins.iter().flatten().chain(later)
     }
 
     /// The bytes that the schedule holds.
     pub fn memory(&self) -> usize {
         let events: usize = self.bins.iter().chain(&self.spare).chain(&self.spare_small).map(Vec::capacity).sum();
-        let pages = self.pages.iter().chain(&self.spare_pages).chain(self.far.values());
+        let pages = self.pages.iter().chain(self.far.values()).map(|page| &page.events).chain(&self.spare_pages);
         let later: usize = pages.map(Vec::capacity).sum();
         (events + self.sorted.capacity()) * size_of::<Event>()
             + later * size_of::<(Time, Event)>()

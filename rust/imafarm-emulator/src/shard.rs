@@ -40,6 +40,11 @@ enum Deal {
     Zones(Arc<[u32]>),
 }
 
+/// How many shares of zones there are for each thread, if there are so many zones: whoever is through with one takes another,
+/// so that nobody waits for long. Our guess.
+const SHARES_A_THREAD: u32 = 8;
+/// How many there are at most.
+const SHARES_MAX: u32 = 128;
 /// The bits of a place in such a word.
 const PLACE_BITS: u32 = 24;
 
@@ -49,7 +54,8 @@ impl Share {
 
     /// Shares for at most `threads` threads, at least one, of hosts of these zones.
     pub fn among(threads: u32, zone_of: &[u32]) -> Vec<Share> {
-        let (count, deal) = Deal::by_zones(threads, zone_of).unwrap_or_else(|| {
+        let several = if threads > 1 { (threads * SHARES_A_THREAD).min(SHARES_MAX) } else { 1 };
+        let (count, deal) = Deal::by_zones(several, zone_of).unwrap_or_else(|| {
             let shift = threads.max(1).ilog2();
             (1 << shift, Deal::Turns(shift))
         });
@@ -99,13 +105,13 @@ impl Share {
 }
 
 impl Deal {
-    /// Whole zones for as many shares as there are threads, or zones: the largest zone first, each to whoever has fewest
+    /// Whole zones for so many shares, or as many as there are zones: the largest zone first, each to whoever has fewest
     /// hosts. `None` where one share would have much more than its part.
-    fn by_zones(threads: u32, zone_of: &[u32]) -> Option<(u32, Deal)> {
+    fn by_zones(shares: u32, zone_of: &[u32]) -> Option<(u32, Deal)> {
         let zones = zone_of.iter().max().map_or(0, |last| *last as usize + 1);
         let mut sizes = vec![0u32; zones];
         zone_of.iter().for_each(|&zone| sizes[zone as usize] += 1);
-        let shares = threads.min(sizes.iter().filter(|size| **size > 0).count() as u32);
+        let shares = shares.min(sizes.iter().filter(|size| **size > 0).count() as u32);
         if shares < 2 {
             return None;
         }
@@ -118,7 +124,7 @@ impl Deal {
             (whose[zone], first[zone]) = (share, *load);
             *load += sizes[zone];
         }
-        let fair = zone_of.len() as u32 / threads;
+        let fair = zone_of.len() as u32 / shares;
         if loads.iter().any(|&load| load > fair + fair / 2 + 1) {
             return None;
         }

@@ -33,6 +33,8 @@ pub(crate) struct World {
     pub(crate) post: PostOffice,
     /// What is on its way to hosts of other shards, by shard. It arrives in a later window.
     pub(crate) away: Vec<Sack>,
+    /// Whether there is any.
+    pub(crate) has_sent: bool,
     /// What other shards have sent, by shard.
     pub(crate) inbox: Vec<Sack>,
     /// What comes to a shared link between zones, when, and how long it is.
@@ -81,6 +83,7 @@ impl World {
             }
             self.put_here(time, letter);
         } else {
+            self.has_sent = true;
             self.away[self.share.of(letter.target)].put(&self.post, time, letter);
         }
     }
