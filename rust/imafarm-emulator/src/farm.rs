@@ -93,7 +93,11 @@ pub const THREADS_MAX: u32 = 64;
 #[derive(Debug)]
 pub struct Farm {
     pub(crate) now: Time,
-    pub(crate) shards: Vec<Shard>,
+    pub(crate) shards: Vec<Box<Shard>>,
+    /// How many threads work, this one among them.
+    pub(crate) threads: usize,
+    /// How long after one shard has done something another can feel it at the earliest; nothing where that is a window.
+    pub(crate) lead: Span,
     pub(crate) pipes: Pipes,
     pub(crate) store: StoreLink,
     pub(crate) applications: Arc<Catalogue>,
@@ -131,8 +135,11 @@ impl Farm {
         let least_latency = network.least_latency().min(StoreLink::least_latency(store.as_ref()));
         let store = StoreLink::new(store, inside.latency);
         let hosts = directory.len() as u32;
-        let shards = Share::among(threads.min(THREADS_MAX)).map(|share| {
-            let seats = share.hosts(hosts).map(|me| {
+        let shares = Share::among(threads.min(THREADS_MAX), &zone_of);
+        let of_zones = shares.iter().all(Share::is_of_zones);
+        let lead = if of_zones { network.least_between().min(store.least_answer()) } else { Span::ZERO };
+        let shards = shares.into_iter().map(|share| {
+            let seats = share.hosts(hosts).into_iter().map(|me| {
                 let (magic, settings) = (magic[me as usize], Arc::clone(&settings[me as usize]));
                 let mut host =
                     Host::new(HostIndex(me), magic, dice, Arc::clone(&directory), settings, product.profile());
@@ -140,6 +147,7 @@ impl Farm {
                 Seat::new(me, host)
             });
             let seats = seats.collect();
+            let shards = share.count();
             let world = World {
                 share,
                 near: Lines::NONE,
@@ -147,8 +155,9 @@ impl Farm {
                 schedule: Schedule::new(least_latency),
                 network: Arc::clone(&network),
                 post: PostOffice::new(Arc::clone(&directory), farm_magic),
-                away: (0..share.count()).map(|_| Sack::default()).collect(),
-                inbox: (0..share.count()).map(|_| Sack::default()).collect(),
+                away: (0..shards).map(|_| Sack::default()).collect(),
+                inbox: (0..shards).map(|_| Sack::default()).collect(),
+                has_sent: false,
                 piped: Vec::new(),
                 ledger: Ledger::new(zones),
                 users: Arc::clone(&users),
@@ -162,11 +171,13 @@ impl Farm {
                 traced: Kind::ALL.map(|kind| traced.contains(&kind)),
                 trace: Vec::new(),
             };
-            Shard::new(world, seats)
+            Box::new(Shard::new(world, seats))
         });
         let mut farm = Farm {
             now: Time::ZERO,
             shards: shards.collect(),
+            threads: threads.clamp(1, THREADS_MAX) as usize,
+            lead,
             pipes: Pipes::new(zones as u32),
             store,
             applications,
@@ -191,7 +202,7 @@ impl Farm {
     }
 
     pub(crate) fn seat(&self, host: u32) -> &Seat {
-        let share = self.shards[0].world.share;
+        let share = &self.shards[0].world.share;
         &self.shards[share.of(host)].seats[share.place(host)]
     }
 

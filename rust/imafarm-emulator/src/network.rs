@@ -368,14 +368,19 @@ impl Network {
 
     /// The least latency of any link in use.
     pub fn least_latency(&self) -> Span {
+        self.inside.latency.min(self.least_between())
+    }
+
+    /// The least time after which a host can feel what one of another zone has done.
+    pub fn least_between(&self) -> Span {
         let mut zones = self.zones.clone();
         zones.sort_unstable();
         zones.dedup();
-        let pairs = || zones.iter().flat_map(|&from| zones.iter().map(move |&to| self.link(from, to).latency));
+        let pairs = zones.iter().flat_map(|&from| zones.iter().map(move |&to| (from, to))).filter(|(from, to)| from != to);
         match (zones.len(), self.pairs.links.is_empty()) {
-            (0 | 1, _) => self.inside.latency,
-            (_, true) => self.inside.latency.min(self.between.latency),
-            (_, false) => pairs().min().map_or(self.inside.latency, |least| least.min(self.inside.latency)),
+            (0 | 1, _) => GIVE_UP,
+            (_, true) => self.between.latency.min(GIVE_UP),
+            (_, false) => pairs.map(|(from, to)| self.link(from, to).latency).min().unwrap_or(GIVE_UP).min(GIVE_UP),
         }
     }
 

@@ -97,6 +97,24 @@ impl Occupied {
     }
 }
 
+/// Events that come later, as they were put in.
+#[derive(Debug)]
+struct Page {
+    events: Vec<(Time, Event)>,
+    /// When the first of them happens.
+    first: Time,
+}
+
+impl Page {
+    const EMPTY: Page = Page { events: Vec::new(), first: Time::NEVER };
+
+    #[inline]
+    fn push(&mut self, time: Time, event: Event) {
+        self.first = self.first.min(time);
+        self.events.push((time, event));
+    }
+}
+
 /// All events to come, by window.
 #[derive(Debug)]
 pub struct Schedule {
@@ -108,10 +126,10 @@ pub struct Schedule {
     bins: Vec<Bin>,
     occupied: Occupied,
     /// The later pages of the current volume.
-    pages: Vec<Vec<(Time, Event)>>,
+    pages: Vec<Page>,
     written: Occupied,
     /// The pages of later volumes.
-    far: BTreeMap<u64, Vec<(Time, Event)>>,
+    far: BTreeMap<u64, Page>,
     spare: Spare,
     spare_pages: Vec<Vec<(Time, Event)>>,
     /// For the counting sort: where each host's events begin.
@@ -129,7 +147,7 @@ impl Schedule {
             current: 0,
             bins: (0..BINS).map(|_| Bin::default()).collect(),
             occupied: Occupied::NONE,
-            pages: (0..BINS).map(|_| Vec::new()).collect(),
+            pages: (0..BINS).map(|_| Page::EMPTY).collect(),
             written: Occupied::NONE,
             far: BTreeMap::new(),
             spare: Spare::default(),
@@ -176,20 +194,20 @@ impl Schedule {
     fn push_later(&mut self, time: Time, event: Event) {
         let page = time.0 >> self.shift >> BINS_SHIFT;
         if (page ^ self.current >> BINS_SHIFT) >> BINS_SHIFT != 0 {
-            self.far.entry(page).or_default().push((time, event));
+            self.far.entry(page).or_insert(Page::EMPTY).push(time, event);
             return;
         }
         let place = (page % BINS) as usize;
-        let events = &mut self.pages[place];
-        if events.is_empty() {
+        let page = &mut self.pages[place];
+        if page.events.is_empty() {
             self.written.set(place);
-            if events.capacity() == 0
+            if page.events.capacity() == 0
                 && let Some(spare) = self.spare_pages.pop()
             {
-                *events = spare;
+                page.events = spare;
             }
         }
-        events.push((time, event));
+        page.push(time, event);
     }
 
     /// How many events lie in the window of `time`, if it is on the current page.
@@ -228,7 +246,7 @@ impl Schedule {
             Some(place) => &self.pages[place],
             None => self.far.values().next()?,
         };
-        page.iter().map(|(time, _)| self.window_start(*time)).min()
+        Some(self.window_start(page.first))
     }
 
     /// Goes on to the window that `time` lies in; nothing may lie before it.
@@ -254,15 +272,15 @@ impl Schedule {
             while let Some(entry) = self.far.first_entry()
                 && (*entry.key() ^ page) >> BINS_SHIFT == 0
             {
-                let (later, events) = entry.remove_entry();
+                let (later, page) = entry.remove_entry();
                 let place = (later % BINS) as usize;
-                self.pages[place] = events;
+                self.pages[place] = page;
                 self.written.set(place);
             }
         }
         let place = (page % BINS) as usize;
         self.written.clear(place);
-        let mut events = core::mem::take(&mut self.pages[place]);
+        let mut events = core::mem::replace(&mut self.pages[place], Page::EMPTY).events;
         for (time, event) in events.drain(..) {
             self.push(time, event);
         }
@@ -274,7 +292,7 @@ impl Schedule {
     /// Takes out all events of the window of `now` that lie before `end`, host by host, each host's in the order in
     /// which they were put in; their own order is [`Event::order`]. `end` lies in the same window or at its end. If they
     /// are few, they are in that order, too.
-    pub fn take(&mut self, now: Time, end: Time, share: Share, hosts: usize) -> Batch {
+    pub fn take(&mut self, now: Time, end: Time, share: &Share, hosts: usize) -> Batch {
         self.enter(now);
         let bin = (self.current % BINS) as usize;
         let mut events = core::mem::take(&mut self.bins[bin]);
@@ -308,7 +326,7 @@ impl Schedule {
     }
 
     /// A counting sort by host.
-    fn sort_by_host(&mut self, bin: Bin, share: Share, hosts: usize) -> Batch {
+    fn sort_by_host(&mut self, bin: Bin, share: &Share, hosts: usize) -> Batch {
         let starts = &mut self.starts;
         starts.clear();
         starts.resize(hosts + 1, 0);
@@ -344,14 +362,14 @@ impl Schedule {
 
     /// Every event to come, in no particular order.
     pub fn pending(&self) -> impl Iterator<Item = &Event> {
-        let later = self.pages.iter().chain(self.far.values()).flatten().map(|(_, event)| event);
+        let later = self.pages.iter().chain(self.far.values()).flat_map(|page| &page.events).map(|(_, event)| event);
         self.bins.iter().flat_map(Bin::iter).chain(later)
     }
 
     /// The bytes that the schedule holds.
     pub fn memory(&self) -> usize {
         let events: usize = self.bins.iter().map(Bin::memory).sum();
-        let pages = self.pages.iter().chain(&self.spare_pages).chain(self.far.values());
+        let pages = self.pages.iter().chain(self.far.values()).map(|page| &page.events).chain(&self.spare_pages);
         let later: usize = pages.map(Vec::capacity).sum();
         events
             + self.spare.memory()
@@ -375,7 +393,7 @@ mod tests {
         let mut all = Vec::new();
         while let Some(start) = schedule.next_window() {
             let end = schedule.window_end(start);
-            let mut batch = schedule.take(start, end, Share::ALL, hosts);
+            let mut batch = schedule.take(start, end, &Share::ALL, hosts);
             batch.events().sort_by_key(Event::order_of_all);
             all.extend(batch.events().iter().map(|e| (start.0 + u64::from(e.when()), e.target())));
             schedule.recycle(batch);
@@ -390,11 +408,11 @@ mod tests {
             wake(&mut schedule, time, 0);
         }
         let first: Vec<u32> =
-            schedule.take(Time(0), Time(600), Share::ALL, 1).events().iter().map(Event::when).collect();
+            schedule.take(Time(0), Time(600), &Share::ALL, 1).events().iter().map(Event::when).collect();
         assert_eq!(first, [5, 500]);
         assert_eq!(schedule.next_window(), Some(Time(0)));
         let second: Vec<u32> =
-            schedule.take(Time(600), Time(1024), Share::ALL, 1).events().iter().map(Event::when).collect();
+            schedule.take(Time(600), Time(1024), &Share::ALL, 1).events().iter().map(Event::when).collect();
         assert_eq!(second, [900]);
         assert_eq!(schedule.next_window(), None);
     }
@@ -421,7 +439,7 @@ mod tests {
             let mut expected = 0;
             while let Some(start) = schedule.next_window() {
                 let end = schedule.window_end(start);
-                for event in schedule.take(start, end, Share::ALL, 1).events() {
+                for event in schedule.take(start, end, &Share::ALL, 1).events() {
                     let time = start.0 + u64::from(event.when());
                     prop_assert_eq!(time, expected);
                     if let Some(hop) = hops.next() {

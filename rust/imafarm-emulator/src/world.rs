@@ -33,6 +33,8 @@ pub(crate) struct World {
     pub(crate) post: PostOffice,
     /// What is on its way to hosts of other shards, by shard. It arrives in a later window.
     pub(crate) away: Vec<Sack>,
+    /// Whether there is any.
+    pub(crate) has_sent: bool,
     /// What other shards have sent, by shard.
     pub(crate) inbox: Vec<Sack>,
     /// What comes to a shared link between zones, when, and how long it is.
@@ -83,6 +85,7 @@ impl World {
             }
             self.put_here(time, letter);
         } else {
+            self.has_sent = true;
             self.away[self.share.of(letter.target)].put(&self.post, time, letter);
         }
     }
@@ -118,6 +121,12 @@ impl World {
     #[inline]
     pub(crate) fn is_idle(&self, time: Time) -> bool {
         self.schedule.is_idle(time) && self.inbox.iter().all(Sack::is_empty)
+    }
+
+    /// Whether anything waits that goes to observers, to the data store or through a shared link.
+    #[inline]
+    pub(crate) const fn concerns_others(&self) -> bool {
+        !(self.notices.is_empty() && self.piped.is_empty() && self.questions.is_empty())
     }
 
     /// The bytes that what is on its way holds.
