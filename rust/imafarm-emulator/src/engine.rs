@@ -29,7 +29,8 @@ impl Farm {
     pub fn advance(&mut self, until: Time, wake_on: u32, max_events: u64) -> Pace {
         let goal = Goal { until, wake_on, enough: self.event_count().saturating_add(max_events) };
         let pace = self.go_on(goal, None);
-        let pace = pace.or_else(|| Crew::employ(self.threads - 1, self.shards.len(), |crew| self.go_on(goal, Some(crew))));
+        let pace =
+            pace.or_else(|| Crew::employ(self.threads - 1, self.shards.len(), |crew| self.go_on(goal, Some(crew))));
         self.take_in();
         pace.unwrap_or(Pace::Busy)
     }

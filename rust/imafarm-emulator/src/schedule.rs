@@ -29,12 +29,6 @@ pub struct Batch {
 }
 
 impl Batch {
-    /// The events, if they are few: by host, and each host's in [`Event::order`].
-    #[inline]
-    pub fn few(&mut self) -> Option<&mut [Event]> {
-        if self.count <= FEW { self.bin.one_piece().map(Vec::as_mut_slice) } else { None }
-    }
-
     /// The events, each host's as they were put in.
     pub fn events(&mut self) -> &mut [Event] {
         match self.bin.one_piece() {
@@ -289,9 +283,25 @@ impl Schedule {
         }
     }
 
+    /// Takes out all events of the window of `now`, if they are few and `end` is its end: by host, and each host's in
+    /// [`Event::order`]; their number.
+    #[inline]
+    pub fn take_few(&mut self, now: Time, end: Time, few: &mut [Event; FEW]) -> Option<usize> {
+        self.enter(now);
+        let bin = (self.current % BINS) as usize;
+        if end < self.window_end(now) {
+            return None;
+        }
+        let count = self.bins[bin].take_few(few, &mut self.spare)?;
+        self.occupied.clear(bin);
+        if count > 1 {
+            few[..count].sort_by_key(Event::order_of_all);
+        }
+        Some(count)
+    }
+
     /// Takes out all events of the window of `now` that lie before `end`, host by host, each host's in the order in
-    /// which they were put in; their own order is [`Event::order`]. `end` lies in the same window or at its end. If they
-    /// are few, they are in that order, too.
+    /// which they were put in; their own order is [`Event::order`]. `end` lies in the same window or at its end.
     pub fn take(&mut self, now: Time, end: Time, share: &Share, hosts: usize) -> Batch {
         self.enter(now);
         let bin = (self.current % BINS) as usize;
@@ -311,12 +321,6 @@ impl Schedule {
         }
         let count = events.len();
         match events.one_piece() {
-            Some(one) if count <= FEW => {
-                if count > 1 {
-                    one.sort_by_key(Event::order_of_all);
-                }
-                Batch { bin: events, sorted: Vec::new(), count }
-            }
             Some(one) if count * 4 < hosts => {
                 one.sort_by_key(Event::target);
                 Batch { bin: events, sorted: Vec::new(), count }

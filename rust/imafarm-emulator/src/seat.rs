@@ -400,7 +400,7 @@ impl Seat {
     /// schedule comes back earlier, while the host is still at hand, to ask again.
     #[inline]
     pub(crate) fn arrange_wake(&mut self, world: &mut World, now: Time, acted: bool) {
-        if self.vague {
+        if self.vague && self.deadline < self.wake {
             self.note_deadline();
         }
         if self.deadline < self.wake && self.power == Power::Up {

@@ -13,6 +13,7 @@ use imafarm_proto::time::Time;
 
 use crate::event::{Event, Form};
 use crate::prefetch::{Lines, prefetch_all};
+use crate::schedule::FEW;
 use crate::seat::Seat;
 use crate::world::World;
 
@@ -195,13 +196,13 @@ impl Shard {
         let Shard { world, seats, events: handled, outbox, order, hosts } = self;
         world.take_in();
         let window_start = world.schedule.window_start(now);
-        let mut batch = world.schedule.take(now, end, &world.share, seats.len());
-        if let Some(events) = batch.few() {
+        let mut few = [Event::wake(0); FEW];
+        if let Some(count) = world.schedule.take_few(now, end, &mut few) {
             world.near = Lines::of(seats);
             if let Some(event) = world.schedule.ahead() {
                 prefetch_all(&seats[world.share.place(event.target())]);
             }
-            for mine in events.chunk_by_mut(|one, next| one.target() == next.target()) {
+            for mine in few[..count].chunk_by_mut(|one, next| one.target() == next.target()) {
                 let seat = &mut seats[world.share.place(mine[0].target())];
                 sort_late(world, mine);
                 let mut acted = false;
@@ -211,7 +212,9 @@ impl Shard {
                         seat.warm_caller(event.source());
                     }
                     let time = Time(window_start.0 + u64::from(event.when()));
-                    acted |= seat.meet_deadlines(world, outbox, now, time);
+                    if seat.is_due(time) {
+                        acted |= seat.meet_deadlines(world, outbox, now, time);
+                    }
                     if seat.goes_shortly(world) && seat.receive_shortly(world, time, *event) {
                         *handled += 1;
                         acted = true;
@@ -219,13 +222,15 @@ impl Shard {
                         acted |= take_long(seat, world, outbox, time, *event, handled);
                     }
                 }
-                acted |= seat.meet_deadlines(world, outbox, now, end);
+                if seat.is_due(end) {
+                    acted |= seat.meet_deadlines(world, outbox, now, end);
+                }
                 seat.arrange_wake(world, now, acted);
             }
-            world.schedule.recycle(batch);
             world.near = Lines::NONE;
             return;
         }
+        let mut batch = world.schedule.take(now, end, &world.share, seats.len());
         let events = batch.events();
         hosts.clear();
         hosts.extend(events.chunk_by(|one, next| one.target() == next.target()).scan(0, |end, mine| {

@@ -82,13 +82,26 @@ impl Seat {
                 let bytes = Message::ElectMasterAck { round: event.detail }.encoded_len();
                 (Kind::ElectMasterAck, u64::from(event.detail), bytes)
             }
+            Form::Heartbeat => {
+                let mut hands = Hands { me: self.me, now, ends: &mut self.ends, world };
+                if !self.host.heard_from(now, &mut hands, entry, from, event.detail) {
+                    return false;
+                }
+                (Kind::Heartbeat, u64::from(event.detail), Message::Heartbeat { seq: event.detail }.encoded_len())
+            }
+            Form::HeartbeatAck => {
+                let collector = event.detail != 0;
+                let mut hands = Hands { me: self.me, now, ends: &mut self.ends, world };
+                if !collector || !self.host.reassured(now, &mut hands, entry, from) {
+                    return false;
+                }
+                (Kind::HeartbeatAck, 1, Message::HeartbeatAck { collector }.encoded_len())
+            }
             Form::Finish => return self.finish_shortly(world, now, to),
             Form::Connect
             | Form::DeclareMaster
             | Form::QueryMaster
             | Form::MasterIs
-            | Form::Heartbeat
-            | Form::HeartbeatAck
             | Form::ImaPing
             | Form::ImaPingAck
             | Form::Refused

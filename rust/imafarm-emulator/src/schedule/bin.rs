@@ -74,6 +74,23 @@ impl Bin {
         if self.full.is_empty() { Some(&mut self.last) } else { None }
     }
 
+    /// Takes the events out, if they are no more than `few` has room for; their number.
+    #[inline]
+    pub fn take_few(&mut self, few: &mut [Event], spare: &mut Spare) -> Option<usize> {
+        let count = self.last.len();
+        if !self.full.is_empty() || count > few.len() {
+            return None;
+        }
+        few[..count].copy_from_slice(&self.last);
+        if self.last.capacity() <= SMALL && spare.small.len() < SPARE_SMALL {
+            self.last.clear();
+            spare.small.push(core::mem::take(&mut self.last));
+        } else {
+            spare.take_back(core::mem::take(self));
+        }
+        Some(count)
+    }
+
     /// The first event.
     #[inline]
     pub fn first(&self) -> Option<&Event> {

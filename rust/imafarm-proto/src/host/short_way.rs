@@ -121,6 +121,47 @@ impl Host {
         true
     }
 
+    /// A member's heartbeat reaches its collector, which has nothing to ask of it.
+    #[inline]
+    pub fn heard_from<S: Sink>(
+        &mut self,
+        now: Time,
+        out: &mut S,
+        entry: EntryIndex,
+        from: HostIndex,
+        seq: u32,
+    ) -> bool {
+        if !matches!(self.zone.standing(), Standing::Master) || self.bindings.state(entry) != State::Active {
+            return false;
+        }
+        if !self.dynamic.is_in_step(&self.directory, &self.settings, now, self.me, from, seq) {
+            return false;
+        }
+        let collector = self.directory.are_neighbours(self.me, from);
+        if collector {
+            self.zone.heard(self.directory.position(from), now, &self.settings);
+        }
+        self.bind(now, out, |bindings, turn| {
+            bindings.touch(entry);
+            bindings.reply(turn, entry, from, Message::HeartbeatAck { collector });
+            Heard::Nothing
+        });
+        true
+    }
+
+    /// The collector has answered its member's heartbeat.
+    #[inline]
+    pub fn reassured<S: Sink>(&mut self, now: Time, out: &mut S, entry: EntryIndex, by: HostIndex) -> bool {
+        if !matches!(self.bindings.state(entry), State::Active | State::Closing) || !self.zone.is_answered(by) {
+            return false;
+        }
+        self.bind(now, out, |bindings, _| {
+            bindings.touch(entry);
+            Heard::Nothing
+        });
+        true
+    }
+
     /// Something that concerns the bindings alone, and what follows from it.
     #[inline(always)]
     fn bind<S: Sink>(
