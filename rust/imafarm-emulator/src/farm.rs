@@ -158,6 +158,7 @@ impl Farm {
                 away: (0..shards).map(|_| Sack::default()).collect(),
                 inbox: (0..shards).map(|_| Sack::default()).collect(),
                 has_sent: false,
+                has_mail: false,
                 piped: Vec::new(),
                 ledger: Ledger::new(zones),
                 users: Arc::clone(&users),

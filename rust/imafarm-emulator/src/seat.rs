@@ -168,6 +168,12 @@ impl Seat {
         self.host.warm(EntryIndex(end.entry()), prefetch);
     }
 
+    /// Calls for the memory of the connections that were used before and after one.
+    #[inline]
+    pub(crate) fn warm_neighbours(&self, end: EndRef) {
+        self.host.warm_neighbours(EntryIndex(end.entry()), prefetch);
+    }
+
     /// Calls for the memory of what the host keeps of a caller, who is about to say something.
     #[inline]
     pub(crate) fn warm_caller(&self, caller: u32) {

@@ -160,6 +160,8 @@ pub(crate) struct Shard {
     /// How many events were handled, but for wakes: how many of those there are depends on where a window was parted.
     pub(crate) events: u64,
     outbox: Outbox,
+    /// The events of a window of few; void between windows.
+    few: [Event; FEW],
     /// The order of one host's events in a window; void between hosts, kept for its room.
     order: Order,
     /// Whose events a window holds, and where they are; void between windows, kept for its room.
@@ -169,7 +171,8 @@ pub(crate) struct Shard {
 impl Shard {
     /// A shard of these hosts.
     pub(crate) fn new(world: World, seats: Vec<Seat>) -> Shard {
-        Shard { world, seats, events: 0, outbox: Outbox::default(), order: Order::default(), hosts: Vec::new() }
+        let (few, order) = ([Event::wake(0); FEW], Order::default());
+        Shard { world, seats, events: 0, outbox: Outbox::default(), few, order, hosts: Vec::new() }
     }
 
     /// Works through window after window; how far it comes.
@@ -193,11 +196,10 @@ impl Shard {
 
     /// Works through all events of the window of `now` that lie before `end`, host by host.
     fn work_window(&mut self, now: Time, end: Time) {
-        let Shard { world, seats, events: handled, outbox, order, hosts } = self;
+        let Shard { world, seats, events: handled, outbox, few, order, hosts } = self;
         world.take_in();
         let window_start = world.schedule.window_start(now);
-        let mut few = [Event::wake(0); FEW];
-        if let Some(count) = world.schedule.take_few(now, end, &mut few) {
+        if let Some(count) = world.schedule.take_few(now, end, few) {
             world.near = Lines::of(seats);
             if let Some(event) = world.schedule.ahead() {
                 prefetch_all(&seats[world.share.place(event.target())]);
@@ -238,24 +240,28 @@ impl Shard {
             *end += mine.len();
             Some((mine[0].target(), start..*end))
         }));
-        for (turn, (host, mine)) in hosts.iter().enumerate() {
+        for (number, (host, mine)) in hosts.iter().enumerate() {
             // Memory is slow, but it is known whose turn comes: each host's own is called for two turns before, and
             // its connections', which can only be found then, one turn before.
-            if let Some((after, _)) = hosts.get(turn + 2) {
+            if let Some((after, _)) = hosts.get(number + 2) {
                 prefetch_all(&seats[world.share.place(*after)]);
             }
-            if let Some((next, theirs)) = hosts.get(turn + 1) {
+            if let Some((next, theirs)) = hosts.get(number + 1) {
                 let seat = &seats[world.share.place(*next)];
                 events[theirs.clone()].iter().take(LOOK_AHEAD).for_each(|event| seat.warm(event.to));
             }
             let seat = &mut seats[world.share.place(*host)];
             let mine = &mut events[mine.clone()];
             let (mut acted, mut shortly) = (false, seat.goes_shortly(world));
-            for place in order.of(world, mine) {
-                if let Some(later) = mine.get(place + LOOK_AHEAD) {
-                    seat.warm(later.to);
+            let turns = order.of(world, mine);
+            for (turn, &place) in turns.iter().enumerate() {
+                if let Some(later) = turns.get(turn + LOOK_AHEAD) {
+                    seat.warm(mine[place_of(*later)].to);
                 }
-                let event = mine[place];
+                if let Some(later) = turns.get(turn + LOOK_AHEAD / 2) {
+                    seat.warm_neighbours(mine[place_of(*later)].to);
+                }
+                let event = mine[place_of(place)];
                 let time = Time(window_start.0 + u64::from(event.when()));
                 if seat.is_due(time) {
                     acted |= seat.meet_deadlines(world, outbox, now, time);
@@ -325,9 +331,9 @@ struct Order {
 const TURN_BITS: u32 = 25;
 
 impl Order {
-    /// The places of a host's events in the order in which they come.
+    /// The turns of a host's events, as they come; each tells its [place](place_of).
     #[inline]
-    fn of<'a>(&'a mut self, world: &World, mine: &mut [Event]) -> impl Iterator<Item = usize> + use<'a> {
+    fn of<'a>(&'a mut self, world: &World, mine: &mut [Event]) -> &'a [u64] {
         if mine.iter().any(Event::is_late) {
             mine.sort_by_key(Event::order);
             sort_late(world, mine);
@@ -336,6 +342,12 @@ impl Order {
         self.keys.clear();
         self.keys.extend((0..).zip(&*mine).map(|(place, event): (u64, _)| event.order() << TURN_BITS | place));
         self.keys.sort_unstable();
-        self.keys.iter().map(|key| (key & ((1 << TURN_BITS) - 1)) as usize)
+        &self.keys
     }
+}
+
+/// Which of the host's events it is that has this turn.
+#[inline]
+const fn place_of(turn: u64) -> usize {
+    (turn & ((1 << TURN_BITS) - 1)) as usize
 }

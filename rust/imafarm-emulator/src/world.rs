@@ -35,6 +35,8 @@ pub(crate) struct World {
     pub(crate) away: Vec<Sack>,
     /// Whether there is any.
     pub(crate) has_sent: bool,
+    /// Whether any has sent something.
+    pub(crate) has_mail: bool,
     /// What other shards have sent, by shard.
     pub(crate) inbox: Vec<Sack>,
     /// What comes to a shared link between zones, when, and how long it is.
@@ -99,6 +101,9 @@ impl World {
     /// Takes in what other shards have sent.
     #[inline]
     pub(crate) fn take_in(&mut self) {
+        if !core::mem::take(&mut self.has_mail) {
+            return;
+        }
         let World { inbox, schedule, post, .. } = self;
         for sack in inbox.iter_mut().filter(|sack| !sack.is_empty()) {
             sack.empty(post, |time, event| schedule.push(time, event));
@@ -120,7 +125,7 @@ impl World {
     /// Whether the window of `time` is known to hold nothing.
     #[inline]
     pub(crate) fn is_idle(&self, time: Time) -> bool {
-        self.schedule.is_idle(time) && self.inbox.iter().all(Sack::is_empty)
+        !self.has_mail && self.schedule.is_idle(time)
     }
 
     /// Whether anything waits that goes to observers, to the data store or through a shared link.

@@ -153,6 +153,12 @@ impl Bindings {
         self.cache.warm(entry, show);
     }
 
+    /// Shows where in memory those are that were used before and after it.
+    #[inline]
+    pub fn warm_neighbours(&self, entry: EntryIndex, show: impl Fn(*const u8)) {
+        self.cache.warm_neighbours(entry, show);
+    }
+
     /// The bytes held besides this itself.
     pub fn memory(&self) -> usize {
         self.cache.memory() + self.calls.capacity() * size_of::<Call>() + self.wanted.memory() + self.attempts.memory()

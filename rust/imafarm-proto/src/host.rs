@@ -246,6 +246,12 @@ impl Host {
         self.bindings.warm(entry, show);
     }
 
+    /// Shows where in memory those are that were used before and after a binding that is [warm](Host::warm) already.
+    #[inline]
+    pub fn warm_neighbours(&self, entry: EntryIndex, show: impl Fn(*const u8)) {
+        self.bindings.warm_neighbours(entry, show);
+    }
+
     /// Shows where in memory what a collector keeps of another host is, for drivers that know who has called.
     #[inline]
     pub fn warm_caller(&self, caller: HostIndex, show: impl Fn(*const u8)) {

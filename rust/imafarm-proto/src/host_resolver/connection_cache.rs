@@ -311,6 +311,18 @@ impl<T: Default> ConnectionCache<T> {
         }
     }
 
+    /// Shows where in memory the neighbours of an entry are, once that is at hand itself.
+    #[inline]
+    pub fn warm_neighbours(&self, entry: EntryIndex, show: impl Fn(*const u8)) {
+        if let Some(&Links { older, newer }) = self.links.get(entry.at()) {
+            for neighbour in [older, newer] {
+                if let Some(links) = self.links.get(neighbour as usize) {
+                    show(core::ptr::from_ref(links).cast());
+                }
+            }
+        }
+    }
+
     /// The bytes held besides the cache itself.
     pub fn memory(&self) -> usize {
         self.entries.memory() + self.links.memory() + self.by_peer.allocation_size()
