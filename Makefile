@@ -31,7 +31,7 @@ endif
 
 .PHONY: help
 help:  ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
 
 .PHONY: demo
 demo: release  ## a zone of 10,000 hosts boots, loses its data collector and elects another
@@ -71,7 +71,27 @@ CRITERION ?= --warm-up-time 0.3 --measurement-time 1 --sample-size 10
 .PHONY: bench
 bench: release  ## short benchmarks, against plain Python in the same run
 	$(BIN)/pytest benches/python --benchmark-only $(BENCH)
-	cargo bench --quiet $(PURE) --bench '*' -- $(CRITERION)
+	cargo bench --quiet $(PURE) --exclude imafarm-benches --bench '*' -- $(CRITERION)
+
+# Valgrind is a package of the system's. The runner, which has to be of the library's version, is built beside the other
+# tools.
+GUNGRAUN := $(shell sed -n 's/^gungraun = "=\(.*\)"/\1/p' Cargo.toml)
+GUNGRAUN_ROOT := .tools/gungraun-$(GUNGRAUN)
+RUNNER := $(GUNGRAUN_ROOT)/bin/gungraun-runner
+COUNT := GUNGRAUN_RUNNER=$(CURDIR)/$(RUNNER) cargo bench --quiet --package imafarm-benches --bench counts --
+.PHONY: counts counts-baseline
+counts: $(RUNNER)  ## count the core's instructions, and hold them against benches/counts.toml at +10 %
+	mkdir -p target
+	$(COUNT) --output-format=json > target/counts.jsonl
+	$(PYTHON) benches/counts.py compare target/counts.jsonl benches/counts.toml
+
+counts-baseline: $(RUNNER)  ## count the core's instructions, and write benches/counts.toml anew
+	mkdir -p target
+	$(COUNT) --output-format=json > target/counts.jsonl
+	$(PYTHON) benches/counts.py write target/counts.jsonl benches/counts.toml
+
+$(RUNNER):
+	CARGO_PROFILE_DEV_DEBUG=false cargo install --quiet --locked --debug --root $(GUNGRAUN_ROOT) gungraun-runner@$(GUNGRAUN)
 
 .PHONY: stubs
 stubs: fast  ## write python/imafarm/_imafarm.pyi and the schema of farm files anew from the library

@@ -1,0 +1,9 @@
+//! What the benches here are made of. All of it is the same each time.
+//!
+//! ```text
+//! farms     farms in virtual time, and how far they are taken
+//! inputs    what the parts of the protocol are given to do
+//! ```
+
+pub mod farms;
+pub mod inputs;
