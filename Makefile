@@ -72,6 +72,7 @@ CRITERION ?= --warm-up-time 0.3 --measurement-time 1 --sample-size 10
 bench: release  ## short benchmarks, against plain Python in the same run
 	$(BIN)/pytest benches/python --benchmark-only $(BENCH)
 	cargo bench --quiet $(PURE) --exclude imafarm-benches --bench '*' -- $(CRITERION)
+	cargo bench --quiet --package imafarm-benches --bench queue -- $(CRITERION)
 
 # Valgrind is a package of the system's. The runner, which has to be of the library's version, is built beside the other
 # tools.
