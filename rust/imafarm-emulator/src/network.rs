@@ -198,7 +198,13 @@ impl Ends {
     /// Shows where in memory an end is.
     #[inline]
     pub fn warm(&self, name: EndRef, show: impl Fn(*const u8)) {
-        if let Some(end) = self.ends.get(name.entry() as usize) {
+        self.warm_at(name.entry(), show);
+    }
+
+    /// Shows where in memory the end at an entry is.
+    #[inline]
+    pub fn warm_at(&self, entry: u32, show: impl Fn(*const u8)) {
+        if let Some(end) = self.ends.get(entry as usize) {
             show(core::ptr::from_ref(end).cast());
         }
     }

@@ -168,10 +168,19 @@ impl Seat {
         self.host.warm(EntryIndex(end.entry()), prefetch);
     }
 
-    /// Calls for the memory of the connections that were used before and after one.
+    /// Calls for the memory of what belongs to a connection that was called for a while ago.
     #[inline]
-    pub(crate) fn warm_neighbours(&self, end: EndRef) {
-        self.host.warm_neighbours(EntryIndex(end.entry()), prefetch);
+    pub(crate) fn warm_more(&self, end: EndRef) {
+        self.host.warm_more(EntryIndex(end.entry()), prefetch);
+    }
+
+    /// Calls for the memory of the connections that will be torn down next.
+    #[inline]
+    pub(crate) fn warm_victims(&self) {
+        for victim in self.host.next_victims().into_iter().flatten() {
+            self.ends.warm_at(victim.0, prefetch);
+            self.host.warm(victim, prefetch);
+        }
     }
 
     /// Calls for the memory of what the host keeps of a caller, who is about to say something.

@@ -259,7 +259,7 @@ impl Shard {
                     seat.warm(mine[place_of(*later)].to);
                 }
                 if let Some(later) = turns.get(turn + LOOK_AHEAD / 2) {
-                    seat.warm_neighbours(mine[place_of(*later)].to);
+                    seat.warm_more(mine[place_of(*later)].to);
                 }
                 let event = mine[place_of(place)];
                 let time = Time(window_start.0 + u64::from(event.when()));
@@ -270,6 +270,9 @@ impl Shard {
                 if shortly && seat.receive_shortly(world, time, event) {
                     *handled += 1;
                     acted = true;
+                    if matches!(event.form(), Form::Connect | Form::BindCommit | Form::Finish) {
+                        seat.warm_victims();
+                    }
                 } else {
                     acted |= take_long(seat, world, outbox, time, event, handled);
                     shortly = seat.goes_shortly(world);

@@ -153,10 +153,19 @@ impl Bindings {
         self.cache.warm(entry, show);
     }
 
-    /// Shows where in memory those are that were used before and after it.
+    /// Shows where in memory that is which belongs to a binding that is [warm](Bindings::warm) already.
     #[inline]
-    pub fn warm_neighbours(&self, entry: EntryIndex, show: impl Fn(*const u8)) {
-        self.cache.warm_neighbours(entry, show);
+    pub fn warm_more(&self, entry: EntryIndex, show: impl Fn(*const u8)) {
+        if let Some(binding) = self.cache.warm_neighbours(entry, &show) {
+            self.attempts.warm(binding.attempt, &show);
+        }
+    }
+
+    /// The two bindings that would have to go next, so that their memory can be called for.
+    #[inline]
+    pub fn next_victims(&self) -> [Option<EntryIndex>; 2] {
+        let first = self.cache.least_recently_used().filter(|_| !self.cache.has_room());
+        [first, first.and_then(|first| self.cache.used_after(first))]
     }
 
     /// The bytes held besides this itself.

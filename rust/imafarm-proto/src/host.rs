@@ -246,10 +246,16 @@ impl Host {
         self.bindings.warm(entry, show);
     }
 
-    /// Shows where in memory those are that were used before and after a binding that is [warm](Host::warm) already.
+    /// Shows where in memory that is which belongs to a binding that is [warm](Host::warm) already.
     #[inline]
-    pub fn warm_neighbours(&self, entry: EntryIndex, show: impl Fn(*const u8)) {
-        self.bindings.warm_neighbours(entry, show);
+    pub fn warm_more(&self, entry: EntryIndex, show: impl Fn(*const u8)) {
+        self.bindings.warm_more(entry, show);
+    }
+
+    /// The two bindings that would have to go next, so that their memory can be called for.
+    #[inline]
+    pub fn next_victims(&self) -> [Option<EntryIndex>; 2] {
+        self.bindings.next_victims()
     }
 
     /// Shows where in memory what a collector keeps of another host is, for drivers that know who has called.

@@ -126,6 +126,14 @@ impl Attempts {
         self.later.extract_if(.., |(waits, _)| *waits == index).map(|(_, message)| message).collect()
     }
 
+    /// Shows where in memory an attempt is.
+    #[inline]
+    pub fn warm(&self, index: AttemptIndex, show: impl Fn(*const u8)) {
+        if let Some(attempt) = self.attempts.get(index.0 as usize) {
+            show(core::ptr::from_ref(attempt).cast());
+        }
+    }
+
     /// The bytes held.
     pub fn memory(&self) -> usize {
         self.attempts.memory() + self.later.capacity() * size_of::<(AttemptIndex, Message)>()

@@ -311,16 +311,22 @@ impl<T: Default> ConnectionCache<T> {
         }
     }
 
-    /// Shows where in memory the neighbours of an entry are, once that is at hand itself.
+    /// Shows where in memory the neighbours of an entry are, once that is at hand itself; what the owner keeps for it.
     #[inline]
-    pub fn warm_neighbours(&self, entry: EntryIndex, show: impl Fn(*const u8)) {
-        if let Some(&Links { older, newer }) = self.links.get(entry.at()) {
-            for neighbour in [older, newer] {
-                if let Some(links) = self.links.get(neighbour as usize) {
-                    show(core::ptr::from_ref(links).cast());
-                }
+    pub fn warm_neighbours(&self, entry: EntryIndex, show: impl Fn(*const u8)) -> Option<&T> {
+        let &Links { older, newer } = self.links.get(entry.at())?;
+        for neighbour in [older, newer] {
+            if let Some(links) = self.links.get(neighbour as usize) {
+                show(core::ptr::from_ref(links).cast());
             }
         }
+        self.entries.get(entry.at()).map(|entry| &entry.value)
+    }
+
+    /// The active binding that was used next after another active one.
+    #[inline]
+    pub fn used_after(&self, entry: EntryIndex) -> Option<EntryIndex> {
+        some_index(self.links[entry.at()].newer)
     }
 
     /// The bytes held besides the cache itself.
