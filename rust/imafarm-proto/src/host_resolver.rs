@@ -6,6 +6,7 @@
 
 mod connection_cache;
 mod host_bindings;
+mod open_peers;
 
 use core::hash::BuildHasher;
 use std::sync::Arc;

@@ -7,11 +7,7 @@
 //! The lists are threaded through one slab by index, so an open binding costs no allocation. A slab that empties begins
 //! anew at its first entry; while it is short it lies in the cache itself and is searched as it is, without a table.
 
-use core::hash::BuildHasher;
-
-use foldhash::fast::FixedState;
-use hashbrown::HashTable;
-
+use super::open_peers::{Found, OpenPeers};
 use crate::few::Few;
 
 /// An entry's place in the slab. Reused once the entry is removed.
@@ -42,7 +38,6 @@ pub enum Standing {
 const NIL: u32 = u32::MAX;
 /// How long a slab is short. Our guess: a member's binding to its collector, and one that is closing.
 const SHORT: usize = 2;
-const HASHER: FixedState = FixedState::with_seed(0);
 
 /// An entry's neighbours in its list.
 #[derive(Clone, Copy, Debug)]
@@ -92,8 +87,8 @@ pub struct ConnectionCache<T> {
     /// The entry that was freed last; those before it follow by their `newer`.
     free: u32,
     free_count: u32,
-    /// The entries by peer, once the slab is not short any more.
-    by_peer: HashTable<u32>,
+    /// Which peers have an open entry, once the slab is not short any more.
+    by_peer: OpenPeers,
     in_progress: List,
     active: List,
 }
@@ -107,7 +102,7 @@ impl<T: Default> ConnectionCache<T> {
             entries: Few::default(),
             free: NIL,
             free_count: 0,
-            by_peer: HashTable::new(),
+            by_peer: OpenPeers::new(capacity),
             in_progress: EMPTY,
             active: EMPTY,
         }
@@ -145,13 +140,20 @@ impl<T: Default> ConnectionCache<T> {
     /// The open binding to `peer`, if its peer is known.
     #[inline]
     pub fn find(&self, peer: u32) -> Option<EntryIndex> {
-        if self.entries.is_few() {
-            let is_it = |entry: &Entry<T>| {
-                entry.peer == peer && matches!(entry.standing, Standing::InProgress | Standing::Active)
-            };
-            return self.entries.iter().position(is_it).map(|place| EntryIndex(place as u32));
+        let found = match self.entries.is_few() {
+            true => Found::Somewhere,
+            false => self.by_peer.find(peer, |entry| self.entries[entry as usize].peer),
+        };
+        match found {
+            Found::Nowhere => None,
+            Found::At(entry) => Some(EntryIndex(entry)),
+            Found::Somewhere => {
+                let is_it = |entry: &Entry<T>| {
+                    entry.peer == peer && matches!(entry.standing, Standing::InProgress | Standing::Active)
+                };
+                self.entries.iter().position(is_it).map(|place| EntryIndex(place as u32))
+            }
         }
-        self.by_peer.find(hash_of(peer), |&i| self.entries[i as usize].peer == peer).map(|&i| EntryIndex(i))
     }
 
     /// Opens a binding, in progress; `peer` is unknown while a caller has not said who it is.
@@ -179,25 +181,39 @@ impl<T: Default> ConnectionCache<T> {
         EntryIndex(index)
     }
 
-    /// One more entry in the slab. The first that is one too many for a short one puts them all into the table.
+    /// One more entry in the slab. The first that is one too many for a short one has them all noted by peer.
     fn grow(&mut self, entry: Entry<T>) {
         let was_short = self.entries.is_few();
         self.links.push(Links::default());
         self.entries.push(entry);
         if was_short && !self.entries.is_few() {
-            for place in 0..self.entries.len() as u32 - 1 {
-                let Entry { peer, standing, .. } = self.entries[place as usize];
-                if peer != NIL && matches!(standing, Standing::InProgress | Standing::Active) {
-                    self.enter(place, peer);
-                }
-            }
+            self.enter_all();
         }
     }
 
-    /// Puts an entry into the table.
+    /// Notes that a peer has an open entry, of a slab that is not short.
+    #[inline]
     fn enter(&mut self, place: u32, peer: u32) {
         let entries = &self.entries;
-        self.by_peer.insert_unique(hash_of(peer), place, |&i| hash_of(entries[i as usize].peer));
+        if !self.by_peer.insert(peer, place, |entry| entries[entry as usize].peer) {
+            self.by_peer = OpenPeers::table();
+            self.enter_all();
+        }
+    }
+
+    /// Notes it of every open entry whose peer is known.
+    #[cold]
+    fn enter_all(&mut self) {
+        for place in 0..self.entries.len() as u32 {
+            let Entry { peer, standing, .. } = self.entries[place as usize];
+            let is_open = matches!(standing, Standing::InProgress | Standing::Active);
+            if peer != NIL
+                && is_open
+                && self.by_peer.find(peer, |entry| self.entries[entry as usize].peer) == Found::Nowhere
+            {
+                self.enter(place, peer);
+            }
+        }
     }
 
     /// Notes who is at the other end of an open binding.
@@ -258,6 +274,7 @@ impl<T: Default> ConnectionCache<T> {
             (self.free, self.free_count) = (NIL, 0);
             self.links.clear();
             self.entries.clear();
+            self.by_peer.clear();
         }
         value
     }
@@ -331,7 +348,7 @@ impl<T: Default> ConnectionCache<T> {
 
     /// The bytes held besides the cache itself.
     pub fn memory(&self) -> usize {
-        self.entries.memory() + self.links.memory() + self.by_peer.allocation_size()
+        self.entries.memory() + self.links.memory() + self.by_peer.memory()
     }
 
     /// Takes an open entry out of its list and out of the table; a closing one is in neither.
@@ -343,18 +360,10 @@ impl<T: Default> ConnectionCache<T> {
             Standing::Closing => return,
             Standing::Free => unreachable!("entry {} is nobody's", entry.0),
         }
-        if peer != NIL
-            && !self.entries.is_few()
-            && let Ok(found) = self.by_peer.find_entry(hash_of(peer), |&i| i == entry.0)
-        {
-            found.remove();
+        if peer != NIL && !self.entries.is_few() {
+            self.by_peer.remove(peer, entry.0);
         }
     }
-}
-
-#[inline]
-fn hash_of(peer: u32) -> u64 {
-    HASHER.hash_one(peer)
 }
 
 #[inline]
