@@ -162,8 +162,8 @@ pub(crate) struct Shard {
     outbox: Outbox,
     /// The events of a window of few; void between windows.
     few: [Event; FEW],
-    /// The order of one host's events in a window; void between hosts, kept for its room.
-    order: Order,
+    /// The order of one host's events in a window, and of the next one's; void between windows, kept for its room.
+    order: [Order; 2],
     /// Whose events a window holds, and where they are; void between windows, kept for its room.
     hosts: Vec<(u32, Range<usize>)>,
 }
@@ -171,7 +171,7 @@ pub(crate) struct Shard {
 impl Shard {
     /// A shard of these hosts.
     pub(crate) fn new(world: World, seats: Vec<Seat>) -> Shard {
-        let (few, order) = ([Event::wake(0); FEW], Order::default());
+        let (few, order) = ([Event::wake(0); FEW], Default::default());
         Shard { world, seats, events: 0, outbox: Outbox::default(), few, order, hosts: Vec::new() }
     }
 
@@ -246,14 +246,22 @@ impl Shard {
             if let Some((after, _)) = hosts.get(number + 2) {
                 prefetch_all(&seats[world.share.place(*after)]);
             }
+            let [order, next_order] = order;
+            if number == 0 {
+                order.set(world, &mut events[mine.clone()]);
+            }
             if let Some((next, theirs)) = hosts.get(number + 1) {
                 let seat = &seats[world.share.place(*next)];
-                events[theirs.clone()].iter().take(LOOK_AHEAD).for_each(|event| seat.warm(event.to));
+                let theirs = &mut events[theirs.clone()];
+                next_order.set(world, theirs);
+                for turn in next_order.turns.iter().take(LOOK_AHEAD) {
+                    seat.warm(theirs[place_of(*turn)].to);
+                }
             }
             let seat = &mut seats[world.share.place(*host)];
-            let mine = &mut events[mine.clone()];
+            let mine = &events[mine.clone()];
             let (mut acted, mut shortly) = (false, seat.goes_shortly(world));
-            let turns = order.of(world, mine);
+            let turns = &order.turns;
             for (turn, &place) in turns.iter().enumerate() {
                 if let Some(later) = turns.get(turn + LOOK_AHEAD) {
                     seat.warm(mine[place_of(*later)].to);
@@ -280,6 +288,7 @@ impl Shard {
             }
             acted |= seat.meet_deadlines(world, outbox, now, end);
             seat.arrange_wake(world, now, acted);
+            core::mem::swap(order, next_order);
         }
         world.schedule.recycle(batch);
     }
@@ -326,26 +335,25 @@ fn sort_late(world: &World, mine: &mut [Event]) {
 /// The order of one host's events.
 #[derive(Debug, Default)]
 struct Order {
-    /// The order of each, and its place: one word.
-    keys: Vec<u64>,
+    /// The events' turns, as they come; each tells its [place](place_of).
+    turns: Vec<u64>,
 }
 
-/// The bits of a place in a host's order. An event's order leaves as many.
+/// The bits of a place in a turn. An event's order leaves as many.
 const TURN_BITS: u32 = 25;
 
 impl Order {
-    /// The turns of a host's events, as they come; each tells its [place](place_of).
+    /// Puts these events in order.
     #[inline]
-    fn of<'a>(&'a mut self, world: &World, mine: &mut [Event]) -> &'a [u64] {
+    fn set(&mut self, world: &World, mine: &mut [Event]) {
         if mine.iter().any(Event::is_late) {
             mine.sort_by_key(Event::order);
             sort_late(world, mine);
         }
         debug_assert!(mine.len() < 1 << TURN_BITS, "more events than one host has in a window");
-        self.keys.clear();
-        self.keys.extend((0..).zip(&*mine).map(|(place, event): (u64, _)| event.order() << TURN_BITS | place));
-        self.keys.sort_unstable();
-        &self.keys
+        self.turns.clear();
+        self.turns.extend((0..).zip(&*mine).map(|(place, event): (u64, _)| event.order() << TURN_BITS | place));
+        self.turns.sort_unstable();
     }
 }
 
