@@ -205,6 +205,11 @@ impl PostOffice {
         PostOffice { directory, magic, parcels: Vec::new(), free: Vec::new() }
     }
 
+    /// Who is in the farm.
+    pub const fn directory(&self) -> &Arc<Directory> {
+        &self.directory
+    }
+
     /// A letter as an event; what does not fit is kept.
     #[inline]
     pub fn pack(&mut self, letter: Letter) -> Event {

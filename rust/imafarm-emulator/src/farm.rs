@@ -20,6 +20,7 @@ use imafarm_records::chronicle::{Chronicle, FarmEvent, What};
 use imafarm_records::commanded::{Commanded, Publication};
 use imafarm_records::ledger::Ledger;
 use imafarm_records::totals::{Power, Visits};
+use thiserror::Error;
 
 use crate::event::{Event, PostOffice, Sack};
 use crate::letter::{Letter, Parcel};
@@ -81,9 +82,44 @@ pub struct Plan {
     pub traced: Vec<Kind>,
     /// How many threads work, at most [`THREADS_MAX`]. It changes nothing of what happens.
     pub threads: u32,
+    /// Whether each host's first life begins with an active binding to every other host of its zone, as if the handshakes
+    /// had passed long ago. Hosts with another number than the farm's begin with none.
+    pub bound: bool,
     /// Whether every message goes through the schedule, one by one: no short cut is taken. It changes nothing of what
     /// happens either.
     pub exact_queue: bool,
+}
+
+/// Hosts that are to begin bound, and cannot keep so many bindings. The caller's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error(
+    "MaxHostAddressCacheEntries: {entries} are too few for hosts that begin bound: the largest zone takes {needed}"
+)]
+pub struct TooFewEntries {
+    /// How many bindings such a host can keep.
+    pub entries: u32,
+    /// How many it would begin with.
+    pub needed: u32,
+}
+
+impl Plan {
+    /// Whether hosts that are to begin bound can keep so many bindings.
+    ///
+    /// Errors: [`TooFewEntries`].
+    pub fn check(&self) -> Result<(), TooFewEntries> {
+        let directory = &self.directory;
+        let zones = (0..directory.zone_count() as u32).map(ZoneIndex);
+        let Some(largest) = zones.max_by_key(|&zone| directory.zone_hosts(zone).len()) else { return Ok(()) };
+        let needed = |zone: ZoneIndex| (directory.zone_hosts(zone).len() as u32).saturating_sub(1);
+        let own = self.host_settings.iter().map(|(host, own)| (own, needed(directory.zone(*host))));
+        for (settings, needed) in own.chain([(&self.settings, needed(largest))]) {
+            let entries = settings.max_host_address_cache_entries;
+            if self.bound && entries < needed {
+                return Err(TooFewEntries { entries, needed });
+            }
+        }
+        Ok(())
+    }
 }
 
 /// The most threads that work on one farm. Our guess: beyond it they would wait for one another.
@@ -110,8 +146,12 @@ pub struct Farm {
 
 impl Farm {
     /// A farm at time zero, with every host off.
+    ///
+    /// Panics: when its hosts cannot begin bound, though they are to: see [`Plan::check`].
     pub fn new(plan: Plan) -> Farm {
-        let Plan { directory, seed, magic, host_magic, product, settings, host_settings, exact_queue, .. } = plan;
+        plan.check().expect("a plan that was checked");
+        let Plan { directory, seed, magic, host_magic, product, settings, host_settings, bound, exact_queue, .. } =
+            plan;
         let Plan { applications, store, inside, between, links, workload, wire, traced, threads, .. } = plan;
         let dice = Dice::new(seed);
         let zones = directory.zone_count();
@@ -136,7 +176,11 @@ impl Farm {
                 let mut host =
                     Host::new(HostIndex(me), magic, dice, Arc::clone(&directory), settings, product.profile());
                 host.set_applications(&applications);
-                Seat::new(me, host)
+                let mut seat = Seat::new(me, host);
+                if bound && magic == farm_magic {
+                    seat.begin_bound();
+                }
+                seat
             });
             let seats = seats.collect();
             let world = World {

@@ -12,6 +12,7 @@
 //! users         what users do: they come, ask, log on, disconnect and log off
 //! workload      when they come and for how long they stay, in numbers
 //! work          what waits for a host that is at work
+//! bound         the connections that a host begins with, where a farm begins bound
 //! network       the links: latency, jitter, bandwidth, loss, cuts; both ends of every connection
 //! console       what an administrator does to the configuration, and who has heard of it
 //! store_link    the data store as a place
@@ -19,6 +20,7 @@
 //! event         an arrival in 16 bytes          letter        the same, as whoever handles it sees it
 //! ```
 
+mod bound;
 mod console;
 mod engine;
 pub mod event;

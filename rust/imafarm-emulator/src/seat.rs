@@ -15,6 +15,7 @@ use imafarm_records::chronicle::What;
 use imafarm_records::digest::Chain;
 use imafarm_records::totals::{Power, Totals};
 
+use crate::bound::BoundEnds;
 use crate::event::Event;
 use crate::letter::{Letter, Parcel};
 use crate::network::{EndRef, EndState, Ends, GIVE_UP};
@@ -37,6 +38,8 @@ pub(crate) struct Seat {
     pub(crate) settings: Arc<Settings>,
     pub(crate) magic: MagicNumber,
     pub(crate) ends: Ends,
+    /// The ends of the connections that it began with, in the life in which it did.
+    pub(crate) bound: Option<Box<BoundEnds>>,
     pub(crate) chain: Chain,
     /// When the host next wants to be asked.
     deadline: Time,
@@ -65,6 +68,7 @@ impl Seat {
             magic: host.magic(),
             host,
             ends: Ends::default(),
+            bound: None,
             chain: Chain::NEW,
             deadline: Time::NEVER,
             wake: Time::NEVER,
@@ -81,8 +85,14 @@ impl Seat {
     pub(crate) fn renew(&mut self, now: Time) {
         self.past.merge(&self.life(now).ended());
         self.work = Work::of(&self.settings);
+        // Whoever has not begun yet still begins so, unless it has come to be of another farm.
+        let begins_bound = self.host.begins_bound() && self.magic == self.host.magic();
         self.host = self.host.anew(self.magic, Arc::clone(&self.settings));
         self.ends.close_all();
+        self.bound = None;
+        if begins_bound {
+            self.begin_bound();
+        }
         self.life = self.life.wrapping_add(1);
     }
 
@@ -101,7 +111,11 @@ impl Seat {
     /// The bytes held besides the seat itself.
     pub(crate) fn memory(&self) -> usize {
         let clients = self.clients.capacity() * size_of::<Client>();
-        self.host.memory() + self.ends.memory() + self.queue_memory() + clients
+        self.host.memory()
+            + self.ends.memory()
+            + self.queue_memory()
+            + clients
+            + self.bound.as_ref().map_or(0, |bound| bound.memory())
     }
 
     /// Hands the host an input and carries out what it wants.
@@ -127,6 +141,11 @@ impl Seat {
 
     #[inline]
     fn carry_out(&mut self, world: &mut World, now: Time, verb: Verb) {
+        if let Verb::Send(entry, _) | Verb::Close(entry) | Verb::Abort(entry) = verb
+            && let Some(peer) = entry.bound_peer()
+        {
+            return self.carry_out_bound(world, now, verb, peer);
+        }
         match verb {
             Verb::Open { entry, to } => {
                 let end = self.ends.open(entry.0, to.0, EndRef::NONE, EndState::Opening);
@@ -142,6 +161,7 @@ impl Seat {
                 world.post(now, self.me, caller, end, Parcel::Refused);
             }
             Verb::Send(entry, message) => self.send(world, now, entry.0, message),
+            Verb::Fan(fan) => self.send_fan(world, now, &fan),
             Verb::Close(entry) => {
                 if self.post_on(world, now, entry.0, Parcel::Finish, 0) {
                     self.ends.at(entry.0).state = EndState::Finished;
@@ -316,6 +336,9 @@ impl Seat {
     #[inline]
     pub(crate) fn receive_up(&mut self, world: &mut World, out: &mut Outbox, now: Time, letter: Letter) {
         let Letter { to, source, .. } = letter;
+        if self.stands_bound(to, source) {
+            return self.receive_bound(world, out, now, letter);
+        }
         let entry = EntryIndex(to.entry());
         match letter.parcel {
             Parcel::Start => {}
@@ -372,6 +395,9 @@ impl Seat {
                 }
             },
             Parcel::Refused => self.ended(world, out, now, to, Ending::Refused),
+            Parcel::Broken { end } if to == EndRef::NONE && self.stands_bound(end, source) => {
+                self.receive_bound(world, out, now, letter);
+            }
             Parcel::Broken { end } => {
                 let mine = if to == EndRef::NONE { self.ends.connected_to(source, end) } else { Some(to) };
                 if let Some(mine) = mine {
@@ -392,14 +418,22 @@ impl Seat {
     }
 
     #[inline]
-    fn deliver(&mut self, world: &mut World, out: &mut Outbox, now: Time, to: EndRef, source: u32, message: Message) {
+    pub(crate) fn deliver(
+        &mut self,
+        world: &mut World,
+        out: &mut Outbox,
+        now: Time,
+        to: EndRef,
+        source: u32,
+        message: Message,
+    ) {
         let (kind, bytes) = (message.kind(), message.encoded_len());
         world.settle_message(source, self.me, kind, bytes, true);
         self.chain.add_message(now, source, &message);
         if world.traced[kind.index()] {
             world.trace.push(TraceRecord { time: now, target: self.me, source, kind, bytes });
         }
-        let entry = EntryIndex(to.entry());
+        let entry = if to == EndRef::BOUND { EntryIndex::bound(HostIndex(source)) } else { EntryIndex(to.entry()) };
         self.act(world, out, now, Input::Received(entry, message));
     }
 
@@ -470,7 +504,7 @@ const fn unpack(call: Call) -> (u32, EndRef) {
 }
 
 /// Encodes a message and decodes it again, as two live hosts would.
-fn over_the_wire(message: &Message) -> Message {
+pub(crate) fn over_the_wire(message: &Message) -> Message {
     let mut bytes = Vec::new();
     message.encode(&mut bytes);
     assert_eq!(bytes.len(), message.encoded_len() as usize, "the length a message tells is the length it has");

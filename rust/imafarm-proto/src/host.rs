@@ -90,6 +90,17 @@ impl Host {
         self.cache.fill(now, latest, age);
     }
 
+    /// The host's first life is to begin with an active binding to every other host of its zone, as if the handshakes had
+    /// passed long ago. Its driver knows each of these connections by [`EntryIndex::bound`], without being told of it.
+    pub fn begin_bound(&mut self) {
+        self.bindings.begin_bound();
+    }
+
+    /// Whether it will begin so, and has not been started yet.
+    pub fn begins_bound(&self) -> bool {
+        self.bindings.begins_bound()
+    }
+
     /// Handles one input; what the host wants done is added to the outbox.
     #[inline]
     pub fn handle(&mut self, input: Input, now: Time, out: &mut Outbox) {
@@ -100,7 +111,10 @@ impl Host {
         let turn = &mut Turn { who, now, out };
         let rooms = &mut Rooms { zone, dynamic, bindings, configuration, cache };
         match input {
-            Input::Start => rooms.configuration.start(turn),
+            Input::Start => {
+                rooms.bindings.start(turn);
+                rooms.configuration.start(turn);
+            }
             Input::Consulted(ticket, answer) => rooms.on_answer(turn, ticket, answer),
             Input::Stop if rooms.configuration.stop(turn) => {}
             Input::Stop => {
@@ -204,13 +218,13 @@ impl Host {
     }
 
     /// How many of its bindings are active.
-    pub const fn active_bindings(&self) -> u32 {
+    pub fn active_bindings(&self) -> u32 {
         self.bindings.active_count()
     }
 
-    /// The peers of its active bindings, least recently used first.
+    /// The peers of its active bindings: those that it began with, by index, then the others, least recently used first.
     pub fn peers_by_use(&self) -> impl Iterator<Item = HostIndex> + '_ {
-        self.bindings.peers_by_use()
+        self.bindings.peers_by_use(&self.directory, self.me)
     }
 
     /// Its elections.
