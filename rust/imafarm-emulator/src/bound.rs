@@ -10,12 +10,14 @@ use imafarm_proto::host_record::HostIndex;
 use imafarm_proto::host_resolver::EntryIndex;
 use imafarm_proto::input::{Ending, Input};
 use imafarm_proto::message::Message;
-use imafarm_proto::outbox::{Fan, Outbox, Verb};
+use imafarm_proto::outbox::{self, Outbox, Verb};
 use imafarm_proto::time::{Span, Time};
+use imafarm_proto::zone::Stance;
 
 use crate::letter::{Letter, Parcel};
 use crate::network::{End, EndRef, EndState, GIVE_UP, Network};
 use crate::seat::{Seat, over_the_wire};
+use crate::storm::{Fan, many};
 use crate::world::World;
 
 /// A host's ends of the connections that it began with.
@@ -27,6 +29,8 @@ pub(crate) struct BoundEnds {
     recent: Recent,
     /// What was sent to many, and may still be under way.
     flights: Vec<Flight>,
+    /// Whether a fan of this host is under way.
+    has_fan: bool,
 }
 
 /// A message that was sent to hosts side by side in the order of the sender's zone. When it arrives at which follows from
@@ -42,6 +46,11 @@ pub(crate) struct Flight {
 }
 
 impl Flight {
+    /// Whether any of it can be under way.
+    fn is_under_way(&self, most: Span, now: Time) -> bool {
+        self.sent + self.least + most > now
+    }
+
     /// When it arrives, if it has been sent to the host at this position.
     #[inline]
     fn arrival(&self, network: &Network, source: u32, target: u32, position: u32) -> Option<Time> {
@@ -146,6 +155,14 @@ impl Recent {
     }
 }
 
+impl Recent {
+    /// Those to whom something arrives after `now`, and when.
+    fn after(&self, now: Time) -> impl Iterator<Item = (u32, Time)> + '_ {
+        let slots = if self.latest <= now { &[][..] } else { &self.slots };
+        slots.iter().copied().filter(move |&(peer, arrival)| peer != FREE.0 && arrival > now)
+    }
+}
+
 impl Seat {
     /// The host's first life is to begin with connections to all hosts of its zone.
     pub(crate) fn begin_bound(&mut self) {
@@ -212,7 +229,8 @@ impl Seat {
         sent
     }
 
-    fn note_bound(&mut self, now: Time, peer: u32, arrival: Time) {
+    /// Notes when the last thing arrives that was sent to a peer.
+    pub(crate) fn note_bound(&mut self, now: Time, peer: u32, arrival: Time) {
         if let Some(bound) = &mut self.bound {
             bound.recent.note(now, peer, arrival);
         }
@@ -230,6 +248,7 @@ impl Seat {
         let bound = self.bound.as_ref().filter(|bound| bound.state(peer) != EndState::Severed)?;
         let position = || world.post.directory().position(HostIndex(peer)) as u32;
         let before = bound.last_arrival(&world.network, self.me, peer, position);
+        let before = before.max(world.behind_fans(now, self.me, bound.has_fan, peer));
         let mut end = End::bound(peer, before);
         if world.post_in_order(now, self.me, peer, EndRef::BOUND, parcel, bytes, Some(&mut end)) {
             return Some((end.in_order(Time::ZERO), before));
@@ -241,7 +260,7 @@ impl Seat {
 
     /// Sends a message to many.
     #[cold]
-    pub(crate) fn send_fan(&mut self, world: &mut World, now: Time, fan: &Fan) {
+    pub(crate) fn send_fan(&mut self, world: &mut World, now: Time, fan: &outbox::Fan) {
         let directory = Arc::clone(world.post.directory());
         let zone = directory.zone(HostIndex(self.me));
         let (first, end) = (fan.first, fan.first + fan.count);
@@ -249,7 +268,12 @@ impl Seat {
         let flight = world.network.is_plain_inside().then_some(Flight { sent: now, least, first, end });
         let most = world.network.inside_most();
         if let Some(bound) = &mut self.bound {
-            bound.flights.retain(|flight| flight.sent + flight.least + most > now);
+            bound.flights.retain(|flight| flight.is_under_way(most, now));
+        }
+        if let (Some(flight), &Message::ElectMaster { round }) = (flight, &fan.message)
+            && self.hold_fan(world, directory.zone_hosts(zone), flight, round)
+        {
+            return;
         }
         for &HostIndex(peer) in &directory.zone_hosts(zone)[first as usize..end as usize] {
             // What is late because something was sent before it does not follow from the flight.
@@ -262,6 +286,74 @@ impl Seat {
         if let (Some(bound), Some(flight)) = (&mut self.bound, flight) {
             bound.flights.push(flight);
         }
+    }
+
+    /// Holds a fan-out of ELECT_MASTER as one, if nothing speaks against it; but for those targets on whose connection
+    /// something is amiss or under way. Whether it does.
+    fn hold_fan(&mut self, world: &mut World, order: &[HostIndex], flight: Flight, round: u32) -> bool {
+        let Flight { sent, least, first, end } = flight;
+        let Some(bound) = &mut self.bound else { return false };
+        if !world.storm.is_open || bound.has_fan || !bound.flights.is_empty() || self.work.is_some() {
+            return false;
+        }
+        let mut apart = Vec::new();
+        let amiss = bound.exceptions.iter().map(|&(peer, _)| (peer, Time::NEVER));
+        for (peer, last) in amiss.chain(bound.recent.after(sent)) {
+            let position = world.post.directory().position(HostIndex(peer)) as u32;
+            if let Some(arrival) = flight.arrival(&world.network, self.me, peer, position)
+                && arrival <= last
+            {
+                apart.push(position);
+            }
+        }
+        apart.sort_unstable();
+        apart.dedup();
+        let message = Message::ElectMaster { round };
+        let bytes = message.encoded_len();
+        let zone = world.network.zone(self.me);
+        let held = u64::from(end - first) - apart.len() as u64;
+        world.ledger.tally_mut(zone, zone, message.kind()).sent.merge(many(held, bytes));
+        for &position in &apart {
+            let HostIndex(peer) = order[position as usize];
+            if let Some((arrival, _)) = self.send_bound(world, sent, peer, message.clone()) {
+                self.note_bound(sent, peer, arrival);
+            }
+        }
+        let back = world.network.inside_least(Message::ElectMasterAck { round }.encoded_len());
+        let (source, first_answer, answered_apart) = (self.me, Time::NEVER, Vec::new());
+        let (answers, chain) = (0, 0);
+        let fan =
+            Fan { source, round, sent, least, back, first, end, apart, answered_apart, answers, chain, first_answer };
+        world.storm.begun.push(fan);
+        if let Some(bound) = &mut self.bound {
+            bound.has_fan = true;
+            bound.flights.push(flight);
+        }
+        true
+    }
+
+    /// The host's fan is not under way any more.
+    pub(crate) fn end_fan(&mut self) {
+        if let Some(bound) = &mut self.bound {
+            bound.has_fan = false;
+        }
+    }
+
+    /// What an ELECT_MASTER of a host below this position, its own, would mean to the host, unless an answer might overtake
+    /// what it has sent to many.
+    pub(crate) fn stance_below(&self, now: Time, position: u32) -> Stance {
+        let below = |bound: &BoundEnds| bound.flights.iter().any(|flight| flight.first < position);
+        if self.bound.as_ref().is_some_and(|bound| below(bound)) { Stance::Other } else { self.host.stance(now) }
+    }
+
+    /// The peers to whom the connection that it began with does not stand, and those to whom something arrives after `now`,
+    /// and when.
+    pub(crate) fn unlike(&self, now: Time) -> impl Iterator<Item = (u32, Time)> + '_ {
+        let bound = self.bound.iter();
+        bound.flat_map(move |bound| {
+            let amiss = bound.exceptions.iter().map(|&(peer, _)| (peer, Time::NEVER));
+            amiss.chain(bound.recent.after(now))
+        })
     }
 
     /// Something arrives on a connection that the host began with, and that still stands.

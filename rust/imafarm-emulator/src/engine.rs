@@ -1,7 +1,6 @@
 //! Time goes on: window by window, in every shard at once.
 
 use imafarm_proto::time::Time;
-use imafarm_records::Observed;
 
 use crate::farm::{Farm, Pace};
 use crate::prefetch::prefetch_all;
@@ -21,7 +20,7 @@ impl Farm {
     }
 
     fn go_on(&mut self, until: Time, wake_on: u32, max_events: u64) -> Pace {
-        let enough = self.event_count().saturating_add(max_events);
+        let enough = self.handled().saturating_add(max_events);
         while self.now < until {
             let mut window_end = self.shards[0].world.schedule.window_end(self.now);
             let next = self.next_event().unwrap_or(Time::NEVER);
@@ -41,7 +40,7 @@ impl Farm {
                 if heard & wake_on != 0 {
                     return Pace::Woken;
                 }
-                if self.event_count() >= enough {
+                if self.handled() >= enough {
                     return Pace::Busy;
                 }
             }
@@ -52,7 +51,13 @@ impl Farm {
     /// When something next happens, or may happen; `None` when nothing ever will.
     pub fn next_event(&self) -> Option<Time> {
         let scheduled = self.shards.iter().filter_map(|shard| shard.world.next());
-        scheduled.chain(self.pipes.next()).chain(self.store.next()).min().map(|next| next.max(self.now))
+        let others = self.pipes.next().into_iter().chain(self.store.next()).chain(self.next_of_fans());
+        scheduled.chain(others).min().map(|next| next.max(self.now))
+    }
+
+    /// How many events were handled, but for those that fans stand for and that are not settled yet.
+    fn handled(&self) -> u64 {
+        self.shards.iter().map(|shard| shard.events).sum()
     }
 
     /// Tells observers what has happened since they were last told; the classes of it.
@@ -74,6 +79,7 @@ impl Farm {
     /// No host can reach another before the window ends, so each goes through its own events alone. What passes a
     /// shared link between zones is the exception: it is put in order once all hosts are through.
     fn work_window(&mut self, end: Time) {
+        self.settle_fans(end);
         let now = self.now;
         if self.shards.len() > 1
             && self.shards.iter().map(|shard| shard.world.count(now)).sum::<usize>() >= WORTH_A_THREAD
@@ -93,6 +99,7 @@ impl Farm {
             busy.for_each(|shard| shard.work_window(now, end));
         }
         self.exchange(end);
+        self.gather_fans();
     }
 
     /// Hands shards what others have sent them, and lets the shared links between zones work until `end`.

@@ -30,6 +30,7 @@ use crate::schedule::Schedule;
 use crate::seat::Seat;
 use crate::shard::{Shard, Share};
 use crate::store_link::{StoreLink, StorePlan};
+use crate::storm::{Desk, OpenFans, Scratch};
 use crate::users::Users;
 use crate::workload::Workload;
 use crate::world::World;
@@ -138,7 +139,10 @@ pub struct Farm {
     /// What observers are about to be told; empty between windows, kept for its room.
     pub(crate) notices: Vec<FarmEvent>,
     pub(crate) trace: Vec<TraceRecord>,
-    directory: Arc<Directory>,
+    pub(crate) directory: Arc<Directory>,
+    /// What storms are held as, and room for going through them.
+    pub(crate) fans: Arc<OpenFans>,
+    pub(crate) scratch: Scratch,
     dice: Dice,
     /// The number of the last question from outside.
     pub(crate) requests: u32,
@@ -183,11 +187,13 @@ impl Farm {
                 seat
             });
             let seats = seats.collect();
+            let schedule = Schedule::new(least_latency);
+            let storm = Desk::new(&network, schedule.window(), wire, &traced, exact_queue);
             let world = World {
                 share,
                 near: Lines::NONE,
                 partner: u32::MAX,
-                schedule: Schedule::new(least_latency),
+                schedule,
                 network: Arc::clone(&network),
                 post: PostOffice::new(Arc::clone(&directory), farm_magic),
                 away: (0..share.count()).map(|_| Sack::default()).collect(),
@@ -203,6 +209,7 @@ impl Farm {
                 wire,
                 traced: Kind::ALL.map(|kind| traced.contains(&kind)),
                 trace: Vec::new(),
+                storm,
                 exact: exact_queue,
             };
             Shard::new(world, seats)
@@ -218,6 +225,8 @@ impl Farm {
             notices: Vec::new(),
             trace: Vec::new(),
             directory,
+            fans: Arc::default(),
+            scratch: Scratch::default(),
             dice,
             requests: 0,
         };
@@ -251,6 +260,7 @@ impl Farm {
 
     /// Changes the links, for every shard.
     fn relink<R>(&mut self, change: impl FnOnce(&mut Network) -> R) -> R {
+        self.recall_fans();
         let mut network = Network::clone(&self.network);
         let result = change(&mut network);
         self.network = Arc::new(network);
@@ -292,9 +302,11 @@ impl Farm {
 impl Commanded for Farm {
     fn act(&mut self, host: u32, input: Input) {
         let now = self.now;
+        self.recall_fans();
         self.shard_mut(host).act(host, now, input);
         self.exchange(now);
         self.take_in();
+        self.gather_fans();
     }
 
     fn tell(&mut self) {
@@ -306,6 +318,7 @@ impl Commanded for Farm {
     }
 
     fn crash(&mut self, hosts: &[u32]) {
+        self.recall_fans();
         for &host in hosts {
             let now = self.now;
             let (seat, world) = self.seat_mut(host);
@@ -323,6 +336,7 @@ impl Commanded for Farm {
     }
 
     fn pause(&mut self, hosts: &[u32]) {
+        self.recall_fans();
         for &host in hosts {
             let now = self.now;
             let (seat, world) = self.seat_mut(host);
@@ -336,6 +350,7 @@ impl Commanded for Farm {
     }
 
     fn resume(&mut self, hosts: &[u32]) {
+        self.recall_fans();
         for &host in hosts {
             let now = self.now;
             let (seat, world) = self.seat_mut(host);

@@ -9,6 +9,7 @@
 //! shard         some of the hosts, worked through by one thread
 //! seat          one host acts: its verbs become connections, messages in flight and notices
 //! world         what all hosts of a shard have in common
+//! storm         a short cut through elections among hosts that are bound
 //! users         what users do: they come, ask, log on, disconnect and log off
 //! workload      when they come and for how long they stay, in numbers
 //! work          what waits for a host that is at work
@@ -32,6 +33,7 @@ pub mod schedule;
 mod seat;
 pub mod shard;
 pub mod store_link;
+mod storm;
 mod users;
 mod work;
 pub mod workload;

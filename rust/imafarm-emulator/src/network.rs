@@ -378,6 +378,11 @@ impl Network {
         Way::Arrives(now + delay + link.latency + link.transmission(bytes))
     }
 
+    /// By what chance is drawn.
+    pub const fn dice(&self) -> Dice {
+        self.dice
+    }
+
     /// How long so many bytes are under way at least, inside a zone.
     pub fn inside_least(&self, bytes: u32) -> Span {
         self.inside.latency + self.inside.transmission(bytes)

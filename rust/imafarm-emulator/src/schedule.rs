@@ -346,6 +346,21 @@ impl Schedule {
         }
     }
 
+    /// The events in the window that `time` lies in.
+    pub fn of_window(&self, time: Time) -> impl Iterator<Item = &Event> {
+        let window = time.0 >> self.shift;
+        let page = window >> BINS_SHIFT;
+        let is_here = page == self.current >> BINS_SHIFT;
+        let bin = if is_here { &self.bins[(window % BINS) as usize][..] } else { &[] };
+        let later = match (is_here, (page ^ self.current >> BINS_SHIFT) >> BINS_SHIFT) {
+            (true, _) => &[][..],
+            (false, 0) => &self.pages[(page % BINS) as usize],
+            (false, _) => self.far.get(&page).map_or(&[][..], |page| page),
+        };
+        let later = later.iter().filter(move |(time, _)| time.0 >> self.shift == window).map(|(_, event)| event);
+        bin.iter().chain(later)
+    }
+
     /// Every event to come, in no particular order.
     pub fn pending(&self) -> impl Iterator<Item = &Event> {
         let later = self.pages.iter().chain(self.far.values()).flatten().map(|(_, event)| event);

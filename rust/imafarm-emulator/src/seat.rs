@@ -475,6 +475,12 @@ impl Seat {
         }
     }
 
+    /// Whether the host runs, handles what comes at once, has the connections that it began with, and names no deadline
+    /// before `end`.
+    pub(crate) fn is_undisturbed(&self, end: Time) -> bool {
+        self.power == Power::Up && self.work.is_none() && self.bound.is_some() && self.deadline >= end
+    }
+
     /// The length of the message an letter carries.
     pub(crate) fn bytes_of(&self, letter: &Letter) -> u32 {
         match &letter.parcel {

@@ -16,6 +16,7 @@ use crate::prefetch::Lines;
 use crate::schedule::Schedule;
 use crate::shard::Share;
 use crate::store_link::{Question, StoreView};
+use crate::storm::Desk;
 use crate::users::Users;
 
 /// Everything that the hosts of a shard share.
@@ -54,6 +55,8 @@ pub(crate) struct World {
     /// Which kinds are traced, by [`Kind::index`].
     pub(crate) traced: [bool; Kind::COUNT],
     pub(crate) trace: Vec<TraceRecord>,
+    /// The short cut through storms.
+    pub(crate) storm: Desk,
     /// Whether no short cut is to be taken: every message is an event of its own.
     pub(crate) exact: bool,
 }

@@ -25,7 +25,7 @@ use crate::profile::Profile;
 use crate::settings::Settings;
 use crate::time::{Span, Time};
 use crate::turn::{Identity, Turn};
-use crate::zone::{ElectionCounts, Standing, Zone};
+use crate::zone::{ElectionCounts, Stance, Standing, Zone};
 
 /// A host of a farm: what it knows, what it is to its zone, and its bindings.
 #[derive(Debug)]
@@ -230,6 +230,39 @@ impl Host {
     /// Its elections.
     pub const fn election_counts(&self) -> ElectionCounts {
         self.zone.counts()
+    }
+
+    /// What an ELECT_MASTER on a binding that it began with, from a host ranked lower, would mean to it while it hears
+    /// nothing else. For drivers that need not bring it each one.
+    pub fn stance(&self, now: Time) -> Stance {
+        if !self.bindings.is_at_rest() {
+            return Stance::Other;
+        }
+        match self.zone.stance(&self.identity(), now) {
+            Stance::Ready if !self.bindings.takes_a_fan_out() => Stance::Other,
+            stance @ (Stance::Settled | Stance::Ready | Stance::Other) => stance,
+        }
+    }
+
+    /// Whether nothing waits for a binding, so that a message to which nothing follows changes nothing at all.
+    pub fn is_at_rest(&self) -> bool {
+        self.bindings.is_at_rest()
+    }
+
+    /// Whether an ELECT_MASTER_ACK of this round means anything to it.
+    pub const fn awaits_answer(&self, round: u32) -> bool {
+        self.zone.awaits_answer(round)
+    }
+
+    /// Its driver has sent answers for it on bindings that it began with.
+    pub const fn add_hits(&mut self, hits: u64) {
+        self.bindings.add_hits(hits);
+    }
+
+    fn identity(&self) -> Identity<'_> {
+        let Host { me, magic, dice, directory, settings, profile, applications, cache, .. } = self;
+        let (me, magic, dice, knows) = (*me, *magic, *dice, cache.changes());
+        Identity { me, magic, directory, settings, dice, profile, applications, knows }
     }
 
     /// Its sessions, its load, and what it holds as a collector.

@@ -101,10 +101,24 @@ impl Bindings {
         peers
     }
 
-    /// The peers whose binding is not as it began any more.
-    pub fn unbound_peers(&self) -> impl ExactSizeIterator<Item = HostIndex> + '_ {
-        let exceptions = self.bound.as_ref().map_or(&[][..], |bound| &bound.exceptions);
-        exceptions.iter().map(|&(peer, _)| HostIndex(peer))
+    /// Whether nobody waits for a binding.
+    pub fn is_at_rest(&self) -> bool {
+        self.calls.is_empty() && self.wanted.is_empty()
+    }
+
+    /// Whether a message to any hosts of the zone would leave nothing that waits for a binding to be begun.
+    pub fn takes_a_fan_out(&self) -> bool {
+        let others = self.bound.as_ref().map_or(u32::MAX, |bound| bound.exceptions.len() as u32);
+        let fits = |begun: u32, most: u32| begun.checked_add(others).is_some_and(|then| then < most);
+        self.may_open()
+            && fits(self.cache.in_progress_count(), self.limits.in_progress)
+            && fits(self.outgoing_in_progress, self.limits.outgoing)
+            && fits(self.cache.open_count() + self.bound_count(), self.cache.capacity() + 1)
+    }
+
+    /// Messages were sent on bindings that the host began with.
+    pub const fn add_hits(&mut self, hits: u64) {
+        self.counts.hit += hits;
     }
 
     pub(super) fn bound_count(&self) -> u32 {
