@@ -36,6 +36,7 @@ pub fn zone(hosts: u32, entries: u32) -> Farm {
         workload: Vec::new(),
         wire: false,
         exact_queue: false,
+        bound: false,
         traced: Vec::new(),
         threads: 1,
     })

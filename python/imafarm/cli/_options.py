@@ -27,6 +27,15 @@ Members = Annotated[int | None, _whole("--members", "How many members to generat
 Seed = Annotated[int, _whole("--seed", "0 to 2**64 - 1. Equal seeds make equal runs.")]
 SeedIfGiven = Annotated[int | None, _whole("--seed", "0 to 2**64 - 1. Equal seeds make equal runs (0).")]
 Threads = Annotated[int | None, _whole("--threads", "How many work, 1 to 64 (all processors). Changes only the speed.")]
+Bound = Annotated[
+    bool,
+    Parameter(
+        name="--bound",
+        negative=(),
+        show_default=False,
+        help="Let every host begin with a binding to all others of its zone.",
+    ),
+]
 ExactQueue = Annotated[
     bool,
     Parameter(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Annotated
@@ -14,7 +15,7 @@ from rich.console import Console
 
 from imafarm.cli._errors import FAILED, PASSED, unknown
 from imafarm.cli._farm import product_of, topology_of
-from imafarm.cli._options import Assignments, ExactQueue, FarmFile, Hosts, Json, Seed, StoreUrl, Threads, Zones
+from imafarm.cli._options import Assignments, Bound, ExactQueue, FarmFile, Hosts, Json, Seed, StoreUrl, Threads, Zones
 from imafarm.cli._out import check_writable
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ def run(
     farm: FarmFile = None,
     store: StoreUrl = None,
     threads: Threads = None,
+    bound: Bound = False,
     exact_queue: ExactQueue = False,
     out: Annotated[Path | None, Parameter(help="A directory for verdict.json and verdict.txt.")] = None,
     json_: Json = False,
@@ -81,7 +83,7 @@ def run(
         topology = chosen.prepare(topology)
     if out is not None:
         check_writable(out)
-    verdict = _play(chosen, topology, seed, threads, exact_queue, store)
+    verdict = _play(chosen, topology, seed, store, _Engine(threads, bound, exact_queue))
     if out is not None:
         _write(verdict, out)
     if json_:
@@ -131,23 +133,29 @@ def _log(store: str | None) -> Iterator[ConfigurationLog | None]:
         yield log
 
 
-def _play(
-    scenario: Scenario, topology: Topology, seed: int, threads: int | None, exact_queue: bool, store: str | None
-) -> Verdict:
+@dataclass(frozen=True, slots=True)
+class _Engine:
+    """How the emulator is to work."""
+
+    threads: int | None
+    bound: bool
+    exact_queue: bool
+
+
+def _play(scenario: Scenario, topology: Topology, seed: int, store: str | None, engine: _Engine) -> Verdict:
     from imafarm.emulated import run
     from imafarm.report.progress import progress_line
 
     began = perf_counter()
     with _log(store) as log, progress_line(Console(stderr=True)) as line:
-        return run(_play_emulated, scenario, topology, seed, threads, exact_queue, log, line, began)
+        return run(_play_emulated, scenario, topology, seed, engine, log, line, began)
 
 
 async def _play_emulated(
     scenario: Scenario,
     topology: Topology,
     seed: int,
-    threads: int | None,
-    exact_queue: bool,
+    engine: _Engine,
     log: ConfigurationLog | None,
     line: ProgressLine | None,
     began: float,
@@ -159,7 +167,13 @@ async def _play_emulated(
     journal = Journal(on_phase=line.phase if line else None)
     progress = line.tell if line else None
     async with open_emulated_farm(
-        topology=topology, log=log, seed=seed, threads=threads, exact_queue=exact_queue, progress=progress
+        topology=topology,
+        log=log,
+        seed=seed,
+        threads=engine.threads,
+        bound=engine.bound,
+        exact_queue=engine.exact_queue,
+        progress=progress,
     ) as farm:
         return await play(
             scenario,

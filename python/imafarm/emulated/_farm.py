@@ -50,6 +50,7 @@ class EmulatedFarm(EngineFarm[_imafarm.EmulatedFarm]):
         seed: int,
         wire: bool,
         threads: int,
+        bound: bool,
         exact_queue: bool,
         conductor: Conductor,
         progress: Callable[[Progress], object] | None,
@@ -73,6 +74,7 @@ class EmulatedFarm(EngineFarm[_imafarm.EmulatedFarm]):
             store=topology.store_for_engine(),
             wire=wire,
             threads=threads,
+            bound=bound,
             exact_queue=exact_queue,
         )
         super().__init__(topology, engine, origin_ns=conductor.clock.now_ns, log=log)

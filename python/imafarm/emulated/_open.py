@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from types import MappingProxyType
@@ -11,8 +12,25 @@ from imafarm.configuration import ConfigurationLog, check_not_twice, open_store
 from imafarm.emulated._conductor import current_conductor
 from imafarm.emulated._farm import BOOT_SECONDS, EmulatedFarm, Progress
 from imafarm.errors import ConfigurationError
-from imafarm.settings import check_seed, check_threads
+from imafarm.settings import check_seed, check_threads, default_settings
 from imafarm.topology import Link, Topology
+
+
+def _check_room(topology: Topology) -> None:
+    """Checks that every host can keep a binding to every other host of its zone.
+
+    Errors: `ConfigurationError`.
+    """
+    resolver, name = topology.resolver, "MaxHostAddressCacheEntries"
+    zones = resolver.zones_of(range(len(resolver)))
+    peers = {zone: count - 1 for zone, count in Counter(zones).items()}
+    own = topology.host_settings_for_engine()
+    common = topology.settings.get(name, default_settings()[name])
+    short = [own.get(host, {}).get(name, common) for host, zone in enumerate(zones)]
+    for entries, zone in zip(short, zones, strict=True):
+        if entries < peers[zone]:
+            where = f"zone {resolver.zone_name(zone)} takes {peers[zone]}"
+            raise ConfigurationError([f"{name}: {entries} are too few for hosts that begin bound: {where}"])
 
 
 @asynccontextmanager
@@ -31,6 +49,7 @@ async def open_emulated_farm(
     boot_seconds: float | None = BOOT_SECONDS,
     wire: bool = False,
     threads: int | None = None,
+    bound: bool = False,
     exact_queue: bool = False,
     progress: Callable[[Progress], object] | None = None,
 ) -> AsyncIterator[EmulatedFarm]:
@@ -48,6 +67,8 @@ async def open_emulated_farm(
     boot_seconds: every host starts at a moment drawn from so many farm seconds; `None`: nobody starts by itself.
     wire: encode and decode every message for real, which changes nothing but the speed.
     threads: how many work, a power of two at most so large; all processors unless said. Changes nothing but the speed.
+    bound: let the first life of each host begin with an active binding to every other host of its zone, as if the
+      handshakes had passed long ago. `MaxHostAddressCacheEntries` must have room for them; no order of use is kept.
     exact_queue: let every message be an event of its own, without short cuts, which changes nothing but the speed.
     progress: called now and then while farm time runs, about ten times a real second.
 
@@ -78,6 +99,7 @@ async def open_emulated_farm(
                 boot_seconds=boot_seconds,
                 wire=wire,
                 threads=threads,
+                bound=bound,
                 exact_queue=exact_queue,
                 progress=progress,
             ) as farm:
@@ -89,12 +111,15 @@ async def open_emulated_farm(
         topology = Topology.of(
             hosts, zones, settings=settings, host_settings=host_settings, inside=inside, between=between
         )
+    if bound:
+        _check_room(topology)
     conductor = current_conductor()
     farm = EmulatedFarm(
         topology,
         seed=check_seed(seed),
         wire=wire,
         threads=check_threads(threads),
+        bound=bound,
         exact_queue=exact_queue,
         conductor=conductor,
         progress=progress,

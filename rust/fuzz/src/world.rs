@@ -144,6 +144,7 @@ impl World {
             | Verb::Accept { .. }
             | Verb::Refuse(_)
             | Verb::Send(..)
+            | Verb::Fan(_)
             | Verb::Close(_)
             | Verb::Abort(_)
             | Verb::Direct { .. }
@@ -297,6 +298,7 @@ impl World {
                 let length = body_len(message);
                 assert!(length <= Limits::DEFAULT_BODY_BYTES, "no host takes a body of {length} bytes: {message:?}");
             }
+            Verb::Fan(fan) => panic!("this host began with no bindings: {fan:?}"),
             Verb::Close(entry) => {
                 let line = self.find(*entry);
                 assert!(!line.closed, "closed twice: {line:?}");

@@ -50,6 +50,7 @@ fn main() {
         wire: false,
         traced: Vec::new(),
         threads,
+        bound: false,
         exact_queue: false,
     });
     let all: Vec<u32> = (0..hosts).collect();

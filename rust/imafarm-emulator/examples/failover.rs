@@ -49,6 +49,7 @@ fn main() {
         exact_queue: arguments.next().is_some_and(|exact| exact != 0),
         traced: Vec::new(),
         threads,
+        bound: false,
     });
     let all: Vec<u32> = (0..hosts as u32).collect();
     farm.start(&all, Span::from_secs(60));

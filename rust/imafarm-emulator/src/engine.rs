@@ -1,7 +1,6 @@
 //! Time goes on: window by window, in every shard at once.
 
 use imafarm_proto::time::Time;
-use imafarm_records::Observed;
 
 use crate::crew::Crew;
 use crate::farm::{Farm, Pace};
@@ -27,7 +26,7 @@ impl Farm {
     /// Goes on to `until`, or less far: to the end of the window in which something of a class in `wake_on` happened,
     /// or to the end of one in which `max_events` were reached. How far that is changes nothing of what happens.
     pub fn advance(&mut self, until: Time, wake_on: u32, max_events: u64) -> Pace {
-        let goal = Goal { until, wake_on, enough: self.event_count().saturating_add(max_events) };
+        let goal = Goal { until, wake_on, enough: self.handled().saturating_add(max_events) };
         let pace = self.go_on(goal, None);
         let pace =
             pace.or_else(|| Crew::employ(self.threads - 1, self.shards.len(), |crew| self.go_on(goal, Some(crew))));
@@ -60,15 +59,17 @@ impl Farm {
                     return None;
                 }
             }
-            let before = self.event_count();
+            self.settle_fans(end);
+            let before = self.handled();
             self.now = self.work(end, goal.enough.saturating_sub(before), crew);
             self.exchange(self.now);
-            last = self.event_count() - before;
+            self.gather_fans();
+            last = self.handled() - before;
             if self.now == self.window_start() {
                 if self.hear() & goal.wake_on != 0 {
                     return Some(Pace::Woken);
                 }
-                if self.event_count() >= goal.enough {
+                if self.handled() >= goal.enough {
                     return Some(Pace::Busy);
                 }
             }
@@ -88,7 +89,10 @@ impl Farm {
     /// nothing that one of them does can reach another, or anybody else who has to see it, before they stop.
     fn horizon(&self, next: Time, window_end: Time, goal: Goal) -> Time {
         let schedule = &self.shards[0].world.schedule;
-        let far = if self.shards.len() == 1 {
+        let far = if self.has_fans() || self.bound && self.shards.len() > 1 {
+            // What a fan stands for is gone through window by window.
+            window_end
+        } else if self.shards.len() == 1 {
             // It stops by itself where others have to do with it.
             let outside = self.pipes.next().into_iter().chain(self.store.next()).min();
             outside.map_or(goal.until, |first| schedule.window_end(first.max(self.now)).min(goal.until))
@@ -103,7 +107,13 @@ impl Farm {
     /// When something next happens, or may happen; `None` when nothing ever will.
     pub fn next_event(&self) -> Option<Time> {
         let scheduled = self.shards.iter().filter_map(|shard| shard.world.next());
-        scheduled.chain(self.pipes.next()).chain(self.store.next()).min().map(|next| next.max(self.now))
+        let others = self.pipes.next().into_iter().chain(self.store.next()).chain(self.next_of_fans());
+        scheduled.chain(others).min().map(|next| next.max(self.now))
+    }
+
+    /// How many events were handled, but for those that fans stand for and that are not settled yet.
+    fn handled(&self) -> u64 {
+        self.shards.iter().map(|shard| shard.events).sum()
     }
 
     /// Tells observers what has happened since they were last told; the classes of it.

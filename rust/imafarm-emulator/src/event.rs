@@ -210,6 +210,11 @@ impl PostOffice {
         self.magic
     }
 
+    /// Who is in the farm.
+    pub const fn directory(&self) -> &Arc<Directory> {
+        &self.directory
+    }
+
     /// A letter as an event; what does not fit is kept.
     #[inline(always)]
     pub fn pack(&mut self, letter: Letter) -> Event {

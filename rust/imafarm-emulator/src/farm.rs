@@ -20,6 +20,7 @@ use imafarm_records::chronicle::{Chronicle, FarmEvent, What};
 use imafarm_records::commanded::{Commanded, Publication};
 use imafarm_records::ledger::Ledger;
 use imafarm_records::totals::{Power, Visits};
+use thiserror::Error;
 
 use crate::event::{Event, PostOffice, Sack};
 use crate::letter::{Letter, Parcel};
@@ -29,6 +30,7 @@ use crate::schedule::Schedule;
 use crate::seat::Seat;
 use crate::shard::{Shard, Share};
 use crate::store_link::{StoreLink, StorePlan};
+use crate::storm::{Desk, OpenFans, Scratch};
 use crate::users::Users;
 use crate::workload::Workload;
 use crate::world::World;
@@ -81,9 +83,44 @@ pub struct Plan {
     pub traced: Vec<Kind>,
     /// How many threads work, at most [`THREADS_MAX`]. It changes nothing of what happens.
     pub threads: u32,
+    /// Whether each host's first life begins with an active binding to every other host of its zone, as if the handshakes
+    /// had passed long ago. Hosts with another number than the farm's begin with none.
+    pub bound: bool,
     /// Whether every message goes through the schedule, one by one: no short cut is taken. It changes nothing of what
     /// happens either.
     pub exact_queue: bool,
+}
+
+/// Hosts that are to begin bound, and cannot keep so many bindings. The caller's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error(
+    "MaxHostAddressCacheEntries: {entries} are too few for hosts that begin bound: the largest zone takes {needed}"
+)]
+pub struct TooFewEntries {
+    /// How many bindings such a host can keep.
+    pub entries: u32,
+    /// How many it would begin with.
+    pub needed: u32,
+}
+
+impl Plan {
+    /// Whether hosts that are to begin bound can keep so many bindings.
+    ///
+    /// Errors: [`TooFewEntries`].
+    pub fn check(&self) -> Result<(), TooFewEntries> {
+        let directory = &self.directory;
+        let zones = (0..directory.zone_count() as u32).map(ZoneIndex);
+        let Some(largest) = zones.max_by_key(|&zone| directory.zone_hosts(zone).len()) else { return Ok(()) };
+        let needed = |zone: ZoneIndex| (directory.zone_hosts(zone).len() as u32).saturating_sub(1);
+        let own = self.host_settings.iter().map(|(host, own)| (own, needed(directory.zone(*host))));
+        for (settings, needed) in own.chain([(&self.settings, needed(largest))]) {
+            let entries = settings.max_host_address_cache_entries;
+            if self.bound && entries < needed {
+                return Err(TooFewEntries { entries, needed });
+            }
+        }
+        Ok(())
+    }
 }
 
 /// The most threads that work on one farm. Our guess: beyond it they would wait for one another.
@@ -106,7 +143,12 @@ pub struct Farm {
     /// What observers are about to be told; empty between windows, kept for its room.
     pub(crate) notices: Vec<FarmEvent>,
     pub(crate) trace: Vec<TraceRecord>,
-    directory: Arc<Directory>,
+    pub(crate) directory: Arc<Directory>,
+    /// Whether hosts begin bound.
+    pub(crate) bound: bool,
+    /// What storms are held as, and room for going through them.
+    pub(crate) fans: Arc<OpenFans>,
+    pub(crate) scratch: Scratch,
     dice: Dice,
     /// The number of the last question from outside.
     pub(crate) requests: u32,
@@ -114,10 +156,13 @@ pub struct Farm {
 
 impl Farm {
     /// A farm at time zero, with every host off.
+    ///
+    /// Panics: when its hosts cannot begin bound, though they are to: see [`Plan::check`].
     pub fn new(plan: Plan) -> Farm {
-        let Plan { directory, seed, magic, host_magic, product, settings, host_settings, .. } = plan;
-        let Plan { applications, store, inside, between, links, workload, wire, exact_queue, traced, threads, .. } =
+        plan.check().expect("a plan that was checked");
+        let Plan { directory, seed, magic, host_magic, product, settings, host_settings, bound, exact_queue, .. } =
             plan;
+        let Plan { applications, store, inside, between, links, workload, wire, traced, threads, .. } = plan;
         let dice = Dice::new(seed);
         let zones = directory.zone_count();
         let zone_of: Vec<u32> = directory.hosts().map(|host| directory.zone(host).0).collect();
@@ -144,15 +189,21 @@ impl Farm {
                 let mut host =
                     Host::new(HostIndex(me), magic, dice, Arc::clone(&directory), settings, product.profile());
                 host.set_applications(&applications);
-                Seat::new(me, host)
+                let mut seat = Seat::new(me, host);
+                if bound && magic == farm_magic {
+                    seat.begin_bound();
+                }
+                seat
             });
             let seats = seats.collect();
+            let schedule = Schedule::new(least_latency);
+            let storm = Desk::new(&network, schedule.window(), wire, &traced, exact_queue);
             let shards = share.count();
             let world = World {
                 share,
                 near: Lines::NONE,
                 partner: u32::MAX,
-                schedule: Schedule::new(least_latency),
+                schedule,
                 network: Arc::clone(&network),
                 post: PostOffice::new(Arc::clone(&directory), farm_magic),
                 away: (0..shards).map(|_| Sack::default()).collect(),
@@ -171,6 +222,7 @@ impl Farm {
                 exact: exact_queue,
                 traced: Kind::ALL.map(|kind| traced.contains(&kind)),
                 trace: Vec::new(),
+                storm,
             };
             Box::new(Shard::new(world, seats))
         });
@@ -187,6 +239,9 @@ impl Farm {
             notices: Vec::new(),
             trace: Vec::new(),
             directory,
+            bound,
+            fans: Arc::default(),
+            scratch: Scratch::default(),
             dice,
             requests: 0,
         };
@@ -220,6 +275,7 @@ impl Farm {
 
     /// Changes the links, for every shard.
     fn relink<R>(&mut self, change: impl FnOnce(&mut Network) -> R) -> R {
+        self.recall_fans();
         let mut network = Network::clone(&self.network);
         let result = change(&mut network);
         self.network = Arc::new(network);
@@ -261,9 +317,11 @@ impl Farm {
 impl Commanded for Farm {
     fn act(&mut self, host: u32, input: Input) {
         let now = self.now;
+        self.recall_fans();
         self.shard_mut(host).act(host, now, input);
         self.exchange(now);
         self.take_in();
+        self.gather_fans();
     }
 
     fn tell(&mut self) {
@@ -275,6 +333,7 @@ impl Commanded for Farm {
     }
 
     fn crash(&mut self, hosts: &[u32]) {
+        self.recall_fans();
         for &host in hosts {
             let now = self.now;
             let (seat, world) = self.seat_mut(host);
@@ -292,6 +351,7 @@ impl Commanded for Farm {
     }
 
     fn pause(&mut self, hosts: &[u32]) {
+        self.recall_fans();
         for &host in hosts {
             let now = self.now;
             let (seat, world) = self.seat_mut(host);
@@ -305,6 +365,7 @@ impl Commanded for Farm {
     }
 
     fn resume(&mut self, hosts: &[u32]) {
+        self.recall_fans();
         for &host in hosts {
             let now = self.now;
             let (seat, world) = self.seat_mut(host);

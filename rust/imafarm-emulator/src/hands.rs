@@ -55,6 +55,7 @@ impl Sink for Hands<'_> {
             }
             Verb::Notify(notice) => self.world.note(self.now, self.me, What::Notice(notice)),
             Verb::Direct { .. } | Verb::Consult(..) => unreachable!("no connection is needed for that"),
+            Verb::Fan(_) => unreachable!("a host that began bound goes the long way"),
         }
     }
 }
@@ -107,7 +108,7 @@ const fn unpack(call: Call) -> (u32, EndRef) {
 
 /// Encodes a message and decodes it again, as two live hosts would.
 #[cold]
-fn over_the_wire(message: &Message) -> Message {
+pub(crate) fn over_the_wire(message: &Message) -> Message {
     let mut bytes = Vec::new();
     message.encode(&mut bytes);
     assert_eq!(bytes.len(), message.encoded_len() as usize, "the length a message tells is the length it has");

@@ -10,9 +10,11 @@
 //! shard         some of the hosts, worked through by one thread
 //! seat          one host acts: its verbs become connections, messages in flight and notices
 //! world         what all hosts of a shard have in common
+//! storm         a short cut through elections among hosts that are bound
 //! users         what users do: they come, ask, log on, disconnect and log off
 //! workload      when they come and for how long they stay, in numbers
 //! work          what waits for a host that is at work
+//! bound         the connections that a host begins with, where a farm begins bound
 //! network       the links: latency, jitter, bandwidth, loss, cuts; both ends of every connection
 //! console       what an administrator does to the configuration, and who has heard of it
 //! store_link    the data store as a place
@@ -20,6 +22,7 @@
 //! event         an arrival in 16 bytes          letter        the same, as whoever handles it sees it
 //! ```
 
+mod bound;
 mod console;
 mod crew;
 mod engine;
@@ -34,6 +37,7 @@ mod seat;
 pub mod shard;
 mod short_way;
 pub mod store_link;
+mod storm;
 mod users;
 mod work;
 pub mod workload;

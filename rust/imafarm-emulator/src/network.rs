@@ -110,6 +110,8 @@ pub const ENTRIES_MAX: u32 = 1 << ENTRY_BITS;
 impl EndRef {
     /// No end.
     pub const NONE: EndRef = EndRef(u32::MAX);
+    /// The end of a connection that its host began with: the one to whoever the parcel is from.
+    pub const BOUND: EndRef = EndRef(u32::MAX - 1);
 
     const fn new(entry: u32, generation: u16) -> EndRef {
         EndRef((generation as u32) << ENTRY_BITS | entry)
@@ -161,6 +163,11 @@ impl End {
         EndRef(self.peer_end)
     }
 
+    /// An end of a connection that its host began with.
+    pub const fn bound(peer: u32, last_arrival: Time) -> End {
+        End { last_arrival, peer, peer_end: EndRef::BOUND.0, generation: 0, state: EndState::Open }
+    }
+
     /// The call was answered, from this end.
     pub const fn answered(&mut self, peer_end: EndRef) {
         self.peer_end = peer_end.0;
@@ -185,7 +192,7 @@ impl Ends {
     /// A new connection at this entry.
     #[inline]
     pub fn open(&mut self, entry: u32, peer: u32, peer_end: EndRef, state: EndState) -> EndRef {
-        debug_assert!(entry < ENTRIES_MAX, "more connections than an end can be named by");
+        debug_assert!(entry < EndRef::BOUND.entry(), "more connections than an end can be named by");
         while self.ends.len() <= entry as usize {
             self.ends.push(End::default());
         }
@@ -427,6 +434,32 @@ impl Network {
             return Way::Queues(now + delay);
         }
         Way::Arrives(now + delay + link.latency + link.transmission(bytes))
+    }
+
+    /// By what chance is drawn.
+    pub const fn dice(&self) -> Dice {
+        self.dice
+    }
+
+    /// How long so many bytes are under way at least, inside a zone.
+    pub fn inside_least(&self, bytes: u32) -> Span {
+        self.inside.latency + self.inside.transmission(bytes)
+    }
+
+    /// What chance adds to that at most.
+    pub const fn inside_most(&self) -> Span {
+        self.inside.jitter
+    }
+
+    /// Whether all that is sent inside a zone arrives at the first try.
+    pub const fn is_plain_inside(&self) -> bool {
+        self.cuts.is_empty() && self.inside.loss_ppm == 0
+    }
+
+    /// When something arrives that is under way for so long at least, if it stays inside the zone and nothing is lost.
+    #[inline]
+    pub fn inside_arrival(&self, source: u32, target: u32, sent: Time, least: Span) -> Time {
+        sent + self.inside.drawn(self.dice.quick(source, target, sent.0)) + least
     }
 
     /// The time lost to transmissions that have to be sent again; `None` when none gets through.

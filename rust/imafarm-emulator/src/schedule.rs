@@ -364,6 +364,22 @@ impl Schedule {
         }
     }
 
+    /// The events in the window that `time` lies in.
+    pub fn of_window(&self, time: Time) -> impl Iterator<Item = &Event> {
+        let window = time.0 >> self.shift;
+        let page = window >> BINS_SHIFT;
+        let is_here = page == self.current >> BINS_SHIFT;
+        let bin = is_here.then(|| self.bins[(window % BINS) as usize].iter());
+        let page = match (is_here, (page ^ self.current >> BINS_SHIFT) >> BINS_SHIFT) {
+            (true, _) => None,
+            (false, 0) => Some(&self.pages[(page % BINS) as usize]),
+            (false, _) => self.far.get(&page),
+        };
+        let later = page.into_iter().flat_map(|page| &page.events);
+        let later = later.filter(move |(time, _)| time.0 >> self.shift == window).map(|(_, event)| event);
+        bin.into_iter().flatten().chain(later)
+    }
+
     /// Every event to come, in no particular order.
     pub fn pending(&self) -> impl Iterator<Item = &Event> {
         let later = self.pages.iter().chain(self.far.values()).flat_map(|page| &page.events).map(|(_, event)| event);

@@ -14,6 +14,7 @@ use imafarm_records::chronicle::What;
 use imafarm_records::digest::Chain;
 use imafarm_records::totals::{Power, Totals};
 
+use crate::bound::BoundEnds;
 use crate::event::Event;
 use crate::hands::{Hands, pack};
 use crate::letter::{Letter, Parcel};
@@ -37,6 +38,8 @@ pub(crate) struct Seat {
     pub(crate) settings: Arc<Settings>,
     pub(crate) magic: MagicNumber,
     pub(crate) ends: Ends,
+    /// The ends of the connections that it began with, in the life in which it did.
+    pub(crate) bound: Option<Box<BoundEnds>>,
     pub(crate) chain: Chain,
     /// When the host next wants to be asked; not before, if that is vague.
     deadline: Time,
@@ -66,6 +69,7 @@ impl Seat {
             magic: host.magic(),
             host,
             ends: Ends::default(),
+            bound: None,
             chain: Chain::NEW,
             deadline: Time::NEVER,
             vague: false,
@@ -83,8 +87,14 @@ impl Seat {
     pub(crate) fn renew(&mut self, now: Time) {
         self.past.merge(&self.life(now).ended());
         self.work = Work::of(&self.settings);
+        // Whoever has not begun yet still begins so, unless it has come to be of another farm.
+        let begins_bound = self.host.begins_bound() && self.magic == self.host.magic();
         self.host = self.host.anew(self.magic, Arc::clone(&self.settings));
         self.ends.close_all();
+        self.bound = None;
+        if begins_bound {
+            self.begin_bound();
+        }
         self.life = self.life.wrapping_add(1);
     }
 
@@ -103,7 +113,11 @@ impl Seat {
     /// The bytes held besides the seat itself.
     pub(crate) fn memory(&self) -> usize {
         let clients = self.clients.capacity() * size_of::<Client>();
-        self.host.memory() + self.ends.memory() + self.queue_memory() + clients
+        self.host.memory()
+            + self.ends.memory()
+            + self.queue_memory()
+            + clients
+            + self.bound.as_ref().map_or(0, |bound| bound.memory())
     }
 
     /// Hands the host an input and carries out what it wants.
@@ -138,6 +152,11 @@ impl Seat {
 
     #[inline]
     fn carry_out(&mut self, world: &mut World, now: Time, verb: Verb) {
+        if let Verb::Send(entry, _) | Verb::Close(entry) | Verb::Abort(entry) = verb
+            && let Some(peer) = entry.bound_peer()
+        {
+            return self.carry_out_bound(world, now, verb, peer);
+        }
         match verb {
             Verb::Direct { request, server, load } => self.direct(world, now, request, server, load),
             Verb::Notify(notice) => {
@@ -152,6 +171,7 @@ impl Seat {
                 world.note(now, self.me, if notice == Notice::Started { What::Up } else { What::Notice(notice) });
             }
             Verb::Consult(ticket, consult) => world.consult(now, self.me, ticket, *consult),
+            Verb::Fan(fan) => self.send_fan(world, now, &fan),
             Verb::Open { .. }
             | Verb::Accept { .. }
             | Verb::Refuse(_)
@@ -286,6 +306,9 @@ impl Seat {
     #[inline]
     pub(crate) fn receive_up(&mut self, world: &mut World, out: &mut Outbox, now: Time, letter: Letter) {
         let Letter { to, source, .. } = letter;
+        if self.stands_bound(to, source) {
+            return self.receive_bound(world, out, now, letter);
+        }
         let entry = EntryIndex(to.entry());
         match letter.parcel {
             Parcel::Start => {}
@@ -342,6 +365,9 @@ impl Seat {
                 }
             },
             Parcel::Refused => self.ended(world, out, now, to, Ending::Refused),
+            Parcel::Broken { end } if to == EndRef::NONE && self.stands_bound(end, source) => {
+                self.receive_bound(world, out, now, letter);
+            }
             Parcel::Broken { end } => {
                 let mine = if to == EndRef::NONE { self.ends.connected_to(source, end) } else { Some(to) };
                 if let Some(mine) = mine {
@@ -362,14 +388,22 @@ impl Seat {
     }
 
     #[inline]
-    fn deliver(&mut self, world: &mut World, out: &mut Outbox, now: Time, to: EndRef, source: u32, message: Message) {
+    pub(crate) fn deliver(
+        &mut self,
+        world: &mut World,
+        out: &mut Outbox,
+        now: Time,
+        to: EndRef,
+        source: u32,
+        message: Message,
+    ) {
         let (kind, bytes) = (message.kind(), message.encoded_len());
         world.settle_message(source, self.me, kind, bytes, true);
         self.chain.add_message(now, source, &message);
         if world.traced[kind.index()] {
             world.trace.push(TraceRecord { time: now, target: self.me, source, kind, bytes });
         }
-        let entry = EntryIndex(to.entry());
+        let entry = if to == EndRef::BOUND { EntryIndex::bound(HostIndex(source)) } else { EntryIndex(to.entry()) };
         self.act(world, out, now, Input::Received(entry, message));
     }
 
@@ -422,6 +456,12 @@ impl Seat {
             self.wake = if acted { self.deadline.min(now + ASK_AGAIN) } else { self.deadline };
             world.schedule.push(self.wake.max(now), Event::wake(self.me));
         }
+    }
+
+    /// Whether the host runs, handles what comes at once, has the connections that it began with, and names no deadline
+    /// before `end`.
+    pub(crate) fn is_undisturbed(&self, end: Time) -> bool {
+        self.power == Power::Up && self.work.is_none() && self.bound.is_some() && self.deadline >= end
     }
 
     /// The length of the message an letter carries.

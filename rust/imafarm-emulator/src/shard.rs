@@ -183,9 +183,9 @@ impl Shard {
             let window_end = self.world.schedule.window_end(now).min(end);
             if !self.world.is_idle(now) {
                 self.work_window(now, window_end);
-                if alone && self.world.concerns_others() || self.events >= enough {
-                    return window_end;
-                }
+            }
+            if alone && self.world.concerns_others() || self.events >= enough {
+                return window_end;
             }
             match self.world.schedule.next_window() {
                 Some(next) if next < end && window_end < end => now = next,

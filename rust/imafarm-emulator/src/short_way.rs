@@ -22,7 +22,8 @@ impl Seat {
     /// Whether anything that arrives may go the short way; until the host is stopped, or begins to.
     #[inline]
     pub(crate) fn goes_shortly(&self, world: &World) -> bool {
-        !world.exact && self.power == Power::Up && self.work.is_none() && self.host.magic() == world.post.magic()
+        let plain = self.power == Power::Up && self.work.is_none() && self.bound.is_none();
+        plain && !world.exact && self.host.magic() == world.post.magic()
     }
 
     /// Something arrives at a host that [goes the short way](Seat::goes_shortly). Whether it was handled; if not, nothing

@@ -16,6 +16,7 @@ use crate::prefetch::Lines;
 use crate::schedule::Schedule;
 use crate::shard::Share;
 use crate::store_link::{Question, StoreView};
+use crate::storm::Desk;
 use crate::users::Users;
 
 /// Everything that the hosts of a shard share.
@@ -58,6 +59,8 @@ pub(crate) struct World {
     /// Which kinds are traced, by [`Kind::index`].
     pub(crate) traced: [bool; Kind::COUNT],
     pub(crate) trace: Vec<TraceRecord>,
+    /// The short cut through storms.
+    pub(crate) storm: Desk,
     /// Whether no short cut is to be taken: every message is an event of its own.
     pub(crate) exact: bool,
 }
@@ -128,10 +131,12 @@ impl World {
         !self.has_mail && self.schedule.is_idle(time)
     }
 
-    /// Whether anything waits that goes to observers, to the data store or through a shared link.
+    /// Whether anything waits that goes to observers, to the data store or through a shared link, or is a fan-out.
     #[inline]
     pub(crate) const fn concerns_others(&self) -> bool {
-        !(self.notices.is_empty() && self.piped.is_empty() && self.questions.is_empty())
+        let fans = !(self.storm.begun.is_empty() && self.storm.claims.is_empty());
+        let news = !(self.notices.is_empty() && self.trace.is_empty());
+        fans || news || !(self.piped.is_empty() && self.questions.is_empty())
     }
 
     /// The bytes that what is on its way holds.

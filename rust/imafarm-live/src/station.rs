@@ -236,6 +236,7 @@ impl Station {
                 }
             }
             Verb::Send(entry, message) => self.send(world, entry, &message),
+            Verb::Fan(_) => unreachable!("no live host begins bound"),
             Verb::Close(entry) => {
                 if let Some(line) = self.line(entry).filter(|line| !line.over) {
                     world.wish(self.me, Wish::Close(line.conn));

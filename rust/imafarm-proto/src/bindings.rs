@@ -5,17 +5,19 @@
 //! many ([`FanOut`]) waits as one entry with a cursor, however many hosts it is for.
 
 mod attempts;
+mod bound;
 mod fan_out;
 
 use std::collections::VecDeque;
 
 use attempts::{AttemptIndex, Attempts, Waited};
+use bound::Bound;
 pub use fan_out::{Audience, FanOut};
 
 use crate::binding::{Act, Event, State};
 use crate::few::Queue;
 use crate::host_record::HostIndex;
-use crate::host_resolver::{ConnectionCache, EntryIndex, Standing};
+use crate::host_resolver::{ConnectionCache, Directory, EntryIndex};
 use crate::input::{Call, Ending};
 use crate::message::{Kind, Message};
 use crate::outbox::{Notice, Sink, Verb};
@@ -27,6 +29,8 @@ use crate::turn::Turn;
 #[derive(Debug)]
 pub struct Bindings {
     cache: ConnectionCache<Binding>,
+    /// Those that it began with, if its farm begins bound.
+    bound: Option<Box<Bound>>,
     limits: Limits,
     outgoing_in_progress: u32,
     /// No binding in progress has to be given up before; void while none is.
@@ -60,7 +64,7 @@ pub struct BindingCounts {
 }
 
 /// One binding, as its host keeps it: little, for a host may have very many.
-#[derive(Debug, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 struct Binding {
     state: State,
     /// Since when it is in progress, or active.
@@ -121,6 +125,7 @@ impl Bindings {
     pub fn new(settings: &Settings) -> Self {
         Bindings {
             cache: ConnectionCache::new(settings.max_host_address_cache_entries),
+            bound: None,
             limits: Limits::of(settings),
             outgoing_in_progress: 0,
             look_at: Time::NEVER,
@@ -138,13 +143,14 @@ impl Bindings {
     }
 
     /// How many bindings are active.
-    pub const fn active_count(&self) -> u32 {
-        self.cache.active_count()
+    pub fn active_count(&self) -> u32 {
+        self.cache.active_count() + self.bound_count()
     }
 
-    /// The open bindings' peers, least recently used first.
-    pub fn peers_by_use(&self) -> impl Iterator<Item = HostIndex> + '_ {
-        self.cache.by_use().filter_map(|entry| self.peer(entry))
+    /// The open bindings' peers: those that the host began with, by index, then the others, least recently used first.
+    pub fn peers_by_use(&self, directory: &Directory, me: HostIndex) -> impl Iterator<Item = HostIndex> + '_ {
+        let bound = self.bound_peers(directory, me).into_iter();
+        bound.chain(self.cache.by_use().filter_map(|entry| self.peer(entry)))
     }
 
     /// Shows where in memory a binding is.
@@ -170,7 +176,8 @@ impl Bindings {
 
     /// The bytes held besides this itself.
     pub fn memory(&self) -> usize {
-        self.cache.memory() + self.calls.capacity() * size_of::<Call>() + self.wanted.memory() + self.attempts.memory()
+        let waiting = self.calls.capacity() * size_of::<Call>() + self.wanted.memory() + self.attempts.memory();
+        self.cache.memory() + self.bound_memory() + waiting
     }
 
     /// When to see whether a binding in progress has to be given up; none has to be before.
@@ -191,8 +198,8 @@ impl Bindings {
     /// Answers a message on the binding on which it came; on another, if that one is closing.
     #[inline]
     pub fn reply<S: Sink>(&mut self, turn: &mut Turn<'_, S>, on: EntryIndex, to: HostIndex, message: Message) {
-        if self.cache.standing(on) == Standing::Active {
-            self.cache.touch(on);
+        if self.is_active(on) {
+            self.touch(on);
             self.counts.hit += 1;
             turn.out.send(on, message);
         } else {
@@ -222,9 +229,8 @@ impl Bindings {
         while let Some(call) = self.calls.pop_front() {
             turn.out.push(Verb::Refuse(call));
         }
-        let open: Vec<EntryIndex> = self.cache.entries().collect();
-        for entry in open {
-            if self.cache.standing(entry) == Standing::Active {
+        for entry in self.all_entries(&turn.who) {
+            if self.is_active(entry) {
                 self.counts.closed += 1;
             }
             self.step(turn, entry, Event::Close);
@@ -254,7 +260,7 @@ impl Bindings {
     pub fn received<S: Sink>(&mut self, turn: &mut Turn<'_, S>, entry: EntryIndex, message: Message) -> Heard {
         match message {
             Message::BindRequest { magic, host } => {
-                let called = self.cache.peer(entry).map(HostIndex);
+                let called = self.peer(entry);
                 let known = turn.who.directory.by_id(host);
                 if magic == turn.who.magic && known.is_some() && known == called {
                     self.step(turn, entry, Event::BindRequest)
@@ -269,9 +275,9 @@ impl Bindings {
                 Some(_) | None => self.refuse_stranger(turn, entry),
             },
             Message::BindCommit => self.step(turn, entry, Event::BindCommit),
-            _ => match self.cache.value(entry).state {
+            _ => match self.look(entry).state {
                 State::Active | State::Closing => {
-                    self.cache.touch(entry);
+                    self.touch(entry);
                     match self.peer(entry) {
                         Some(from) => Heard::Message(from, message),
                         None => unreachable!("an active binding knows its peer"),
@@ -295,7 +301,7 @@ impl Bindings {
     /// A connection ended.
     pub fn closed<S: Sink>(&mut self, turn: &Turn<'_, S>, entry: EntryIndex, ending: Ending) -> Heard {
         let peer = self.peer(entry);
-        let Binding { state, attempt, .. } = *self.cache.value(entry);
+        let Binding { state, attempt, .. } = self.look(entry);
         let heard = match (state, ending) {
             (State::Active, Ending::Finished) => {
                 self.counts.closed += 1;
@@ -358,8 +364,10 @@ impl Bindings {
     /// One step of a binding's state machine, and all that follows from it.
     #[inline]
     pub(crate) fn step<S: Sink>(&mut self, turn: &mut Turn<'_, S>, entry: EntryIndex, event: Event) -> Heard {
-        let (next, act) = self.cache.value(entry).state.on(event);
-        if let Some(state) = next {
+        let (next, act) = self.look(entry).state.on(event);
+        if let (Some(state), Some(peer)) = (next, entry.bound_peer()) {
+            self.set_bound(peer, state);
+        } else if let Some(state) = next {
             let before = core::mem::replace(&mut self.cache.value_mut(entry).state, state);
             if before.is_outgoing_in_progress() && !state.is_outgoing_in_progress() {
                 self.outgoing_in_progress -= 1;
@@ -387,12 +395,14 @@ impl Bindings {
                 Heard::Nothing
             }
             Act::Finish => {
-                self.cache.begin_closing(entry);
+                if entry.bound_peer().is_none() {
+                    self.cache.begin_closing(entry);
+                }
                 turn.out.push(Verb::Close(entry));
                 Heard::Nothing
             }
             Act::Abort => {
-                let (peer, state) = (self.peer(entry), self.cache.value(entry).state);
+                let (peer, state) = (self.peer(entry), self.look(entry).state);
                 drop(self.abort(turn, entry));
                 match (state, peer) {
                     (State::Active, Some(peer)) => {
@@ -432,9 +442,9 @@ impl Bindings {
         if self.cache.value(entry).state != State::WaitBindResponse {
             return self.step(turn, entry, Event::BindResponse);
         }
-        if let Some(other) = self.cache.find(caller.0) {
+        if let Some(other) = self.find(&turn.who, caller) {
             let theirs_stays = turn.who.directory.id(caller) > turn.who.directory.id(turn.who.me);
-            match self.cache.value(other).state {
+            match self.look(other).state {
                 State::WaitBindRequest | State::WaitBindCommit if !theirs_stays => {
                     drop(self.abort(turn, entry));
                     return Heard::Nothing;
@@ -445,7 +455,7 @@ impl Bindings {
                     self.cache.value_mut(entry).attempt = heir;
                     waiting.each(|message| _ = self.attempts.wait(heir, message, self.limits.messages));
                 }
-                State::Active if self.cache.value(entry).since <= self.cache.value(other).since => {
+                State::Active if self.cache.value(entry).since <= self.look(other).since => {
                     drop(self.abort(turn, entry));
                     return Heard::Nothing;
                 }
@@ -474,11 +484,11 @@ impl Bindings {
 
     /// Hands a message to the open binding with this host, if there is one; else gives it back.
     fn send_on_open<S: Sink>(&mut self, turn: &mut Turn<'_, S>, to: HostIndex, message: Message) -> Option<Message> {
-        let Some(entry) = self.cache.find(to.0) else { return Some(message) };
-        let Binding { state, attempt, .. } = *self.cache.value(entry);
+        let Some(entry) = self.find(&turn.who, to) else { return Some(message) };
+        let Binding { state, attempt, .. } = self.look(entry);
         if state == State::Active {
             self.counts.hit += 1;
-            self.cache.touch(entry);
+            self.touch(entry);
             turn.out.send(entry, message);
         } else if !self.attempts.wait(attempt, message, self.limits.messages) {
             self.counts.overflowed += 1;
@@ -506,6 +516,9 @@ impl Bindings {
         if !self.may_open() {
             return false;
         }
+        if self.fan_on_bound(turn) {
+            return true;
+        }
         let (to, message, first_try) = match self.wanted.front() {
             None => return false,
             Some(Wanted::One { to, message, first_try }) => (*to, message.clone(), first_try.unwrap_or(turn.now)),
@@ -525,10 +538,16 @@ impl Bindings {
     }
 
     /// Whether one more binding of ours may be in progress, and may be open.
-    const fn may_open(&self) -> bool {
+    fn may_open(&self) -> bool {
         self.cache.in_progress_count() < self.limits.in_progress
             && self.outgoing_in_progress < self.limits.outgoing
-            && (self.cache.has_room() || self.cache.active_count() > 0)
+            && (self.has_room() || self.active_count() > 0)
+    }
+
+    /// Whether one more binding may be open.
+    #[inline]
+    fn has_room(&self) -> bool {
+        self.cache.open_count() + self.bound_count() < self.cache.capacity()
     }
 
     fn open<S: Sink>(&mut self, turn: &mut Turn<'_, S>, to: HostIndex, message: Message, first_try: Time) {
@@ -549,10 +568,10 @@ impl Bindings {
 
     /// Makes sure that one more binding may be open; tears down the least recently used active one if it must.
     fn make_room<S: Sink>(&mut self, turn: &mut Turn<'_, S>) -> bool {
-        if self.cache.has_room() {
+        if self.has_room() {
             return true;
         }
-        match self.cache.least_recently_used() {
+        match self.victim(&turn.who) {
             None => false,
             Some(victim) => {
                 self.counts.evicted += 1;
@@ -570,7 +589,10 @@ impl Bindings {
 
     /// Takes a binding out of the cache, whatever its state; what waited for it.
     fn forget(&mut self, entry: EntryIndex) -> Waited {
-        let Binding { state, attempt, .. } = self.cache.remove(entry);
+        let Binding { state, attempt, .. } = match entry.bound_peer() {
+            None => self.cache.remove(entry),
+            Some(peer) => self.forget_bound(peer),
+        };
         if state.is_outgoing_in_progress() {
             self.outgoing_in_progress -= 1;
         }
@@ -580,18 +602,12 @@ impl Bindings {
     /// Who is at the other end, as far as it is known.
     #[inline]
     pub(crate) fn peer(&self, entry: EntryIndex) -> Option<HostIndex> {
-        self.cache.peer(entry).map(HostIndex)
+        entry.bound_peer().or_else(|| self.cache.peer(entry).map(HostIndex))
     }
 
     /// How far a binding is.
     #[inline]
     pub(crate) fn state(&self, entry: EntryIndex) -> State {
         self.cache.value(entry).state
-    }
-
-    /// A binding was used.
-    #[inline]
-    pub(crate) fn touch(&mut self, entry: EntryIndex) {
-        self.cache.touch(entry);
     }
 }

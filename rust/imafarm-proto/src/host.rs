@@ -27,7 +27,7 @@ use crate::profile::Profile;
 use crate::settings::Settings;
 use crate::time::{Span, Time};
 use crate::turn::{Identity, Turn};
-use crate::zone::{ElectionCounts, Standing, Zone};
+use crate::zone::{ElectionCounts, Stance, Standing, Zone};
 
 /// A host of a farm: what it knows, what it is to its zone, and its bindings.
 #[derive(Debug)]
@@ -92,6 +92,17 @@ impl Host {
         self.cache.fill(now, latest, age);
     }
 
+    /// The host's first life is to begin with an active binding to every other host of its zone, as if the handshakes had
+    /// passed long ago. Its driver knows each of these connections by [`EntryIndex::bound`], without being told of it.
+    pub fn begin_bound(&mut self) {
+        self.bindings.begin_bound();
+    }
+
+    /// Whether it will begin so, and has not been started yet.
+    pub fn begins_bound(&self) -> bool {
+        self.bindings.begins_bound()
+    }
+
     /// Handles one input; what the host wants done is added to the outbox.
     #[inline]
     pub fn handle(&mut self, input: Input, now: Time, out: &mut Outbox) {
@@ -102,7 +113,10 @@ impl Host {
         let turn = &mut Turn { who, now, out };
         let rooms = &mut Rooms { zone, dynamic, bindings, configuration, cache };
         match input {
-            Input::Start => rooms.configuration.start(turn),
+            Input::Start => {
+                rooms.bindings.start(turn);
+                rooms.configuration.start(turn);
+            }
             Input::Consulted(ticket, answer) => rooms.on_answer(turn, ticket, answer),
             Input::Stop if rooms.configuration.stop(turn) => {}
             Input::Stop => {
@@ -206,18 +220,51 @@ impl Host {
     }
 
     /// How many of its bindings are active.
-    pub const fn active_bindings(&self) -> u32 {
+    pub fn active_bindings(&self) -> u32 {
         self.bindings.active_count()
     }
 
-    /// The peers of its active bindings, least recently used first.
+    /// The peers of its active bindings: those that it began with, by index, then the others, least recently used first.
     pub fn peers_by_use(&self) -> impl Iterator<Item = HostIndex> + '_ {
-        self.bindings.peers_by_use()
+        self.bindings.peers_by_use(&self.directory, self.me)
     }
 
     /// Its elections.
     pub const fn election_counts(&self) -> ElectionCounts {
         self.zone.counts()
+    }
+
+    /// What an ELECT_MASTER on a binding that it began with, from a host ranked lower, would mean to it while it hears
+    /// nothing else. For drivers that need not bring it each one.
+    pub fn stance(&self, now: Time) -> Stance {
+        if !self.bindings.is_at_rest() {
+            return Stance::Other;
+        }
+        match self.zone.stance(&self.identity(), now) {
+            Stance::Ready if !self.bindings.takes_a_fan_out() => Stance::Other,
+            stance @ (Stance::Settled | Stance::Ready | Stance::Other) => stance,
+        }
+    }
+
+    /// Whether nothing waits for a binding, so that a message to which nothing follows changes nothing at all.
+    pub fn is_at_rest(&self) -> bool {
+        self.bindings.is_at_rest()
+    }
+
+    /// Whether an ELECT_MASTER_ACK of this round means anything to it.
+    pub const fn awaits_answer(&self, round: u32) -> bool {
+        self.zone.awaits_answer(round)
+    }
+
+    /// Its driver has sent answers for it on bindings that it began with.
+    pub const fn add_hits(&mut self, hits: u64) {
+        self.bindings.add_hits(hits);
+    }
+
+    fn identity(&self) -> Identity<'_> {
+        let Host { me, magic, dice, directory, settings, profile, applications, cache, .. } = self;
+        let (me, magic, dice, knows) = (*me, *magic, *dice, cache.changes());
+        Identity { me, magic, directory, settings, dice, profile, applications, knows }
     }
 
     /// Its sessions, its load, and what it holds as a collector.

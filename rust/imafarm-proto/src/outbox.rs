@@ -28,6 +28,8 @@ pub enum Verb {
     Refuse(Call),
     /// Send a message on a connection.
     Send(EntryIndex, Message),
+    /// Send a message to many at once, each on the binding that this host began with.
+    Fan(Box<Fan>),
     /// Close a connection once all that was sent on it has gone. Its end is still reported.
     Close(EntryIndex),
     /// Drop a connection at once. Nothing more is reported of it, and the entry may be used again.
@@ -45,6 +47,17 @@ pub enum Verb {
     Notify(Notice),
     /// Ask the data store; its answer is reported under this ticket.
     Consult(Ticket, Box<Consult>),
+}
+
+/// A message to hosts that stand side by side in the order of the sender's zone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fan {
+    /// The first one's position in the zone's order.
+    pub first: u32,
+    /// To how many it goes.
+    pub count: u32,
+    /// What is sent.
+    pub message: Message,
 }
 
 /// A question to the data store.

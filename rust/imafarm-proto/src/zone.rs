@@ -31,6 +31,7 @@ use crate::time::Time;
 use crate::turn::Turn;
 
 use collector::Collector;
+pub use election::Stance;
 use hand_over::HandOver;
 use joining::Joining;
 use member::Member;

@@ -38,6 +38,7 @@ const LATEST: u64 = i64::MAX as u64;
 /// wire: whether every message is encoded and decoded on its way
 /// trace: the kinds of messages whose deliveries are kept
 /// threads: how many work, 1 to 64: the largest power of two among as many; it changes nothing of what happens
+/// bound: whether each host's first life begins with an active binding to every other host of its zone
 /// exact_queue: whether every message is an event of its own, and no short cut is taken; that changes nothing either
 ///
 /// Raises ValueError, naming the key, for what no farm can have.
@@ -58,7 +59,7 @@ impl EmulatedFarm {
 
         store: "Mapping[str, int | list[int]] | None" = None, wire = false,
         trace: "Sequence[str]" = Vec::new(),
-        threads = Whole(1), exact_queue = false
+        threads = Whole(1), bound = false, exact_queue = false
     ))]
     #[expect(clippy::too_many_arguments, reason = "keywords, each with its own default")]
     fn new(
@@ -78,6 +79,7 @@ impl EmulatedFarm {
         wire: bool,
         trace: Vec<String>,
         threads: Whole,
+        bound: bool,
         exact_queue: bool,
     ) -> PyResult<PyClassInitializer<EmulatedFarm>> {
         let plan = plan::Sketch {
@@ -97,6 +99,7 @@ impl EmulatedFarm {
             wire,
             trace,
             threads,
+            bound,
             exact_queue,
         };
         let world = World::Emulated(Box::new(Farm::new(plan.plan()?)));

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use imafarm_proto::applications::Catalogue;
 use imafarm_proto::host::Host;
+use imafarm_proto::host_record::HostIndex;
 use imafarm_proto::host_resolver::Directory;
 use imafarm_proto::message::{Kind, MagicNumber};
 use imafarm_proto::settings::Settings;
@@ -19,6 +20,7 @@ use crate::event::Sack;
 use crate::letter::Letter;
 use crate::seat::Seat;
 use crate::shard::Shard;
+use crate::storm::{Fan, Fate, many};
 
 impl Farm {
     /// How long a window is: how often observers are told.
@@ -54,7 +56,13 @@ impl Farm {
     /// The bytes that hosts, connections and events hold. What allocators add, and the directory, is not in it.
     pub fn memory(&self) -> usize {
         let seats = self.seats().map(|seat| size_of::<Seat>() + seat.memory());
-        seats.chain(self.shards.iter().map(|shard| shard.world.memory())).sum()
+        seats.chain(self.shards.iter().map(|shard| shard.world.memory())).sum::<usize>() + self.fans.memory()
+    }
+
+    /// Every fan under way, and the order of its zone.
+    fn fans_and_orders(&self) -> impl Iterator<Item = (&Fan, &[HostIndex])> {
+        let order = |fan: &Fan| self.directory.zone_hosts(self.directory.zone(HostIndex(fan.source)));
+        self.fans.fans.iter().map(move |fan| (fan, order(fan)))
     }
 }
 
@@ -83,6 +91,12 @@ impl Observed for Farm {
     fn ledger(&self) -> Ledger {
         let mut ledger = Ledger::new(self.directory.zone_count());
         self.shards.iter().for_each(|shard| ledger.merge(&shard.world.ledger));
+        for (fan, order) in self.fans_and_orders() {
+            let zone = self.network.zone(fan.source);
+            let (count, _) = fan.arrived(&self.network, order, self.now);
+            let tally = ledger.tally_mut(zone, zone, Kind::ElectMasterAck);
+            tally.delivered.merge(many(count, fan.ack().encoded_len()));
+        }
         ledger
     }
 
@@ -93,15 +107,30 @@ impl Observed for Farm {
                 counts[kind.index()].add(self.seat(letter.target).bytes_of(&letter));
             }
         }
+        for (fan, order) in self.fans_and_orders() {
+            for (_, fate) in fan.fates(&self.network, order, self.now) {
+                match fate {
+                    Fate::Coming(_) => counts[Kind::ElectMaster.index()].add(fan.elect().encoded_len()),
+                    Fate::Answered(_) => counts[Kind::ElectMasterAck.index()].add(fan.ack().encoded_len()),
+                    Fate::Done(_) | Fate::Apart(_) => {}
+                }
+            }
+        }
         counts
     }
 
     fn event_count(&self) -> u64 {
-        self.shards.iter().map(|shard| shard.events).sum()
+        let fans = self.fans_and_orders().map(|(fan, order)| fan.arrived(&self.network, order, self.now).0);
+        self.shards.iter().map(|shard| shard.events).chain(fans).sum()
     }
 
     fn digest(&self) -> Digest {
-        let chains: Vec<Chain> = self.seats().map(|seat| seat.chain).collect();
+        let mut chains: Vec<Chain> = self.seats().map(|seat| seat.chain).collect();
+        for (fan, order) in self.fans_and_orders() {
+            let (_, chain) = fan.arrived(&self.network, order, self.now);
+            let own = &mut chains[fan.source as usize];
+            own.0 = own.0.wrapping_add(chain);
+        }
         Digest::of_farm(&chains, &self.ledger(), self.now)
     }
 

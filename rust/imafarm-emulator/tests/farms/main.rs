@@ -7,6 +7,7 @@ mod elections;
 mod power;
 mod properties;
 mod resolution;
+mod short_cuts;
 mod transcripts;
 mod two_masters;
 mod users;

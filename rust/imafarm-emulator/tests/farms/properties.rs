@@ -72,6 +72,8 @@ struct Trial {
     entries: u64,
     seed: u64,
     wires: Wires,
+    /// Whether hosts begin with bindings to all of their zone; then they have room for as many.
+    begins_bound: bool,
     start_election: bool,
     share_load: bool,
     /// The round trip to the data store in microseconds, if it has a place.
@@ -153,18 +155,9 @@ fn trial(
     let farm = (proptest::collection::vec(member(hosts), 2..=hosts as usize), entries, any::<u64>());
     let costs = prop_oneof![2 => Just(vec![0]), 1 => proptest::collection::vec(0..=dearest, 1..9)];
     let store = prop_oneof![2 => Just(None), 1 => (300..20_000u64).prop_map(Some)];
-    (farm, wires(narrowest_bps), any::<[bool; 3]>(), store, costs, proptest::collection::vec(fault(), 0..25)).prop_map(
-        |((hosts, entries, seed), wires, [start_election, share_load, users], store, costs, faults)| Trial {
-            hosts,
-            entries,
-            seed,
-            wires,
-            start_election,
-            share_load,
-            store,
-            users,
-            costs,
-            faults,
+    (farm, wires(narrowest_bps), any::<[bool; 4]>(), store, costs, proptest::collection::vec(fault(), 0..25)).prop_map(
+        |((hosts, entries, seed), wires, [start_election, share_load, users, begins_bound], store, costs, faults)| {
+            Trial { hosts, entries, seed, wires, begins_bound, start_election, share_load, store, users, costs, faults }
         },
     )
 }
@@ -191,7 +184,7 @@ impl Trial {
         });
         let seconds = |span: Span| span.0 / 1_000_000;
         let turned = [
-            ("MaxHostAddressCacheEntries", self.entries),
+            ("MaxHostAddressCacheEntries", self.room_for(self.entries)),
             ("KeepAliveInterval", seconds(KEEP_ALIVE)),
             ("KeepAliveTimeout", seconds(KEEP_ALIVE_TIMEOUT)),
             ("GatewayValidationInterval", seconds(VALIDATION)),
@@ -211,7 +204,7 @@ impl Trial {
             turned.into_iter().chain(costs.iter().map(|(name, cost)| (&**name, u64::from(*cost)))).collect();
         let own = self.hosts.iter().zip(0..).filter_map(|(member, host)| {
             let (entries, heartbeat) = member.own?;
-            let own = [("MaxHostAddressCacheEntries", entries), ("KeepAliveInterval", heartbeat)];
+            let own = [("MaxHostAddressCacheEntries", self.room_for(entries)), ("KeepAliveInterval", heartbeat)];
             Some((HostIndex(host), settings(&[&turned[..], &own].concat())))
         });
         let mut plan = plan(2, 1, &[]);
@@ -219,6 +212,7 @@ impl Trial {
         plan.settings = settings(&turned);
         plan.host_settings = own.collect();
         plan.seed = self.seed;
+        plan.bound = self.begins_bound;
         plan.store = self.store.map(|micros| StorePlan {
             round_trip: Span::from_micros(micros),
             bandwidth_bps: 400_000_000,
@@ -236,6 +230,10 @@ impl Trial {
         }
         plan.links = self.wires.pair.iter().filter(|_| last > 0).map(|&link| (0, last, link)).collect();
         plan
+    }
+
+    fn room_for(&self, entries: u64) -> u64 {
+        if self.begins_bound { entries.max(self.hosts.len() as u64 - 1) } else { entries }
     }
 
     /// All but waiting.
@@ -346,7 +344,7 @@ fn heals(trial: &Trial) -> Result<(), TestCaseError> {
     check(&farm)?;
     // Where transmissions get lost, or an answer waits for an entry of a cache smaller than all its host speaks with, a
     // heartbeat may be late at any time; it is made good.
-    let late = trial.wires.loss_ppm > 0 || (trial.entries as usize) < trial.hosts.len();
+    let late = trial.wires.loss_ppm > 0 || trial.room_for(trial.entries) < trial.hosts.len() as u64;
     let patience = if late { 30 } else { 0 };
     comes_true(&mut farm, patience, agrees)?;
     // Whatever notices were lost, every host has polled the data store since.

@@ -54,6 +54,23 @@ impl FanOut {
         who.directory.zone_hosts(who.directory.zone(who.me))[self.next as usize]
     }
 
+    /// The next target's position in the zone's order.
+    pub const fn next_position(&self) -> u32 {
+        self.next
+    }
+
+    /// Who is next, and who after that, as far as they stand side by side in the zone's order.
+    pub fn next_hosts<'a>(&self, who: &Identity<'a>) -> &'a [HostIndex] {
+        let end = if self.next < self.mine { self.mine.min(self.end) } else { self.end };
+        &who.directory.zone_hosts(who.directory.zone(who.me))[self.next as usize..end as usize]
+    }
+
+    /// Goes on by so many, of those who stand side by side; whether nobody is left.
+    pub const fn advance_by(&mut self, count: u32) -> bool {
+        self.next += count - 1;
+        self.advance()
+    }
+
     /// Goes on to the next; whether nobody is left.
     pub const fn advance(&mut self) -> bool {
         self.next += 1;

@@ -6,11 +6,44 @@ use crate::host_resolver::EntryIndex;
 use crate::message::{Kind, Message};
 use crate::outbox::Notice;
 use crate::time::{Span, Time};
-use crate::turn::Turn;
+use crate::turn::{Identity, Turn};
 
 use super::{Collector, Member, Role, Zone};
 
+/// What an ELECT_MASTER from a host of the zone that is ranked lower would mean to a host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stance {
+    /// It is in the election: it answers, and nothing changes.
+    Settled,
+    /// It answers and becomes a candidate: after the first one it is settled, for [`Settings::elect_master_timeout`] at
+    /// least.
+    ///
+    /// [`Settings::elect_master_timeout`]: crate::settings::Settings::elect_master_timeout
+    Ready,
+    /// Anything else.
+    Other,
+}
+
 impl Zone {
+    /// What an ELECT_MASTER would mean to this host, while it hears nothing else.
+    pub(crate) fn stance(&self, who: &Identity<'_>, now: Time) -> Stance {
+        let directory = who.directory;
+        let is_highest = directory.position(who.me) + 1 == directory.zone_hosts(directory.zone(who.me)).len();
+        match &self.role {
+            Role::Candidate { .. } | Role::Acknowledged { .. } => Stance::Settled,
+            Role::Joining(_) if !is_highest => Stance::Ready,
+            Role::Member(member) if !is_highest && member.accepted_at + who.settings.elect_master_timeout <= now => {
+                Stance::Ready
+            }
+            Role::Down | Role::Joining(_) | Role::Member(_) | Role::Master(_) | Role::HandingOver(_) => Stance::Other,
+        }
+    }
+
+    /// Whether it waits for an answer to its ELECT_MASTERs of this round.
+    pub(crate) const fn awaits_answer(&self, round: u32) -> bool {
+        matches!(self.role, Role::Candidate { .. }) && self.round == round
+    }
+
     /// An election is forced from outside (`querydc -e`).
     pub(crate) fn force_election(&mut self, turn: &mut Turn<'_>, bindings: &mut Bindings) {
         match self.role {

@@ -138,6 +138,7 @@ fn concerns(verb: &Verb, entry: EntryIndex) -> bool {
         Verb::Open { .. }
         | Verb::Accept { .. }
         | Verb::Refuse(_)
+        | Verb::Fan(_)
         | Verb::Direct { .. }
         | Verb::Notify(_)
         | Verb::Consult(..) => false,
@@ -346,6 +347,7 @@ impl Live {
                 Verb::Abort(entry) => self.forget(*entry),
                 Verb::Refuse(_)
                 | Verb::Send(..)
+                | Verb::Fan(_)
                 | Verb::Close(_)
                 | Verb::Direct { .. }
                 | Verb::Notify(_)

@@ -147,7 +147,7 @@ impl Pair {
                     self.send(name, 1 - end, Parcel::Broken);
                 }
             }
-            Verb::Direct { .. } | Verb::Notify(_) | Verb::Consult(..) => {}
+            Verb::Fan(_) | Verb::Direct { .. } | Verb::Notify(_) | Verb::Consult(..) => {}
         }
     }
 

@@ -31,6 +31,7 @@ pub struct Sketch<'a, 'py> {
     pub wire: bool,
     pub trace: Vec<String>,
     pub threads: Whole,
+    pub bound: bool,
     pub exact_queue: bool,
 }
 
@@ -44,7 +45,7 @@ impl Sketch<'_, '_> {
         let between = link("between", Link::BETWEEN, self.between)?;
         let links = links(directory.zone_count() as u64, between, self.links)?;
         let applications = catalogue(hosts, self.applications)?;
-        Ok(Plan {
+        let plan = Plan {
             workload: workloads(directory.zone_count() as u64, applications.len(), self.workload)?,
             seed: self.seed.within("seed", 0, u64::MAX)?,
             magic: magic("magic", self.magic)?,
@@ -59,10 +60,13 @@ impl Sketch<'_, '_> {
             store: self.store.map(|given| store(directory.zone_count() as u64, given)).transpose()?,
             wire: self.wire,
             threads: self.threads.within("threads", 1, THREADS_MAX.into())? as u32,
+            bound: self.bound,
             exact_queue: self.exact_queue,
             traced: self.trace.iter().map(|name| kind(name)).collect::<PyResult<_>>()?,
             directory,
-        })
+        };
+        plan.check().map_err(|error| PyValueError::new_err(error.to_string()))?;
+        Ok(plan)
     }
 }
 
