@@ -31,7 +31,7 @@ endif
 
 .PHONY: help
 help:  ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
 
 .PHONY: demo
 demo: release  ## a zone of 10,000 hosts boots, loses its data collector and elects another
@@ -72,6 +72,13 @@ CRITERION ?= --warm-up-time 0.3 --measurement-time 1 --sample-size 10
 bench: release  ## short benchmarks, against plain Python in the same run
 	$(BIN)/pytest benches/python --benchmark-only $(BENCH)
 	cargo bench --quiet $(PURE) --bench '*' -- $(CRITERION)
+
+# The same work in other engines, in PEERS_SECONDS in all; PEERS takes more, such as --sizes 100,1000 --engines NumPy,ns-3.
+PEERS_SECONDS ?= 570
+.PHONY: bench-peers
+bench-peers: $(UV)  ## the same work in SimPy, SimGrid, ns-3, NumPy, heapq and imafarm: docs/peers.md anew
+	MATURIN_PEP517_ARGS='--profile release' $(UV) sync --quiet --group peers
+	PYTHONPATH=benches $(BIN)/python -m peers --write docs --readme README.md --seconds $(PEERS_SECONDS) $(PEERS)
 
 .PHONY: stubs
 stubs: fast  ## write python/imafarm/_imafarm.pyi and the schema of farm files anew from the library
