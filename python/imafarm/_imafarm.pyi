@@ -150,6 +150,7 @@ class EmulatedFarm(ObservedFarm):
     wire: whether every message is encoded and decoded on its way
     trace: the kinds of messages whose deliveries are kept
     threads: how many work, 1 to 64: the largest power of two among as many; it changes nothing of what happens
+    exact_queue: whether every message is an event of its own, and no short cut is taken; that changes nothing either
 
     Raises ValueError, naming the key, for what no farm can have.
     """
@@ -173,6 +174,7 @@ class EmulatedFarm(ObservedFarm):
         wire: bool = False,
         trace: Sequence[str] = ...,
         threads: SupportsIndex = ...,
+        exact_queue: bool = False,
     ) -> EmulatedFarm: ...
     def advance(
         self, /, until_ns: SupportsIndex, *, wake_on: SupportsIndex = 0, max_events: SupportsIndex = 500000

@@ -10,8 +10,8 @@ use imafarm_records::commanded::Publication;
 use imafarm_records::totals::Order;
 
 use crate::farm::Farm;
+use crate::letter::{Letter, Parcel};
 use crate::network::EndRef;
-use crate::schedule::{Event, Parcel};
 use crate::store_link::{Reply, Written};
 
 impl Farm {
@@ -78,7 +78,7 @@ impl Farm {
 
     fn answer(&mut self, time: Time, host: u32, ticket: Ticket, answer: Answer) {
         let parcel = Parcel::Consulted(Box::new((ticket, answer)));
-        let event = Event { offset: 0, target: host, to: EndRef::NONE, source: host, parcel };
-        self.shard_mut(host).world.schedule.push(time, event);
+        let letter = Letter { target: host, to: EndRef::NONE, source: host, parcel };
+        self.shard_mut(host).world.put_here(time, letter);
     }
 }

@@ -21,9 +21,11 @@ use imafarm_records::commanded::{Commanded, Publication};
 use imafarm_records::ledger::Ledger;
 use imafarm_records::totals::{Power, Visits};
 
+use crate::event::{Event, PostOffice, Sack};
+use crate::letter::{Letter, Parcel};
 use crate::network::{EndRef, Link, Network, Pipes};
 use crate::prefetch::Lines;
-use crate::schedule::{Event, Parcel, Schedule};
+use crate::schedule::Schedule;
 use crate::seat::Seat;
 use crate::shard::{Shard, Share};
 use crate::store_link::{StoreLink, StorePlan};
@@ -79,6 +81,9 @@ pub struct Plan {
     pub traced: Vec<Kind>,
     /// How many threads work, at most [`THREADS_MAX`]. It changes nothing of what happens.
     pub threads: u32,
+    /// Whether every message goes through the schedule, one by one: no short cut is taken. It changes nothing of what
+    /// happens either.
+    pub exact_queue: bool,
 }
 
 /// The most threads that work on one farm. Our guess: beyond it they would wait for one another.
@@ -88,7 +93,11 @@ pub const THREADS_MAX: u32 = 64;
 #[derive(Debug)]
 pub struct Farm {
     pub(crate) now: Time,
-    pub(crate) shards: Vec<Shard>,
+    pub(crate) shards: Vec<Box<Shard>>,
+    /// How many threads work, this one among them.
+    pub(crate) threads: usize,
+    /// How long after one shard has done something another can feel it at the earliest; nothing where that is a window.
+    pub(crate) lead: Span,
     pub(crate) pipes: Pipes,
     pub(crate) store: StoreLink,
     pub(crate) applications: Arc<Catalogue>,
@@ -107,7 +116,8 @@ impl Farm {
     /// A farm at time zero, with every host off.
     pub fn new(plan: Plan) -> Farm {
         let Plan { directory, seed, magic, host_magic, product, settings, host_settings, .. } = plan;
-        let Plan { applications, store, inside, between, links, workload, wire, traced, threads, .. } = plan;
+        let Plan { applications, store, inside, between, links, workload, wire, exact_queue, traced, threads, .. } =
+            plan;
         let dice = Dice::new(seed);
         let zones = directory.zone_count();
         let zone_of: Vec<u32> = directory.hosts().map(|host| directory.zone(host).0).collect();
@@ -116,7 +126,7 @@ impl Farm {
         for (host, own) in host_settings {
             settings[host.at()] = own;
         }
-        let mut magic = vec![magic; directory.len()];
+        let (farm_magic, mut magic) = (magic, vec![magic; directory.len()]);
         for (host, own) in host_magic {
             magic[host.at()] = own;
         }
@@ -125,8 +135,11 @@ impl Farm {
         let least_latency = network.least_latency().min(StoreLink::least_latency(store.as_ref()));
         let store = StoreLink::new(store, inside.latency);
         let hosts = directory.len() as u32;
-        let shards = Share::among(threads.min(THREADS_MAX)).map(|share| {
-            let seats = share.hosts(hosts).map(|me| {
+        let shares = Share::among(threads.min(THREADS_MAX), &zone_of);
+        let of_zones = shares.iter().all(Share::is_of_zones);
+        let lead = if of_zones { network.least_between().min(store.least_answer()) } else { Span::ZERO };
+        let shards = shares.into_iter().map(|share| {
+            let seats = share.hosts(hosts).into_iter().map(|me| {
                 let (magic, settings) = (magic[me as usize], Arc::clone(&settings[me as usize]));
                 let mut host =
                     Host::new(HostIndex(me), magic, dice, Arc::clone(&directory), settings, product.profile());
@@ -134,13 +147,18 @@ impl Farm {
                 Seat::new(me, host)
             });
             let seats = seats.collect();
+            let shards = share.count();
             let world = World {
                 share,
                 near: Lines::NONE,
                 partner: u32::MAX,
                 schedule: Schedule::new(least_latency),
                 network: Arc::clone(&network),
-                away: Vec::new(),
+                post: PostOffice::new(Arc::clone(&directory), farm_magic),
+                away: (0..shards).map(|_| Sack::default()).collect(),
+                inbox: (0..shards).map(|_| Sack::default()).collect(),
+                has_sent: false,
+                has_mail: false,
                 piped: Vec::new(),
                 ledger: Ledger::new(zones),
                 users: Arc::clone(&users),
@@ -150,14 +168,17 @@ impl Farm {
                 answers: Vec::new(),
                 notices: Vec::new(),
                 wire,
+                exact: exact_queue,
                 traced: Kind::ALL.map(|kind| traced.contains(&kind)),
                 trace: Vec::new(),
             };
-            Shard::new(world, seats)
+            Box::new(Shard::new(world, seats))
         });
         let mut farm = Farm {
             now: Time::ZERO,
             shards: shards.collect(),
+            threads: threads.clamp(1, THREADS_MAX) as usize,
+            lead,
             pipes: Pipes::new(zones as u32),
             store,
             applications,
@@ -170,7 +191,7 @@ impl Farm {
             requests: 0,
         };
         for (at, arrival) in (0..hosts).filter_map(|host| users.next_arrival(host, 0, Time::ZERO)) {
-            farm.shard_mut(arrival.target).world.schedule.push(at, arrival);
+            farm.shard_mut(arrival.target).world.put_here(at, arrival);
         }
         farm
     }
@@ -182,7 +203,7 @@ impl Farm {
     }
 
     pub(crate) fn seat(&self, host: u32) -> &Seat {
-        let share = self.shards[0].world.share;
+        let share = &self.shards[0].world.share;
         &self.shards[share.of(host)].seats[share.place(host)]
     }
 
@@ -214,9 +235,9 @@ impl Farm {
     pub fn start(&mut self, hosts: &[u32], spread: Span) {
         for &host in hosts {
             let wait = Span(self.dice.below(spread.0, Purpose::Boot, host, 0, self.now.0));
-            let start = Event { offset: 0, target: host, to: EndRef::NONE, source: host, parcel: Parcel::Start };
+            let start = Letter { target: host, to: EndRef::NONE, source: host, parcel: Parcel::Start };
             let at = self.now + wait;
-            self.shard_mut(host).world.schedule.push(at, start);
+            self.shard_mut(host).world.put_here(at, start);
         }
     }
 
@@ -242,6 +263,7 @@ impl Commanded for Farm {
         let now = self.now;
         self.shard_mut(host).act(host, now, input);
         self.exchange(now);
+        self.take_in();
     }
 
     fn tell(&mut self) {
@@ -289,8 +311,8 @@ impl Commanded for Farm {
             if seat.power == Power::Paused {
                 seat.power = Power::Up;
                 seat.freeze(now, false);
-                for event in core::mem::take(&mut seat.deferred) {
-                    world.schedule.push(now, event);
+                for letter in core::mem::take(&mut seat.deferred) {
+                    world.put_here(now, letter);
                 }
                 world.schedule.push(now, Event::wake(host));
                 world.note(now, host, What::Resumed);

@@ -6,6 +6,7 @@
 //! ```text
 //! farm          the farm as a whole: power, commands, statistics
 //! engine        time goes on, window by window
+//! crew          the threads that work on shards
 //! shard         some of the hosts, worked through by one thread
 //! seat          one host acts: its verbs become connections, messages in flight and notices
 //! world         what all hosts of a shard have in common
@@ -16,16 +17,22 @@
 //! console       what an administrator does to the configuration, and who has heard of it
 //! store_link    the data store as a place
 //! schedule      what happens when
+//! event         an arrival in 16 bytes          letter        the same, as whoever handles it sees it
 //! ```
 
 mod console;
+mod crew;
 mod engine;
+pub mod event;
 pub mod farm;
+mod hands;
+pub mod letter;
 pub mod network;
 mod prefetch;
 pub mod schedule;
 mod seat;
 pub mod shard;
+mod short_way;
 pub mod store_link;
 mod users;
 mod work;

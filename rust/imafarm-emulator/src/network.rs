@@ -11,7 +11,7 @@ use imafarm_proto::few::Few;
 use imafarm_proto::time::{Span, Time};
 use thiserror::Error;
 
-use crate::schedule::Event;
+use crate::letter::Letter;
 
 /// A class of links: those inside a zone, or those between zones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,6 +56,12 @@ impl Link {
             _ => return Err(LinkError::Unknown { key: key.to_owned() }),
         }
         Ok(())
+    }
+
+    /// What chance adds to the latency, by a word that was drawn for it.
+    #[inline]
+    const fn drawn(&self, word: u32) -> Span {
+        Span(scale((word as u64) << 32, self.jitter.0 + 1))
     }
 
     fn transmission(&self, bytes: u32) -> Span {
@@ -288,13 +294,48 @@ pub struct Network {
     pairs: Pairs,
     cuts: Vec<Cut>,
     next_cut: u32,
+    /// The links inside a zone, while they are plain.
+    near: Option<Near>,
+}
+
+/// A link on which nothing can happen but to arrive, put so that an arrival is found by one draw and two
+/// multiplications.
+#[derive(Clone, Copy, Debug)]
+pub struct Near {
+    latency: u64,
+    /// One more than chance adds at most.
+    bound: u64,
+    nanos_per_byte: u64,
+}
+
+impl Near {
+    /// The link put so, if it can be: it loses nothing, and a byte takes a whole number of nanoseconds.
+    const fn of(link: &Link) -> Option<Near> {
+        const BITS: u64 = 8_000_000_000;
+        let nanos_per_byte = match link.bandwidth_bps {
+            0 => 0,
+            bps if BITS.is_multiple_of(bps) => BITS / bps,
+            _ => return None,
+        };
+        if link.loss_ppm > 0 || link.jitter.0 >= u32::MAX as u64 {
+            return None;
+        }
+        Some(Near { latency: link.latency.0, bound: link.jitter.0 + 1, nanos_per_byte })
+    }
+
+    /// How long `bytes` are under way, by the word that was drawn for them.
+    #[inline]
+    pub const fn takes(&self, word: u32, bytes: u32) -> Span {
+        Span(self.latency + ((word as u64 * self.bound) >> 32) + bytes as u64 * self.nanos_per_byte)
+    }
 }
 
 impl Network {
     /// A network in which host `h` is in zone `zones[h]`.
     pub const fn new(dice: Dice, zones: Vec<u32>, inside: Link, between: Link) -> Network {
         let pairs = Pairs { zones: 0, links: Vec::new() };
-        Network { dice, zones, inside, between, pairs, cuts: Vec::new(), next_cut: 0 }
+        let near = Near::of(&inside);
+        Network { dice, zones, inside, between, pairs, cuts: Vec::new(), next_cut: 0, near }
     }
 
     /// The same network, with other links between these pairs of zones, alike in both directions.
@@ -327,14 +368,20 @@ impl Network {
 
     /// The least latency of any link in use.
     pub fn least_latency(&self) -> Span {
+        self.inside.latency.min(self.least_between())
+    }
+
+    /// The least time after which a host can feel what one of another zone has done.
+    pub fn least_between(&self) -> Span {
         let mut zones = self.zones.clone();
         zones.sort_unstable();
         zones.dedup();
-        let pairs = || zones.iter().flat_map(|&from| zones.iter().map(move |&to| self.link(from, to).latency));
+        let pairs =
+            zones.iter().flat_map(|&from| zones.iter().map(move |&to| (from, to))).filter(|(from, to)| from != to);
         match (zones.len(), self.pairs.links.is_empty()) {
-            (0 | 1, _) => self.inside.latency,
-            (_, true) => self.inside.latency.min(self.between.latency),
-            (_, false) => pairs().min().map_or(self.inside.latency, |least| least.min(self.inside.latency)),
+            (0 | 1, _) => GIVE_UP,
+            (_, true) => self.between.latency.min(GIVE_UP),
+            (_, false) => pairs.map(|(from, to)| self.link(from, to).latency).min().unwrap_or(GIVE_UP).min(GIVE_UP),
         }
     }
 
@@ -347,13 +394,23 @@ impl Network {
     /// The way of `bytes` from one host to another, sent now.
     #[inline]
     pub fn way(&self, source: u32, target: u32, now: Time, bytes: u32) -> Way {
+        match &self.near {
+            Some(near) if self.zone(source) == self.zone(target) => {
+                Way::Arrives(now + near.takes(self.dice.quick(source, target, now.0), bytes))
+            }
+            Some(_) | None => self.any_way(source, target, now, bytes),
+        }
+    }
+
+    /// The way over any link.
+    #[inline(never)]
+    fn any_way(&self, source: u32, target: u32, now: Time, bytes: u32) -> Way {
         if !self.cuts.is_empty() && self.is_cut(source, target) {
             return Way::Lost;
         }
         let (from, to) = (self.zone(source), self.zone(target));
         let link = self.link(from, to);
-        let words = self.dice.words(Purpose::Way, source, target, now.0);
-        let mut delay = Span(scale(u64::from(words[0]) << 32 | u64::from(words[1]), link.jitter.0 + 1));
+        let mut delay = link.drawn(self.dice.quick(source, target, now.0));
         if link.loss_ppm > 0 {
             match self.retransmissions(source, target, now, link.loss_ppm) {
                 Some(waits) => delay = delay + waits,
@@ -388,6 +445,7 @@ impl Network {
         };
         let cut = Cut { number: self.next_cut, from: side(from), to: side(to), both };
         self.cuts.push(cut);
+        self.near = None;
         self.next_cut += 1;
         self.next_cut - 1
     }
@@ -396,6 +454,7 @@ impl Network {
     pub fn heal(&mut self, number: Option<u32>) -> bool {
         let before = self.cuts.len();
         self.cuts.retain(|cut| number.is_some_and(|number| cut.number != number));
+        self.near = if self.cuts.is_empty() { Near::of(&self.inside) } else { None };
         number.is_none() || self.cuts.len() < before
     }
 
@@ -411,7 +470,7 @@ pub struct Pipes {
     zones: u32,
     free_at: Vec<Time>,
     /// By when they come to the link, who sent them, and the order in which they did.
-    waiting: BTreeMap<(Time, u32, u64), (Event, u32)>,
+    waiting: BTreeMap<(Time, u32, u64), (Letter, u32)>,
     count: u64,
 }
 
@@ -423,19 +482,19 @@ impl Pipes {
     }
 
     /// A parcel of `bytes` comes to its link at `time`.
-    pub fn push(&mut self, time: Time, event: Event, bytes: u32) {
+    pub fn push(&mut self, time: Time, letter: Letter, bytes: u32) {
         self.count += 1;
-        self.waiting.insert((time, event.source, self.count), (event, bytes));
+        self.waiting.insert((time, letter.source, self.count), (letter, bytes));
     }
 
     /// The next parcel that comes to its link before `end`, and when it arrives at its target.
-    pub fn pop(&mut self, end: Time, network: &Network) -> Option<(Time, Event)> {
+    pub fn pop(&mut self, end: Time, network: &Network) -> Option<(Time, Letter)> {
         let first = self.waiting.first_entry().filter(|entry| entry.key().0 < end)?;
-        let ((time, ..), (event, bytes)) = first.remove_entry();
-        let (from, to) = (network.zone(event.source), network.zone(event.target));
+        let ((time, ..), (letter, bytes)) = first.remove_entry();
+        let (from, to) = (network.zone(letter.source), network.zone(letter.target));
         let (link, free_at) = (network.link(from, to), &mut self.free_at[(from * self.zones + to) as usize]);
         *free_at = (*free_at).max(time) + link.transmission(bytes);
-        Some((*free_at + link.latency, event))
+        Some((*free_at + link.latency, letter))
     }
 
     /// When the next parcel comes to its link.
@@ -444,8 +503,8 @@ impl Pipes {
     }
 
     /// Every parcel that waits.
-    pub fn pending(&self) -> impl Iterator<Item = &Event> {
-        self.waiting.values().map(|(event, _)| event)
+    pub fn pending(&self) -> impl Iterator<Item = &Letter> {
+        self.waiting.values().map(|(letter, _)| letter)
     }
 }
 
@@ -464,6 +523,24 @@ mod tests {
         assert_eq!(way, net.way(0, 1, Time(5), 100));
         assert_ne!(way, net.way(1, 0, Time(5), 100));
         assert_ne!(way, net.way(0, 1, Time(6), 100));
+    }
+
+    /// The short way of reckoning an arrival and the long one.
+    #[test]
+    fn near_is_as_far_as_any_way() {
+        for (jitter, bandwidth_bps) in
+            [(0, 0), (100_000, 1_000_000_000), (4_000_000_000, 10_000_000), (1, 8_000_000_000)]
+        {
+            let link = Link { jitter: Span(jitter), bandwidth_bps, ..Link::INSIDE };
+            let net = network(link);
+            assert!(net.near.is_some(), "{link:?}");
+            for now in (0..1_000).map(|k| Time(k * 777_777_777)) {
+                assert_eq!(net.way(0, 1, now, 97), net.any_way(0, 1, now, 97));
+            }
+        }
+        for link in [Link { bandwidth_bps: 999, ..Link::INSIDE }, Link { loss_ppm: 1, ..Link::INSIDE }] {
+            assert!(network(link).near.is_none(), "{link:?}");
+        }
     }
 
     #[test]
@@ -505,10 +582,10 @@ mod tests {
         let mut pipes = Pipes::new(2);
         for source in [1, 0] {
             assert_eq!(net.way(source, 2, Time(0), 1_000), Way::Queues(Time(0)));
-            pipes.push(Time(0), Event { source, ..Event::wake(2) }, 1_000);
+            pipes.push(Time(0), Letter { source, ..Letter::wake(2) }, 1_000);
         }
         let arrivals: Vec<(u64, u32)> = core::iter::from_fn(|| pipes.pop(Time(1), &net))
-            .map(|(time, event)| (time.0 / 1_000_000, event.source))
+            .map(|(time, letter)| (time.0 / 1_000_000, letter.source))
             .collect();
         assert_eq!(arrivals, [(1_010, 0), (2_010, 1)]);
     }
@@ -539,7 +616,7 @@ mod tests {
         let mut pipes = Pipes::new(3);
         for (source, target) in [(0, 1), (1, 0)] {
             assert_eq!(net.way(source, target, Time(0), 1_000), Way::Queues(Time(0)));
-            pipes.push(Time(0), Event { source, ..Event::wake(target) }, 1_000);
+            pipes.push(Time(0), Letter { source, ..Letter::wake(target) }, 1_000);
         }
         let arrivals: Vec<u64> = core::iter::from_fn(|| pipes.pop(Time(1), &net)).map(|(time, _)| time.0).collect();
         assert_eq!(arrivals, [1_010_000_000, 1_010_000_000]);

@@ -2,150 +2,47 @@
 //!
 //! A window is as long as the largest power of two that is no longer than the least latency of any link. Whatever a
 //! host does in a window reaches another host in a later one, so within a window every host goes through its own events
-//! alone, and the order among hosts does not matter. The order of one host's events is decided here, in
-//! [`Event::order`].
+//! alone, and the order among hosts does not matter. The order of one host's events is decided in [`Event::order`].
 //!
 //! The windows of the current page have a bin each. What comes later, mostly deadlines, waits by page, and what comes
 //! much later in a tree, until its page is turned up. A bin is a plain vector: events are put in as they come and ordered
 //! when their window is worked through.
 
+mod bin;
+
 use std::collections::BTreeMap;
 
-use imafarm_proto::input::{Answer, Ticket};
-use imafarm_proto::message::{Kind, MagicNumber, Message};
 use imafarm_proto::time::{Span, Time};
 
-use crate::network::EndRef;
+use bin::{Bin, Spare};
+
+use crate::event::{Event, WINDOW_BITS};
 use crate::shard::Share;
-use crate::users::Errand;
-
-/// What arrives at a host.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Parcel {
-    /// The service is started.
-    Start,
-    /// The source calls.
-    Connect {
-        /// The caller's end of the connection.
-        end: EndRef,
-    },
-    /// The call is answered, and the acceptor speaks first: its BIND_REQUEST.
-    Greeting {
-        /// The acceptor's end of the connection.
-        end: EndRef,
-        /// The acceptor's farm.
-        magic: MagicNumber,
-    },
-    /// A message on an established connection.
-    Message(Message),
-    /// The other side closed in good order.
-    Finish,
-    /// The call was turned away.
-    Refused,
-    /// The connection broke. If the event names no end of the target's, it is the one to this end of the source's.
-    Broken {
-        /// The source's end.
-        end: EndRef,
-    },
-    /// The host has named a deadline that may be due.
-    Wake,
-    /// A user comes, or does something.
-    User(Errand),
-    /// The data store answers.
-    Consulted(Box<(Ticket, Answer)>),
-}
-
-/// One event: 32 bytes, since millions may be in flight.
-#[derive(Clone, Debug)]
-pub struct Event {
-    /// Nanoseconds since the window began.
-    pub offset: u32,
-    /// Whom it concerns.
-    pub target: u32,
-    /// The target's end of the connection, if it has one.
-    pub to: EndRef,
-    /// Who caused it.
-    pub source: u32,
-    /// What arrives.
-    pub parcel: Parcel,
-}
-
-impl Event {
-    /// The order in which a host takes its events: by time; at one instant starts first, then what comes over the
-    /// network, then deadlines, then users, then answers of the data store. Callers at one instant are taken by who they are; arrivals by connection. Events that
-    /// are equal in all this were sent by one host on one connection: they stay in the order in which they were sent.
-    #[inline]
-    pub fn order(&self) -> u64 {
-        let (class, who) = match &self.parcel {
-            Parcel::Start => (0, 0),
-            Parcel::Connect { .. } => (1, self.source),
-            Parcel::Greeting { .. } | Parcel::Message(_) | Parcel::Finish | Parcel::Refused => (2, self.to.0),
-            Parcel::Broken { .. } if self.to != EndRef::NONE => (2, self.to.0),
-            Parcel::Broken { .. } => (3, self.source),
-            Parcel::Wake => (4, 0),
-            Parcel::User(errand) => errand.order(self.target),
-            Parcel::Consulted(answer) => (5, answer.0.0),
-        };
-        u64::from(self.offset << 3 | class) << 32 | u64::from(who)
-    }
-
-    /// Takes what arrives out of an event that is through.
-    #[inline]
-    pub const fn take(&mut self) -> Event {
-        let parcel = core::mem::replace(&mut self.parcel, Parcel::Wake);
-        Event { parcel, ..*self }
-    }
-
-    /// The host named a deadline. (The offset is set when the event is put in.)
-    pub const fn wake(target: u32) -> Event {
-        Event { offset: 0, target, to: EndRef::NONE, source: target, parcel: Parcel::Wake }
-    }
-
-    /// The kind of the IMA message it carries, if it carries one.
-    pub fn kind(&self) -> Option<Kind> {
-        match &self.parcel {
-            Parcel::Greeting { .. } => Some(Kind::BindRequest),
-            Parcel::Message(message) => Some(message.kind()),
-            Parcel::Start
-            | Parcel::Connect { .. }
-            | Parcel::Finish
-            | Parcel::Refused
-            | Parcel::Broken { .. }
-            | Parcel::Wake
-            | Parcel::User(_)
-            | Parcel::Consulted(_) => None,
-        }
-    }
-}
 
 /// The events of a window, or of a part of one, host by host.
 #[derive(Debug)]
 pub struct Batch {
-    events: Vec<Event>,
+    bin: Bin,
     /// Where they stand, if there were too many to sort them in place. What is behind them is void.
     sorted: Vec<Event>,
     count: usize,
 }
 
 impl Batch {
-    /// The events, if they are few: by host, and each host's in [`Event::order`].
-    #[inline]
-    pub fn few(&mut self) -> Option<&mut [Event]> {
-        if self.count <= FEW { Some(&mut self.events) } else { None }
-    }
-
-    /// The events.
+    /// The events, each host's as they were put in.
     pub fn events(&mut self) -> &mut [Event] {
-        if self.sorted.is_empty() { &mut self.events } else { &mut self.sorted[..self.count] }
+        match self.bin.one_piece() {
+            Some(events) if self.sorted.is_empty() => events,
+            Some(_) | None => &mut self.sorted[..self.count],
+        }
     }
 }
 
 /// How many windows a page has, and how many pages a volume.
 const BINS: u64 = 4096;
 const BINS_SHIFT: u32 = BINS.ilog2();
-/// How many emptied bins and pages are kept for reuse; many, of those that never held much.
-const SPARE: usize = 8;
-const SPARE_SMALL: usize = 1024;
+/// How many emptied pages are kept for reuse.
+const SPARE_PAGES: usize = 8;
 /// How many events a window holds at most, when little happens: they are worked through without ceremony. Our guess.
 pub const FEW: usize = 16;
 
@@ -194,6 +91,24 @@ impl Occupied {
     }
 }
 
+/// Events that come later, as they were put in.
+#[derive(Debug)]
+struct Page {
+    events: Vec<(Time, Event)>,
+    /// When the first of them happens.
+    first: Time,
+}
+
+impl Page {
+    const EMPTY: Page = Page { events: Vec::new(), first: Time::NEVER };
+
+    #[inline]
+    fn push(&mut self, time: Time, event: Event) {
+        self.first = self.first.min(time);
+        self.events.push((time, event));
+    }
+}
+
 /// All events to come, by window.
 #[derive(Debug)]
 pub struct Schedule {
@@ -202,15 +117,14 @@ pub struct Schedule {
     /// The window being worked through, or the next one. Nothing lies before it.
     current: u64,
     /// The windows of the current page.
-    bins: Vec<Vec<Event>>,
+    bins: Vec<Bin>,
     occupied: Occupied,
     /// The later pages of the current volume.
-    pages: Vec<Vec<(Time, Event)>>,
+    pages: Vec<Page>,
     written: Occupied,
     /// The pages of later volumes.
-    far: BTreeMap<u64, Vec<(Time, Event)>>,
-    spare: Vec<Vec<Event>>,
-    spare_small: Vec<Vec<Event>>,
+    far: BTreeMap<u64, Page>,
+    spare: Spare,
     spare_pages: Vec<Vec<(Time, Event)>>,
     /// For the counting sort: where each host's events begin.
     starts: Vec<u32>,
@@ -220,18 +134,17 @@ pub struct Schedule {
 impl Schedule {
     /// An empty schedule for links whose latency is `least_latency` or more.
     pub fn new(least_latency: Span) -> Schedule {
-        let shift = least_latency.0.clamp(1, 1 << 20).ilog2();
+        let shift = least_latency.0.clamp(1, 1 << WINDOW_BITS).ilog2();
         Schedule {
             window: Span(1 << shift),
             shift,
             current: 0,
-            bins: (0..BINS).map(|_| Vec::new()).collect(),
+            bins: (0..BINS).map(|_| Bin::default()).collect(),
             occupied: Occupied::NONE,
-            pages: (0..BINS).map(|_| Vec::new()).collect(),
+            pages: (0..BINS).map(|_| Page::EMPTY).collect(),
             written: Occupied::NONE,
             far: BTreeMap::new(),
-            spare: Vec::new(),
-            spare_small: Vec::new(),
+            spare: Spare::default(),
             spare_pages: Vec::new(),
             starts: Vec::new(),
             sorted: Vec::new(),
@@ -255,45 +168,40 @@ impl Schedule {
 
     /// Puts an event in, at this time, which must not lie before the current window.
     #[inline]
-    pub fn push(&mut self, time: Time, mut event: Event) {
+    pub fn push(&mut self, time: Time, event: Event) {
         let window = time.0 >> self.shift;
         debug_assert!(window >= self.current, "an event in the past");
         if (window ^ self.current) >> BINS_SHIFT != 0 {
             self.push_later(time, event);
             return;
         }
-        event.offset = (time.0 & (self.window.0 - 1)) as u32;
+        let event = event.at((time.0 & (self.window.0 - 1)) as u32);
         let bin = (window % BINS) as usize;
         let events = &mut self.bins[bin];
         if events.is_empty() {
             self.occupied.set(bin);
-            if events.capacity() == 0
-                && let Some(spare) = self.spare.pop().or_else(|| self.spare_small.pop())
-            {
-                *events = spare;
-            }
         }
-        events.push(event);
+        events.push(event, &mut self.spare);
     }
 
     /// Puts an event on a later page.
     fn push_later(&mut self, time: Time, event: Event) {
         let page = time.0 >> self.shift >> BINS_SHIFT;
         if (page ^ self.current >> BINS_SHIFT) >> BINS_SHIFT != 0 {
-            self.far.entry(page).or_default().push((time, event));
+            self.far.entry(page).or_insert(Page::EMPTY).push(time, event);
             return;
         }
         let place = (page % BINS) as usize;
-        let events = &mut self.pages[place];
-        if events.is_empty() {
+        let page = &mut self.pages[place];
+        if page.events.is_empty() {
             self.written.set(place);
-            if events.capacity() == 0
+            if page.events.capacity() == 0
                 && let Some(spare) = self.spare_pages.pop()
             {
-                *events = spare;
+                page.events = spare;
             }
         }
-        events.push((time, event));
+        page.push(time, event);
     }
 
     /// How many events lie in the window of `time`, if it is on the current page.
@@ -332,7 +240,7 @@ impl Schedule {
             Some(place) => &self.pages[place],
             None => self.far.values().next()?,
         };
-        page.iter().map(|(time, _)| self.window_start(*time)).min()
+        Some(self.window_start(page.first))
     }
 
     /// Goes on to the window that `time` lies in; nothing may lie before it.
@@ -358,92 +266,99 @@ impl Schedule {
             while let Some(entry) = self.far.first_entry()
                 && (*entry.key() ^ page) >> BINS_SHIFT == 0
             {
-                let (later, events) = entry.remove_entry();
+                let (later, page) = entry.remove_entry();
                 let place = (later % BINS) as usize;
-                self.pages[place] = events;
+                self.pages[place] = page;
                 self.written.set(place);
             }
         }
         let place = (page % BINS) as usize;
         self.written.clear(place);
-        let mut events = core::mem::take(&mut self.pages[place]);
+        let mut events = core::mem::replace(&mut self.pages[place], Page::EMPTY).events;
         for (time, event) in events.drain(..) {
             self.push(time, event);
         }
-        if self.spare_pages.len() < SPARE && events.capacity() > 0 {
+        if self.spare_pages.len() < SPARE_PAGES && events.capacity() > 0 {
             self.spare_pages.push(events);
         }
     }
 
-    /// Takes out all events of the window of `now` that lie before `end`, host by host, each host's in the order in
-    /// which they were put in; their own order is [`Event::order`]. `end` lies in the same window or at its end. If they
-    /// are few, they are in that order, too.
-    pub fn take(&mut self, now: Time, end: Time, share: Share, hosts: usize) -> Batch {
+    /// Takes out all events of the window of `now`, if they are few and `end` is its end: by host, and each host's in
+    /// [`Event::order`]; their number.
+    #[inline]
+    pub fn take_few(&mut self, now: Time, end: Time, few: &mut [Event; FEW]) -> Option<usize> {
         self.enter(now);
         let bin = (self.current % BINS) as usize;
-        if self.bins[bin].is_empty() {
-            return Batch { events: Vec::new(), sorted: Vec::new(), count: 0 };
+        if end < self.window_end(now) {
+            return None;
         }
+        let count = self.bins[bin].take_few(few, &mut self.spare)?;
+        self.occupied.clear(bin);
+        if count > 1 {
+            few[..count].sort_by_key(Event::order_of_all);
+        }
+        Some(count)
+    }
+
+    /// Takes out all events of the window of `now` that lie before `end`, host by host, each host's in the order in
+    /// which they were put in; their own order is [`Event::order`]. `end` lies in the same window or at its end.
+    pub fn take(&mut self, now: Time, end: Time, share: &Share, hosts: usize) -> Batch {
+        self.enter(now);
+        let bin = (self.current % BINS) as usize;
         let mut events = core::mem::take(&mut self.bins[bin]);
+        if events.is_empty() {
+            return Batch { bin: events, sorted: Vec::new(), count: 0 };
+        }
         self.occupied.clear(bin);
         let cut = end.0 - (self.current << self.shift);
         if cut < self.window.0 {
-            let (now, later): (Vec<Event>, Vec<Event>) =
-                events.into_iter().partition(|event| u64::from(event.offset) < cut);
-            events = now;
+            let (now, later): (Vec<Event>, Vec<Event>) = events.iter().partition(|event| u64::from(event.when()) < cut);
+            self.spare.take_back(core::mem::replace(&mut events, Bin::of(now)));
             if !later.is_empty() {
-                self.bins[bin] = later;
+                self.bins[bin] = Bin::of(later);
                 self.occupied.set(bin);
             }
         }
-        if events.len() <= FEW {
-            if events.len() > 1 {
-                events.sort_by_key(|event| (event.target, event.order()));
+        let count = events.len();
+        match events.one_piece() {
+            Some(one) if count * 4 < hosts => {
+                one.sort_by_key(Event::target);
+                Batch { bin: events, sorted: Vec::new(), count }
             }
-            Batch { count: events.len(), events, sorted: Vec::new() }
-        } else if events.len() * 4 < hosts {
-            events.sort_by_key(|event| event.target);
-            Batch { count: events.len(), events, sorted: Vec::new() }
-        } else {
-            self.sort_by_host(events, share, hosts)
+            Some(_) | None => self.sort_by_host(events, share, hosts),
         }
     }
 
     /// A counting sort by host.
-    fn sort_by_host(&mut self, mut events: Vec<Event>, share: Share, hosts: usize) -> Batch {
+    fn sort_by_host(&mut self, bin: Bin, share: &Share, hosts: usize) -> Batch {
         let starts = &mut self.starts;
         starts.clear();
         starts.resize(hosts + 1, 0);
-        for event in &events {
-            starts[share.place(event.target) + 1] += 1;
+        for event in bin.iter() {
+            starts[share.place(event.target()) + 1] += 1;
         }
         for host in 0..hosts {
             starts[host + 1] += starts[host];
         }
         let mut sorted = core::mem::take(&mut self.sorted);
-        let count = events.len();
+        let count = bin.len();
         if sorted.len() < count {
             sorted.resize(count, Event::wake(0));
         }
-        for event in events.drain(..) {
-            let place = &mut starts[share.place(event.target)];
-            sorted[*place as usize] = event;
+        for event in bin.iter() {
+            let place = &mut starts[share.place(event.target())];
+            sorted[*place as usize] = *event;
             *place += 1;
         }
-        Batch { events, sorted, count }
+        self.spare.take_back(bin);
+        Batch { bin: Bin::default(), sorted, count }
     }
 
     /// Gives back the room of a window that has been worked through.
+    #[inline]
     pub fn recycle(&mut self, batch: Batch) {
-        let Batch { mut events, sorted, .. } = batch;
-        events.clear();
-        if events.capacity() <= FEW {
-            if self.spare_small.len() < SPARE_SMALL && events.capacity() > 0 {
-                self.spare_small.push(events);
-            }
-        } else if self.spare.len() < SPARE {
-            self.spare.push(events);
-        }
+        let Batch { bin, sorted, .. } = batch;
+        self.spare.take_back(bin);
         if sorted.capacity() > 0 {
             self.sorted = sorted;
         }
@@ -451,16 +366,18 @@ impl Schedule {
 
     /// Every event to come, in no particular order.
     pub fn pending(&self) -> impl Iterator<Item = &Event> {
-        let later = self.pages.iter().chain(self.far.values()).flatten().map(|(_, event)| event);
-        self.bins.iter().flatten().chain(later)
+        let later = self.pages.iter().chain(self.far.values()).flat_map(|page| &page.events).map(|(_, event)| event);
+        self.bins.iter().flat_map(Bin::iter).chain(later)
     }
 
     /// The bytes that the schedule holds.
     pub fn memory(&self) -> usize {
-        let events: usize = self.bins.iter().chain(&self.spare).chain(&self.spare_small).map(Vec::capacity).sum();
-        let pages = self.pages.iter().chain(&self.spare_pages).chain(self.far.values());
+        let events: usize = self.bins.iter().map(Bin::memory).sum();
+        let pages = self.pages.iter().chain(self.far.values()).map(|page| &page.events).chain(&self.spare_pages);
         let later: usize = pages.map(Vec::capacity).sum();
-        (events + self.sorted.capacity()) * size_of::<Event>()
+        events
+            + self.spare.memory()
+            + self.sorted.capacity() * size_of::<Event>()
             + later * size_of::<(Time, Event)>()
             + self.starts.capacity() * 4
     }
@@ -480,17 +397,12 @@ mod tests {
         let mut all = Vec::new();
         while let Some(start) = schedule.next_window() {
             let end = schedule.window_end(start);
-            let mut batch = schedule.take(start, end, Share::ALL, hosts);
-            batch.events().sort_by_key(|event| (event.target, event.order()));
-            all.extend(batch.events().iter().map(|e| (start.0 + u64::from(e.offset), e.target)));
+            let mut batch = schedule.take(start, end, &Share::ALL, hosts);
+            batch.events().sort_by_key(Event::order_of_all);
+            all.extend(batch.events().iter().map(|e| (start.0 + u64::from(e.when()), e.target())));
             schedule.recycle(batch);
         }
         all
-    }
-
-    #[test]
-    fn an_event_is_32_bytes() {
-        assert_eq!(size_of::<Event>(), 32);
     }
 
     #[test]
@@ -500,33 +412,13 @@ mod tests {
             wake(&mut schedule, time, 0);
         }
         let first: Vec<u32> =
-            schedule.take(Time(0), Time(600), Share::ALL, 1).events().iter().map(|e| e.offset).collect();
+            schedule.take(Time(0), Time(600), &Share::ALL, 1).events().iter().map(Event::when).collect();
         assert_eq!(first, [5, 500]);
         assert_eq!(schedule.next_window(), Some(Time(0)));
         let second: Vec<u32> =
-            schedule.take(Time(600), Time(1024), Share::ALL, 1).events().iter().map(|e| e.offset).collect();
+            schedule.take(Time(600), Time(1024), &Share::ALL, 1).events().iter().map(Event::when).collect();
         assert_eq!(second, [900]);
         assert_eq!(schedule.next_window(), None);
-    }
-
-    #[test]
-    fn at_one_instant_starts_come_first_and_deadlines_last() {
-        let mut schedule = Schedule::new(Span(1024));
-        wake(&mut schedule, 7, 0);
-        let mut put = |source, to, parcel| {
-            schedule.push(Time(7), Event { offset: 0, target: 0, to, source, parcel });
-        };
-        put(1, EndRef(3), Parcel::Finish);
-        put(9, EndRef::NONE, Parcel::Connect { end: EndRef(1) });
-        put(4, EndRef::NONE, Parcel::Connect { end: EndRef(2) });
-        put(0, EndRef::NONE, Parcel::Start);
-        let mut batch = schedule.take(Time(0), Time(1024), Share::ALL, 1);
-        batch.events().sort_by_key(|event| event.order());
-        let order: Vec<Parcel> = batch.events().iter().map(|e| e.parcel.clone()).collect();
-        let callers = [Parcel::Connect { end: EndRef(2) }, Parcel::Connect { end: EndRef(1) }];
-        assert_eq!(order[0], Parcel::Start);
-        assert_eq!(order[1..3], callers);
-        assert_eq!(order[3..], [Parcel::Finish, Parcel::Wake]);
     }
 
     proptest! {
@@ -551,8 +443,8 @@ mod tests {
             let mut expected = 0;
             while let Some(start) = schedule.next_window() {
                 let end = schedule.window_end(start);
-                for event in schedule.take(start, end, Share::ALL, 1).events() {
-                    let time = start.0 + u64::from(event.offset);
+                for event in schedule.take(start, end, &Share::ALL, 1).events() {
+                    let time = start.0 + u64::from(event.when());
                     prop_assert_eq!(time, expected);
                     if let Some(hop) = hops.next() {
                         expected = time + hop;

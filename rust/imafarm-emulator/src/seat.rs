@@ -5,19 +5,20 @@ use std::sync::Arc;
 use imafarm_proto::host::Host;
 use imafarm_proto::host_record::HostIndex;
 use imafarm_proto::host_resolver::EntryIndex;
-use imafarm_proto::input::{Call, Ending, Input};
+use imafarm_proto::input::{Ending, Input};
 use imafarm_proto::message::{Kind, MagicNumber, Message};
-use imafarm_proto::outbox::{Notice, Outbox, Verb};
+use imafarm_proto::outbox::{Notice, Outbox, Sink, Verb};
 use imafarm_proto::settings::Settings;
 use imafarm_proto::time::{Span, Time};
-use imafarm_proto::transport::{Framer, Limits};
 use imafarm_records::chronicle::What;
 use imafarm_records::digest::Chain;
 use imafarm_records::totals::{Power, Totals};
 
+use crate::event::Event;
+use crate::hands::{Hands, pack};
+use crate::letter::{Letter, Parcel};
 use crate::network::{EndRef, EndState, Ends, GIVE_UP};
 use crate::prefetch::prefetch;
-use crate::schedule::{Event, Parcel};
 use crate::users::{Client, Errand};
 use crate::work::Work;
 use crate::world::{TraceRecord, World};
@@ -37,12 +38,13 @@ pub(crate) struct Seat {
     pub(crate) magic: MagicNumber,
     pub(crate) ends: Ends,
     pub(crate) chain: Chain,
-    /// When the host next wants to be asked.
+    /// When the host next wants to be asked; not before, if that is vague.
     deadline: Time,
+    vague: bool,
     /// When the schedule will next come back to this host by itself.
     wake: Time,
     /// What has arrived while the host was paused.
-    pub(crate) deferred: Vec<Event>,
+    pub(crate) deferred: Vec<Letter>,
     /// What it works on, if work takes time.
     pub(crate) work: Option<Box<Work>>,
     /// What earlier lives of this host have done.
@@ -66,6 +68,7 @@ impl Seat {
             ends: Ends::default(),
             chain: Chain::NEW,
             deadline: Time::NEVER,
+            vague: false,
             wake: Time::NEVER,
             deferred: Vec::new(),
             past: Box::new(Totals::ZERO),
@@ -118,49 +121,30 @@ impl Seat {
     /// Sees when the host next wants to be asked; to be called after it has acted.
     #[inline]
     pub(crate) fn note_deadline(&mut self) {
+        self.vague = false;
         self.deadline = self.host.next_deadline().map_or(Time::NEVER, |(when, _)| when);
         if let Some(work) = &self.work {
             self.deadline = self.deadline.min(work.next_done());
         }
     }
 
+    /// The deadlines of bindings have moved, and no others: whatever comes first is not known any more, only that nothing
+    /// comes before.
+    #[inline]
+    pub(crate) fn see_bindings(&mut self) {
+        self.deadline = self.deadline.min(self.host.binding_deadline().unwrap_or(Time::NEVER));
+        self.vague = true;
+    }
+
     #[inline]
     fn carry_out(&mut self, world: &mut World, now: Time, verb: Verb) {
         match verb {
-            Verb::Open { entry, to } => {
-                let end = self.ends.open(entry.0, to.0, EndRef::NONE, EndState::Opening);
-                // A call that gets lost is given up by the host itself, in its own time.
-                world.post(now, self.me, to.0, EndRef::NONE, Parcel::Connect { end });
-            }
-            Verb::Accept { call, entry } => {
-                let (caller, end) = unpack(call);
-                self.ends.open(entry.0, caller, end, EndState::Open);
-            }
-            Verb::Refuse(call) => {
-                let (caller, end) = unpack(call);
-                world.post(now, self.me, caller, end, Parcel::Refused);
-            }
-            Verb::Send(entry, message) => self.send(world, now, entry.0, message),
-            Verb::Close(entry) => {
-                if self.post_on(world, now, entry.0, Parcel::Finish, 0) {
-                    self.ends.at(entry.0).state = EndState::Finished;
-                }
-            }
-            Verb::Abort(entry) => {
-                let name = self.ends.name(entry.0);
-                let end = self.ends.at(entry.0);
-                if end.state == EndState::Open {
-                    let (peer, to) = (end.peer, end.peer_end());
-                    world.post_in_order(now, self.me, peer, to, Parcel::Broken { end: name }, 0, Some(end));
-                }
-                self.ends.close(entry.0);
-            }
             Verb::Direct { request, server, load } => self.direct(world, now, request, server, load),
             Verb::Notify(notice) => {
                 if matches!(notice, Notice::Stopped | Notice::StartRefused) {
                     self.power = Power::Off;
-                    for event in self.give_up_work(now) {
-                        self.turn_away(world, now, &event, Span::ZERO);
+                    for letter in self.give_up_work(now) {
+                        self.turn_away(world, now, &letter, Span::ZERO);
                     }
                     self.lose_clients(world, now);
                     self.renew(now);
@@ -168,41 +152,13 @@ impl Seat {
                 world.note(now, self.me, if notice == Notice::Started { What::Up } else { What::Notice(notice) });
             }
             Verb::Consult(ticket, consult) => world.consult(now, self.me, ticket, *consult),
+            Verb::Open { .. }
+            | Verb::Accept { .. }
+            | Verb::Refuse(_)
+            | Verb::Send(..)
+            | Verb::Close(_)
+            | Verb::Abort(_) => Hands { me: self.me, now, ends: &mut self.ends, world }.push(verb),
         }
-    }
-
-    #[inline]
-    fn send(&mut self, world: &mut World, now: Time, entry: u32, message: Message) {
-        let (name, peer) = (self.ends.name(entry), self.ends.at(entry).peer);
-        let (kind, bytes) = (message.kind(), message.encoded_len());
-        world.ledger.tally_mut(world.network.zone(self.me), world.network.zone(peer), kind).sent.add(bytes);
-        let message = if world.wire { over_the_wire(&message) } else { message };
-        let parcel = if let Message::BindRequest { magic, .. } = message {
-            Parcel::Greeting { end: name, magic }
-        } else {
-            Parcel::Message(message)
-        };
-        if !self.post_on(world, now, entry, parcel, bytes) {
-            world.settle_message(self.me, peer, kind, bytes, false);
-        }
-    }
-
-    /// Sends a parcel on a connection. Whether it will arrive: if not, nothing after it will, and the connection is
-    /// given up in time.
-    #[inline]
-    fn post_on(&mut self, world: &mut World, now: Time, entry: u32, parcel: Parcel, bytes: u32) -> bool {
-        let name = self.ends.name(entry);
-        let end = self.ends.at(entry);
-        if end.state == EndState::Severed {
-            return false;
-        }
-        let (peer, to) = (end.peer, end.peer_end());
-        let arrives = world.post_in_order(now, self.me, peer, to, parcel, bytes, Some(end));
-        if !arrives {
-            end.state = EndState::Severed;
-            world.break_later(now + GIVE_UP, self.me, name, peer);
-        }
-        arrives
     }
 
     /// Calls for the memory of a connection that something is about to arrive on.
@@ -210,6 +166,12 @@ impl Seat {
     pub(crate) fn warm(&self, end: EndRef) {
         self.ends.warm(end, prefetch);
         self.host.warm(EntryIndex(end.entry()), prefetch);
+    }
+
+    /// Calls for the memory of the connections that were used before and after one.
+    #[inline]
+    pub(crate) fn warm_neighbours(&self, end: EndRef) {
+        self.host.warm_neighbours(EntryIndex(end.entry()), prefetch);
     }
 
     /// Calls for the memory of what the host keeps of a caller, who is about to say something.
@@ -220,14 +182,14 @@ impl Seat {
 
     /// Something arrives.
     #[inline]
-    pub(crate) fn receive(&mut self, world: &mut World, out: &mut Outbox, now: Time, mut event: Event) {
-        if let Parcel::User(Errand::Arrive { number }) = event.parcel {
-            event.parcel = Parcel::User(self.arrive(world, now, number));
+    pub(crate) fn receive(&mut self, world: &mut World, out: &mut Outbox, now: Time, mut letter: Letter) {
+        if let Parcel::User(Errand::Arrive { number }) = letter.parcel {
+            letter.parcel = Parcel::User(self.arrive(world, now, number));
         }
         match self.power {
-            Power::Up if self.work.is_some() => self.queue_up(world, out, now, event),
-            Power::Up => self.receive_up(world, out, now, event),
-            Power::Paused => match event.parcel {
+            Power::Up if self.work.is_some() => self.queue_up(world, out, now, letter),
+            Power::Up => self.receive_up(world, out, now, letter),
+            Power::Paused => match letter.parcel {
                 Parcel::Start => {}
                 Parcel::Wake => self.woken(now),
                 Parcel::Connect { .. }
@@ -237,17 +199,17 @@ impl Seat {
                 | Parcel::Refused
                 | Parcel::Broken { .. }
                 | Parcel::User(_)
-                | Parcel::Consulted(_) => self.deferred.push(event),
+                | Parcel::Consulted(_) => self.deferred.push(letter),
             },
-            Power::Off => self.receive_down(world, out, now, event, Span::ZERO),
-            Power::Crashed => self.receive_down(world, out, now, event, GIVE_UP),
+            Power::Off => self.receive_down(world, out, now, letter, Span::ZERO),
+            Power::Crashed => self.receive_down(world, out, now, letter, GIVE_UP),
         }
     }
 
     /// At a machine whose service does not run. It answers at once that nobody is there; a dead one never does, and the
     /// sender has to `give_up`.
-    fn receive_down(&mut self, world: &mut World, out: &mut Outbox, now: Time, event: Event, give_up: Span) {
-        match event.parcel {
+    fn receive_down(&mut self, world: &mut World, out: &mut Outbox, now: Time, letter: Letter, give_up: Span) {
+        match letter.parcel {
             Parcel::Start => {
                 self.power = Power::Up;
                 self.wake = Time::NEVER;
@@ -264,22 +226,22 @@ impl Seat {
             | Parcel::Refused
             | Parcel::Broken { .. }
             | Parcel::User(_)
-            | Parcel::Consulted(_) => self.turn_away(world, now, &event, give_up),
+            | Parcel::Consulted(_) => self.turn_away(world, now, &letter, give_up),
         }
     }
 
     /// Nobody is there to handle this, and its source comes to know so.
-    fn turn_away(&self, world: &mut World, now: Time, event: &Event, give_up: Span) {
-        if let Parcel::User(errand) = event.parcel {
+    fn turn_away(&self, world: &mut World, now: Time, letter: &Letter, give_up: Span) {
+        if let Parcel::User(errand) = letter.parcel {
             self.turn_client_away(world, now, errand, give_up);
             return;
         }
-        self.lose(world, event);
-        match event.parcel {
+        self.lose(world, letter);
+        match letter.parcel {
             Parcel::Connect { end } if give_up == Span::ZERO => {
-                world.post(now, self.me, event.source, end, Parcel::Refused);
+                world.post(now, self.me, letter.source, end, Parcel::Refused);
             }
-            Parcel::Message(_) | Parcel::Finish => self.disown(world, now, event, give_up),
+            Parcel::Message(_) | Parcel::Finish => self.disown(world, now, letter, give_up),
             // Whoever called, or was answered, gives up by itself.
             Parcel::Connect { .. }
             | Parcel::Greeting { .. }
@@ -293,30 +255,30 @@ impl Seat {
     }
 
     /// What was on its way to this host will not be handled: a message in it counts as dropped.
-    pub(crate) fn lose(&self, world: &mut World, event: &Event) {
-        if let Some(kind) = event.kind() {
-            world.settle_message(event.source, self.me, kind, self.bytes_of(event), false);
-        } else if let Parcel::User(errand) = event.parcel {
+    pub(crate) fn lose(&self, world: &mut World, letter: &Letter) {
+        if let Some(kind) = letter.kind() {
+            world.settle_message(letter.source, self.me, kind, self.bytes_of(letter), false);
+        } else if let Parcel::User(errand) = letter.parcel {
             world.lose_errand(errand);
         }
     }
 
     /// Tells the source of a parcel that its connection leads nowhere.
-    fn disown(&self, world: &mut World, now: Time, event: &Event, give_up: Span) {
-        let broken = Parcel::Broken { end: event.to };
+    fn disown(&self, world: &mut World, now: Time, letter: &Letter, give_up: Span) {
+        let broken = Parcel::Broken { end: letter.to };
         if give_up == Span::ZERO {
-            world.post(now, self.me, event.source, EndRef::NONE, broken);
+            world.post(now, self.me, letter.source, EndRef::NONE, broken);
         } else {
-            let event = Event { offset: 0, target: event.source, to: EndRef::NONE, source: self.me, parcel: broken };
-            world.put(now + give_up, event);
+            let letter = Letter { target: letter.source, to: EndRef::NONE, source: self.me, parcel: broken };
+            world.put(now + give_up, letter);
         }
     }
 
     #[inline]
-    pub(crate) fn receive_up(&mut self, world: &mut World, out: &mut Outbox, now: Time, event: Event) {
-        let Event { to, source, .. } = event;
+    pub(crate) fn receive_up(&mut self, world: &mut World, out: &mut Outbox, now: Time, letter: Letter) {
+        let Letter { to, source, .. } = letter;
         let entry = EntryIndex(to.entry());
-        match event.parcel {
+        match letter.parcel {
             Parcel::Start => {}
             Parcel::Connect { end } => {
                 self.chain.add(now, u64::from(source) << 8, 1);
@@ -345,8 +307,8 @@ impl Seat {
                 } else {
                     let bytes = message.encoded_len();
                     world.settle_message(source, self.me, message.kind(), bytes, false);
-                    let event = Event { offset: 0, target: self.me, to, source, parcel: Parcel::Message(message) };
-                    self.disown(world, now, &event, Span::ZERO);
+                    let letter = Letter { target: self.me, to, source, parcel: Parcel::Message(message) };
+                    self.disown(world, now, &letter, Span::ZERO);
                 }
             }
             Parcel::Finish => match self.ends.find(to) {
@@ -366,8 +328,8 @@ impl Seat {
                     self.ended(world, out, now, to, Ending::Finished);
                 }
                 None => {
-                    let event = Event { offset: 0, target: self.me, to, source, parcel: Parcel::Finish };
-                    self.disown(world, now, &event, Span::ZERO);
+                    let letter = Letter { target: self.me, to, source, parcel: Parcel::Finish };
+                    self.disown(world, now, &letter, Span::ZERO);
                 }
             },
             Parcel::Refused => self.ended(world, out, now, to, Ending::Refused),
@@ -411,6 +373,12 @@ impl Seat {
         self.act(world, out, now, Input::Closed(entry, ending));
     }
 
+    /// Whether a deadline may come before this.
+    #[inline]
+    pub(crate) fn is_due(&self, time: Time) -> bool {
+        self.deadline < time
+    }
+
     /// Lets every deadline before `end` come, and whatever work is done by then. What passed while the host was frozen
     /// comes now. At one instant, what is done comes before a deadline, as what arrives does.
     ///
@@ -419,6 +387,10 @@ impl Seat {
     pub(crate) fn meet_deadlines(&mut self, world: &mut World, out: &mut Outbox, now: Time, end: Time) -> bool {
         let mut acted = false;
         while self.deadline.max(now) < end && self.power == Power::Up {
+            if self.vague {
+                self.note_deadline();
+                continue;
+            }
             let at = self.deadline.max(now);
             if !self.work_on(world, out, at) {
                 self.act(world, out, at, Input::Deadline);
@@ -434,17 +406,20 @@ impl Seat {
     /// schedule comes back earlier, while the host is still at hand, to ask again.
     #[inline]
     pub(crate) fn arrange_wake(&mut self, world: &mut World, now: Time, acted: bool) {
+        if self.vague && self.deadline < self.wake {
+            self.note_deadline();
+        }
         if self.deadline < self.wake && self.power == Power::Up {
             self.wake = if acted { self.deadline.min(now + ASK_AGAIN) } else { self.deadline };
             world.schedule.push(self.wake.max(now), Event::wake(self.me));
         }
     }
 
-    /// The length of the message an event carries.
-    pub(crate) fn bytes_of(&self, event: &Event) -> u32 {
-        match &event.parcel {
+    /// The length of the message an letter carries.
+    pub(crate) fn bytes_of(&self, letter: &Letter) -> u32 {
+        match &letter.parcel {
             Parcel::Greeting { magic, .. } => {
-                let host = self.host.id_of(HostIndex(event.source));
+                let host = self.host.id_of(HostIndex(letter.source));
                 Message::BindRequest { magic: *magic, host }.encoded_len()
             }
             Parcel::Message(message) => message.encoded_len(),
@@ -457,25 +432,5 @@ impl Seat {
             | Parcel::Wake
             | Parcel::User(_) => 0,
         }
-    }
-}
-
-const fn pack(caller: u32, end: EndRef) -> Call {
-    Call((caller as u64) << 32 | end.0 as u64)
-}
-
-const fn unpack(call: Call) -> (u32, EndRef) {
-    ((call.0 >> 32) as u32, EndRef(call.0 as u32))
-}
-
-/// Encodes a message and decodes it again, as two live hosts would.
-fn over_the_wire(message: &Message) -> Message {
-    let mut bytes = Vec::new();
-    message.encode(&mut bytes);
-    assert_eq!(bytes.len(), message.encoded_len() as usize, "the length a message tells is the length it has");
-    let decoded = Framer::new(Limits::default()).pull(&mut bytes.as_slice());
-    match decoded {
-        Ok(Some(decoded)) => decoded,
-        Ok(None) | Err(_) => panic!("{message:?} did not survive the wire: {decoded:?}"),
     }
 }

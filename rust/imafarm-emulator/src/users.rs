@@ -25,8 +25,8 @@ use imafarm_records::totals::{Power, Visits};
 use imafarm_records::{Commanded, Observed};
 
 use crate::farm::Farm;
+use crate::letter::{Letter, Parcel};
 use crate::network::{EndRef, Way};
-use crate::schedule::{Event, Parcel};
 use crate::seat::Seat;
 use crate::workload::{Draw, Workload};
 use crate::world::World;
@@ -123,11 +123,11 @@ impl Users {
     }
 
     /// When the next user of a host's own comes, and as what.
-    pub(crate) fn next_arrival(&self, host: u32, number: u32, from: Time) -> Option<(Time, Event)> {
+    pub(crate) fn next_arrival(&self, host: u32, number: u32, from: Time) -> Option<(Time, Letter)> {
         let zone = self.directory.zone(HostIndex(host));
         let hosts = self.directory.zone_hosts(zone).len() as u64;
         let at = self.of_zone(zone.0)?.next_arrival(self.dice, hosts, host, number, from)?;
-        Some((at, event(host, host, Errand::Arrive { number })))
+        Some((at, letter(host, host, Errand::Arrive { number })))
     }
 
     /// The host that a client tries after another: the next of the zone's order, and the first after the last.
@@ -146,8 +146,8 @@ pub(crate) struct Client {
     number: u32,
 }
 
-const fn event(target: u32, source: u32, errand: Errand) -> Event {
-    Event { offset: 0, target, to: EndRef::NONE, source, parcel: Parcel::User(errand) }
+const fn letter(target: u32, source: u32, errand: Errand) -> Letter {
+    Letter { target, to: EndRef::NONE, source, parcel: Parcel::User(errand) }
 }
 
 impl World {
@@ -158,7 +158,7 @@ impl World {
 
     /// A client goes from one host to another, or to nobody if there is no way.
     fn send_client(&mut self, now: Time, source: u32, target: u32, home: u32, errand: Errand) {
-        let event = event(target, source, errand);
+        let event = letter(target, source, errand);
         match self.network.way(source, target, now, 0) {
             Way::Arrives(time) => self.put(time, event),
             Way::Queues(time) => self.piped.push((time, event, 0)),
@@ -254,7 +254,7 @@ impl Seat {
         let draw = Draw::new(world.users.dice, self.me, session | 1 << 31, now);
         let lasts = if connected { workload.stay(&draw) } else { workload.absence(&draw) };
         let step = Errand::Step { zone, session, life: self.life, connected };
-        world.put(now + lasts, event(self.me, self.me, step));
+        world.put(now + lasts, letter(self.me, self.me, step));
     }
 
     /// The host tells a client where its session should run.
@@ -305,11 +305,9 @@ impl Farm {
     pub(crate) fn check_visits(&self) -> Option<String> {
         let visits = self.visits(None);
         let asking = self.seats().flat_map(|seat| &seat.clients).filter(|client| client.request & OF_USER != 0).count();
-        let events = self.shards.iter().flat_map(|shard| shard.world.schedule.pending());
-        let going = events
-            .chain(self.pipes.pending())
-            .chain(self.seats().flat_map(Seat::waiting))
-            .filter(|event| matches!(event.parcel, Parcel::User(Errand::Knock { .. } | Errand::Visit { .. })));
+        let going = self
+            .under_way()
+            .filter(|letter| matches!(letter.parcel, Parcel::User(Errand::Knock { .. } | Errand::Visit { .. })));
         let under_way = (asking + going.count()) as u64;
         let accounted = visits.logged_on + visits.refused + visits.lost + under_way;
         (accounted != visits.arrived).then(|| format!("users: {visits:?}, and {under_way} are under way"))

@@ -15,7 +15,7 @@ use imafarm_proto::settings::Settings;
 use imafarm_proto::time::{Span, Time};
 use imafarm_records::totals::{Power, WorkTotals};
 
-use crate::schedule::{Event, Parcel};
+use crate::letter::{Letter, Parcel};
 use crate::seat::Seat;
 use crate::world::World;
 
@@ -24,7 +24,7 @@ use crate::world::World;
 pub(crate) struct Work {
     settings: Arc<Settings>,
     /// What waits, first come first served. The first is worked on.
-    queue: VecDeque<Event>,
+    queue: VecDeque<Letter>,
     /// Since when the first is worked on, and when that is done; void while nothing waits.
     began: Time,
     done: Time,
@@ -51,35 +51,35 @@ impl Work {
     }
 
     /// Puts something in the queue, or gives it back to be handled at once: nothing waits, and it takes no time.
-    fn put(&mut self, now: Time, event: Event) -> Option<Event> {
+    fn put(&mut self, now: Time, letter: Letter) -> Option<Letter> {
         if self.queue.is_empty() {
-            if self.cost(&event) == Span::ZERO {
-                return Some(event);
+            if self.cost(&letter) == Span::ZERO {
+                return Some(letter);
             }
-            (self.began, self.done) = (now, now + self.cost(&event));
+            (self.began, self.done) = (now, now + self.cost(&letter));
         }
-        self.queue.push_back(event);
+        self.queue.push_back(letter);
         None
     }
 
     /// Takes out what the work is done on, and begins with the next.
-    fn finish(&mut self) -> Option<Event> {
-        let event = self.queue.pop_front()?;
+    fn finish(&mut self) -> Option<Letter> {
+        let letter = self.queue.pop_front()?;
         self.busy = self.busy + (self.done - self.began);
         if let Some(next) = self.queue.front() {
             (self.began, self.done) = (self.done, self.done + self.cost(next));
         }
-        Some(event)
+        Some(letter)
     }
 
     /// Gives up all that waits.
-    fn clear(&mut self, now: Time) -> VecDeque<Event> {
+    fn clear(&mut self, now: Time) -> VecDeque<Letter> {
         self.busy = self.busy_until(now);
         core::mem::take(&mut self.queue)
     }
 
-    fn cost(&self, event: &Event) -> Span {
-        event.kind().map_or(Span::ZERO, |kind| self.settings.work_costs().of(kind.index()))
+    fn cost(&self, letter: &Letter) -> Span {
+        letter.kind().map_or(Span::ZERO, |kind| self.settings.work_costs().of(kind.index()))
     }
 
     /// How long it has worked by now.
@@ -93,10 +93,10 @@ impl Work {
 
 impl Seat {
     /// Something arrives at a host whose work takes time.
-    pub(crate) fn queue_up(&mut self, world: &mut World, out: &mut Outbox, now: Time, event: Event) {
-        let waits = match (&event.parcel, &mut self.work) {
+    pub(crate) fn queue_up(&mut self, world: &mut World, out: &mut Outbox, now: Time, letter: Letter) {
+        let waits = match (&letter.parcel, &mut self.work) {
             // The host's own affairs do not wait; and its users do not come by IMA.
-            (Parcel::Start | Parcel::Wake | Parcel::User(_) | Parcel::Consulted(_), _) | (_, None) => Some(event),
+            (Parcel::Start | Parcel::Wake | Parcel::User(_) | Parcel::Consulted(_), _) | (_, None) => Some(letter),
             (
                 Parcel::Connect { .. }
                 | Parcel::Greeting { .. }
@@ -105,18 +105,18 @@ impl Seat {
                 | Parcel::Refused
                 | Parcel::Broken { .. },
                 Some(work),
-            ) => work.put(now, event),
+            ) => work.put(now, letter),
         };
-        if let Some(event) = waits {
-            self.receive_up(world, out, now, event);
+        if let Some(letter) = waits {
+            self.receive_up(world, out, now, letter);
         }
     }
 
     /// Handles what the work is done on by `now`, if there is such a thing; whether there was.
     pub(crate) fn work_on(&mut self, world: &mut World, out: &mut Outbox, now: Time) -> bool {
         let done = self.work.as_mut().filter(|work| work.next_done() <= now).and_then(|work| work.finish());
-        let Some(event) = done else { return false };
-        self.receive_up(world, out, now, event);
+        let Some(letter) = done else { return false };
+        self.receive_up(world, out, now, letter);
         true
     }
 
@@ -132,13 +132,13 @@ impl Seat {
     }
 
     /// Gives up what waits for the host's attention: it is going down.
-    pub(crate) fn give_up_work(&mut self, now: Time) -> impl Iterator<Item = Event> + use<> {
+    pub(crate) fn give_up_work(&mut self, now: Time) -> impl Iterator<Item = Letter> + use<> {
         let queue = self.work.as_mut().map(|work| work.clear(now));
         queue.unwrap_or_default().into_iter().chain(core::mem::take(&mut self.deferred))
     }
 
     /// What has arrived and is not handled yet.
-    pub(crate) fn waiting(&self) -> impl Iterator<Item = &Event> {
+    pub(crate) fn waiting(&self) -> impl Iterator<Item = &Letter> {
         self.deferred.iter().chain(self.work.iter().flat_map(|work| &work.queue))
     }
 
@@ -157,8 +157,8 @@ impl Seat {
     /// The bytes that its queues hold.
     pub(crate) fn queue_memory(&self) -> usize {
         let queued =
-            self.work.as_ref().map_or(0, |work| size_of::<Work>() + work.queue.capacity() * size_of::<Event>());
-        queued + self.deferred.capacity() * size_of::<Event>()
+            self.work.as_ref().map_or(0, |work| size_of::<Work>() + work.queue.capacity() * size_of::<Letter>());
+        queued + self.deferred.capacity() * size_of::<Letter>()
     }
 }
 
@@ -175,8 +175,8 @@ mod tests {
         Work::of(&Arc::new(settings))
     }
 
-    fn arrival(parcel: Parcel) -> Event {
-        Event { offset: 0, target: 0, to: EndRef(0), source: 1, parcel }
+    fn arrival(parcel: Parcel) -> Letter {
+        Letter { target: 0, to: EndRef(0), source: 1, parcel }
     }
 
     #[test]
@@ -196,7 +196,7 @@ mod tests {
         let mut done = Vec::new();
         while work.next_done() != Time::NEVER {
             let at = work.next_done();
-            done.push((at.0, work.finish().and_then(|event| event.kind()).map(|kind| kind.name())));
+            done.push((at.0, work.finish().and_then(|letter| letter.kind()).map(|kind| kind.name())));
         }
         let expected = [(6_000, "QUERY_MASTER"), (8_000, "IMA_PING"), (8_000, "BIND_COMMIT"), (13_000, "QUERY_MASTER")];
         assert_eq!(done, expected.map(|(at, name)| (at, Some(name))));

@@ -9,9 +9,11 @@ use imafarm_records::chronicle::{FarmEvent, What};
 use imafarm_records::ledger::Ledger;
 use imafarm_records::totals::Visits;
 
+use crate::event::{PostOffice, Sack};
+use crate::letter::{Letter, Parcel};
 use crate::network::{End, EndRef, Network, Way};
 use crate::prefetch::Lines;
-use crate::schedule::{Event, Parcel, Schedule};
+use crate::schedule::Schedule;
 use crate::shard::Share;
 use crate::store_link::{Question, StoreView};
 use crate::users::Users;
@@ -27,10 +29,18 @@ pub(crate) struct World {
     /// Who has just sent what is being handled: its memory is at hand.
     pub(crate) partner: u32,
     pub(crate) schedule: Schedule,
-    /// What is on its way to hosts of other shards. It arrives in a later window.
-    pub(crate) away: Vec<(Time, Event)>,
+    /// What the schedule's events stand for, where they do not say it themselves.
+    pub(crate) post: PostOffice,
+    /// What is on its way to hosts of other shards, by shard. It arrives in a later window.
+    pub(crate) away: Vec<Sack>,
+    /// Whether there is any.
+    pub(crate) has_sent: bool,
+    /// Whether any has sent something.
+    pub(crate) has_mail: bool,
+    /// What other shards have sent, by shard.
+    pub(crate) inbox: Vec<Sack>,
     /// What comes to a shared link between zones, when, and how long it is.
-    pub(crate) piped: Vec<(Time, Event, u32)>,
+    pub(crate) piped: Vec<(Time, Letter, u32)>,
     pub(crate) ledger: Ledger,
     pub(crate) users: Arc<Users>,
     /// What became of users, by the zone in which they came.
@@ -48,6 +58,8 @@ pub(crate) struct World {
     /// Which kinds are traced, by [`Kind::index`].
     pub(crate) traced: [bool; Kind::COUNT],
     pub(crate) trace: Vec<TraceRecord>,
+    /// Whether no short cut is to be taken: every message is an event of its own.
+    pub(crate) exact: bool,
 }
 
 /// One message that was delivered.
@@ -66,26 +78,76 @@ pub struct TraceRecord {
 }
 
 impl World {
-    /// An event is to happen then, to a host of this shard or of another.
-    #[inline]
-    pub(crate) fn put(&mut self, time: Time, event: Event) {
-        if self.share.has(event.target) {
-            if event.target != self.partner {
-                self.near.call(self.share.place(event.target));
+    /// A letter is to arrive then, at a host of this shard or of another.
+    #[inline(always)]
+    pub(crate) fn put(&mut self, time: Time, letter: Letter) {
+        if self.share.has(letter.target) {
+            if letter.target != self.partner {
+                self.near.call(self.share.place(letter.target));
             }
-            self.schedule.push(time, event);
+            self.put_here(time, letter);
         } else {
-            self.away.push((time, event));
+            self.has_sent = true;
+            self.away[self.share.of(letter.target)].put(&self.post, time, letter);
         }
     }
 
+    /// A letter is to arrive then, at a host of this shard.
+    #[inline(always)]
+    pub(crate) fn put_here(&mut self, time: Time, letter: Letter) {
+        self.schedule.push(time, self.post.pack(letter));
+    }
+
+    /// Takes in what other shards have sent.
+    #[inline]
+    pub(crate) fn take_in(&mut self) {
+        if !core::mem::take(&mut self.has_mail) {
+            return;
+        }
+        let World { inbox, schedule, post, .. } = self;
+        for sack in inbox.iter_mut().filter(|sack| !sack.is_empty()) {
+            sack.empty(post, |time, event| schedule.push(time, event));
+        }
+    }
+
+    /// When something next happens, or may happen.
+    #[inline]
+    pub(crate) fn next(&self) -> Option<Time> {
+        let sent = self.inbox.iter().filter_map(Sack::first).map(|time| self.schedule.window_start(time));
+        self.schedule.next_window().into_iter().chain(sent).min()
+    }
+
+    /// How many events lie in the window of `time`, as far as is known yet.
+    pub(crate) fn count(&self, time: Time) -> usize {
+        self.schedule.count(time) + self.inbox.iter().map(|sack| sack.events().len()).sum::<usize>()
+    }
+
+    /// Whether the window of `time` is known to hold nothing.
+    #[inline]
+    pub(crate) fn is_idle(&self, time: Time) -> bool {
+        !self.has_mail && self.schedule.is_idle(time)
+    }
+
+    /// Whether anything waits that goes to observers, to the data store or through a shared link.
+    #[inline]
+    pub(crate) const fn concerns_others(&self) -> bool {
+        !(self.notices.is_empty() && self.piped.is_empty() && self.questions.is_empty())
+    }
+
+    /// The bytes that what is on its way holds.
+    pub(crate) fn memory(&self) -> usize {
+        let sacks = self.away.iter().chain(&self.inbox).map(Sack::memory);
+        self.schedule.memory() + self.post.memory() + sacks.sum::<usize>()
+    }
+
     /// Sends a parcel that is no message. Whether it will arrive.
+    #[inline(always)]
     pub(crate) fn post(&mut self, now: Time, source: u32, target: u32, to: EndRef, parcel: Parcel) -> bool {
         self.post_in_order(now, source, target, to, parcel, 0, None)
     }
 
     /// Sends a parcel, behind whatever was sent from `end` before. Whether it will arrive.
-    #[inline]
+    #[inline(always)]
     #[expect(clippy::too_many_arguments, reason = "a parcel, its address, its length and its stream: one of each")]
     pub(crate) fn post_in_order(
         &mut self,
@@ -97,11 +159,11 @@ impl World {
         bytes: u32,
         end: Option<&mut End>,
     ) -> bool {
-        let event = Event { offset: 0, target, to, source, parcel };
+        let letter = Letter { target, to, source, parcel };
         let in_order = |time: Time| end.map_or(time, |end| end.in_order(time));
         match self.network.way(source, target, now, bytes) {
-            Way::Arrives(time) => self.put(in_order(time), event),
-            Way::Queues(time) => self.piped.push((in_order(time), event, bytes)),
+            Way::Arrives(time) => self.put(in_order(time), letter),
+            Way::Queues(time) => self.piped.push((in_order(time), letter, bytes)),
             Way::Lost => return false,
         }
         true
@@ -110,7 +172,7 @@ impl World {
     /// The connection of which `end` is the source's end is no more: tell the source, as if the target had.
     pub(crate) fn break_later(&mut self, at: Time, source: u32, end: EndRef, target: u32) {
         let parcel = Parcel::Broken { end: EndRef::NONE };
-        self.put(at, Event { offset: 0, target: source, to: end, source: target, parcel });
+        self.put(at, Letter { target: source, to: end, source: target, parcel });
     }
 
     /// A message is delivered or dropped.

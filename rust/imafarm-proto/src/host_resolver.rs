@@ -250,6 +250,12 @@ impl Directory {
         self.places[host.at()].zone
     }
 
+    /// Whether two hosts are of one zone.
+    #[inline]
+    pub fn are_neighbours(&self, one: HostIndex, other: HostIndex) -> bool {
+        self.zone(one) == self.zone(other)
+    }
+
     /// A zone's hosts, lowest rank first.
     #[inline]
     pub fn zone_hosts(&self, zone: ZoneIndex) -> &[HostIndex] {

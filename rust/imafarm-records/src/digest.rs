@@ -1,8 +1,8 @@
 //! A farm's history in 128 bits.
 //!
-//! Every host folds what it is handed, and when, into a chain of its own; the farm folds the chains in the order of
-//! hosts. So the digest depends on the order of each host's events, which is fixed, and not on the order in which hosts
-//! are worked through, which is free.
+//! Every host sums up what it is handed, and when; the farm folds the sums in the order of hosts. A host takes its events
+//! in an order that follows from what and when they are, so their sum leaves nothing out that is not in them. And it does
+//! not matter in which order they are summed up, nor by whom.
 
 use core::fmt;
 
@@ -11,9 +11,13 @@ use imafarm_proto::time::Time;
 
 use crate::ledger::Ledger;
 
-/// The history of one host.
+/// The history of one host: the sum of all that happened to it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Chain(u64);
+pub struct Chain(pub u64);
+
+/// What happened, without when: two odd factors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mark(u64);
 
 const LEFT: u64 = 0x9E37_79B9_7F4A_7C15;
 const RIGHT: u64 = 0xD6E8_FEB8_6659_FD93;
@@ -25,27 +29,49 @@ const fn mix(a: u64, b: u64) -> u64 {
     product as u64 ^ (product >> 64) as u64
 }
 
+impl Mark {
+    /// What two words describe.
+    #[inline]
+    pub const fn of(what: u64, detail: u64) -> Mark {
+        Mark(mix(mix(what ^ LEFT, detail ^ RIGHT), LEFT) | 1 << 32)
+    }
+
+    /// A message of this kind, that says this, from a host.
+    #[inline]
+    pub const fn message(from: u32, kind: Kind, says: u64) -> Mark {
+        Mark::of((from as u64) << 8 | kind.number() as u64, says)
+    }
+
+    /// What it adds to a history when it happens then. Nothing but multiplications of 32 bits, since a storm has as many
+    /// of these as messages.
+    #[inline]
+    pub const fn at(self, time: Time) -> u64 {
+        let when = (time.0 as u32) ^ ((time.0 >> 32) as u32).wrapping_mul(0x85EB_CA6B);
+        let when = when.wrapping_mul(0x9E37_79B1);
+        ((when ^ when >> 15 ^ self.0 as u32) as u64) * (self.0 >> 32)
+    }
+}
+
 impl Chain {
     /// The history of a host to which nothing has happened.
     pub const NEW: Chain = Chain(0);
 
-    /// One more link: something happened at `time`, described by two words.
+    /// Something happened at `time`, described by two words.
     #[inline]
     pub const fn add(&mut self, time: Time, what: u64, detail: u64) {
-        self.0 =
-            mix(self.0 ^ time.0 ^ LEFT, what.rotate_left(32) ^ detail ^ RIGHT).wrapping_add(self.0.rotate_left(23));
+        self.0 = self.0.wrapping_add(Mark::of(what, detail).at(time));
     }
 
-    /// One more link: a message arrived.
+    /// A message arrived.
     #[inline]
     pub fn add_message(&mut self, time: Time, from: u32, message: &Message) {
-        self.add(time, u64::from(from) << 8 | u64::from(message.kind().number()), word(message));
+        self.0 = self.0.wrapping_add(Mark::message(from, message.kind(), word(message)).at(time));
     }
 }
 
 /// What a message says, in one word.
 #[inline]
-fn word(message: &Message) -> u64 {
+pub fn word(message: &Message) -> u64 {
     match message {
         Message::BindRequest { magic, host } | Message::BindResponse { magic, host } => {
             u64::from(magic.0) << 32 ^ host.get()
@@ -133,16 +159,33 @@ mod tests {
     use super::*;
 
     #[test]
-    fn order_time_and_content_all_matter() {
+    fn time_and_content_matter_and_order_follows_from_them() {
         let chain = |links: &[(u64, u64, u64)]| {
             let mut chain = Chain::default();
             links.iter().for_each(|&(time, what, detail)| chain.add(Time(time), what, detail));
             chain
         };
         let base = chain(&[(1, 2, 3), (1, 2, 4)]);
-        for other in [&[(1, 2, 4), (1, 2, 3)], &[(1, 2, 3), (2, 2, 4)], &[(1, 2, 3), (1, 3, 4)]] {
+        for other in
+            [&[(1, 2, 3), (2, 2, 4)], &[(2, 2, 3), (1, 2, 4)], &[(1, 2, 3), (1, 3, 4)], &[(1, 2, 3), (1, 2, 5)]]
+        {
             assert_ne!(chain(other), base);
         }
+        assert_eq!(chain(&[(1, 2, 4), (1, 2, 3)]), base);
+    }
+
+    /// What happens at other times, to be told from others by a little, adds something else each time.
+    #[test]
+    fn histories_that_differ_a_little_differ() {
+        let mut sums: Vec<u64> = Vec::new();
+        for (time, what, detail) in (0..32u64).flat_map(|t| (0..32).flat_map(move |w| (0..32).map(move |d| (t, w, d))))
+        {
+            sums.push(Mark::of(what << 8 | 16, detail).at(Time(126_000_000_000 + time)));
+        }
+        let count = sums.len();
+        sums.sort_unstable();
+        sums.dedup();
+        assert_eq!(sums.len(), count);
     }
 
     #[test]

@@ -15,12 +15,25 @@ use imafarm_records::ledger::{Count, Ledger};
 use imafarm_records::totals::{Order, Power, Totals, Visits};
 
 use super::{Farm, TraceRecord};
+use crate::event::Sack;
+use crate::letter::Letter;
 use crate::seat::Seat;
+use crate::shard::Shard;
 
 impl Farm {
     /// How long a window is: how often observers are told.
     pub fn window(&self) -> Span {
         self.shards[0].world.schedule.window()
+    }
+
+    /// All that is under way: what the schedule holds, what passes a shared link, and what waits for hosts.
+    pub(crate) fn under_way(&self) -> impl Iterator<Item = Letter> + '_ {
+        let scheduled = self.shards.iter().flat_map(|shard| {
+            let Shard { world, .. } = &**shard;
+            debug_assert!(world.inbox.iter().all(Sack::is_empty), "time stands still");
+            world.schedule.pending().map(|event| world.post.read(event))
+        });
+        scheduled.chain(self.pipes.pending().cloned()).chain(self.seats().flat_map(Seat::waiting).cloned())
     }
 
     /// The deliveries that were traced, in order of time, target and source.
@@ -33,10 +46,15 @@ impl Farm {
         self.store.is_up()
     }
 
+    /// Whether every message goes through the schedule, one by one.
+    pub fn is_exact(&self) -> bool {
+        self.shards[0].world.exact
+    }
+
     /// The bytes that hosts, connections and events hold. What allocators add, and the directory, is not in it.
     pub fn memory(&self) -> usize {
         let seats = self.seats().map(|seat| size_of::<Seat>() + seat.memory());
-        seats.chain(self.shards.iter().map(|shard| shard.world.schedule.memory())).sum()
+        seats.chain(self.shards.iter().map(|shard| shard.world.memory())).sum()
     }
 }
 
@@ -70,11 +88,9 @@ impl Observed for Farm {
 
     fn in_flight(&self) -> [Count; Kind::COUNT] {
         let mut counts = [Count::default(); Kind::COUNT];
-        let waiting = self.seats().flat_map(Seat::waiting);
-        let scheduled = self.shards.iter().flat_map(|shard| shard.world.schedule.pending());
-        for event in scheduled.chain(self.pipes.pending()).chain(waiting) {
-            if let Some(kind) = event.kind() {
-                counts[kind.index()].add(self.seat(event.target).bytes_of(event));
+        for letter in self.under_way() {
+            if let Some(kind) = letter.kind() {
+                counts[kind.index()].add(self.seat(letter.target).bytes_of(&letter));
             }
         }
         counts

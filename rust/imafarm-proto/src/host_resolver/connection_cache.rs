@@ -89,7 +89,9 @@ pub struct ConnectionCache<T> {
     // By entry. Apart, because each use moves three entries' links and looks at nothing else of two of them.
     links: Few<Links, SHORT>,
     entries: Few<Entry<T>, SHORT>,
-    free: Vec<u32>,
+    /// The entry that was freed last; those before it follow by their `newer`.
+    free: u32,
+    free_count: u32,
     /// The entries by peer, once the slab is not short any more.
     by_peer: HashTable<u32>,
     in_progress: List,
@@ -103,7 +105,8 @@ impl<T: Default> ConnectionCache<T> {
             capacity,
             links: Few::default(),
             entries: Few::default(),
-            free: Vec::new(),
+            free: NIL,
+            free_count: 0,
             by_peer: HashTable::new(),
             in_progress: EMPTY,
             active: EMPTY,
@@ -157,14 +160,16 @@ impl<T: Default> ConnectionCache<T> {
     pub fn open(&mut self, peer: Option<u32>, value: T) -> EntryIndex {
         debug_assert!(self.has_room(), "a cache of {} is full", self.capacity);
         let entry = Entry { peer: NIL, standing: Standing::InProgress, value };
-        let index = match self.free.pop() {
-            Some(index) => {
-                self.entries[index as usize] = entry;
-                index
-            }
-            None => {
+        let index = match self.free {
+            NIL => {
                 self.grow(entry);
                 self.entries.len() as u32 - 1
+            }
+            index => {
+                self.free = self.links[index as usize].newer;
+                self.free_count -= 1;
+                self.entries[index as usize] = entry;
+                index
             }
         };
         push_newest(&mut self.links, &mut self.in_progress, index);
@@ -246,10 +251,11 @@ impl<T: Default> ConnectionCache<T> {
         let gone = &mut self.entries[entry.at()];
         gone.standing = Standing::Free;
         let value = core::mem::take(&mut gone.value);
-        if self.free.len() + 1 < self.entries.len() {
-            self.free.push(entry.0);
+        if self.free_count as usize + 1 < self.entries.len() {
+            self.links[entry.at()].newer = core::mem::replace(&mut self.free, entry.0);
+            self.free_count += 1;
         } else {
-            self.free.clear();
+            (self.free, self.free_count) = (NIL, 0);
             self.links.clear();
             self.entries.clear();
         }
@@ -305,12 +311,21 @@ impl<T: Default> ConnectionCache<T> {
         }
     }
 
+    /// Shows where in memory the neighbours of an entry are, once that is at hand itself.
+    #[inline]
+    pub fn warm_neighbours(&self, entry: EntryIndex, show: impl Fn(*const u8)) {
+        if let Some(&Links { older, newer }) = self.links.get(entry.at()) {
+            for neighbour in [older, newer] {
+                if let Some(links) = self.links.get(neighbour as usize) {
+                    show(core::ptr::from_ref(links).cast());
+                }
+            }
+        }
+    }
+
     /// The bytes held besides the cache itself.
     pub fn memory(&self) -> usize {
-        self.entries.memory()
-            + self.links.memory()
-            + self.free.capacity() * size_of::<u32>()
-            + self.by_peer.allocation_size()
+        self.entries.memory() + self.links.memory() + self.by_peer.allocation_size()
     }
 
     /// Takes an open entry out of its list and out of the table; a closing one is in neither.
