@@ -33,13 +33,15 @@ def main(module: str, function: str, hosts: int, times: int) -> None:
             print(json.dumps({"cannot": str(reason)}))
             return
         seconds, busy = perf_counter() - begin, process_time() - busy
+        if outcome.seconds is not None and outcome.busy_seconds is not None:
+            seconds, busy = outcome.seconds, outcome.busy_seconds
         line = {
             "messages": dict(outcome.messages),
             "ended": outcome.ended,
             "winner": outcome.winner,
             "fingerprint": fingerprint(outcome.times) if len(outcome.times) else None,
             "beyond": dict(outcome.beyond),
-            "seconds": seconds if outcome.seconds is None else outcome.seconds,
+            "seconds": seconds,
             "busy_share": busy / seconds,
             "peak_bytes": peak_bytes(),
         }

@@ -10,7 +10,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
@@ -65,17 +65,20 @@ class Result:
 
 def measure(
     engines: Sequence[Engine],
-    works: Iterable[Work],
+    works: Sequence[Work],
     sizes: Sequence[int],
     limits: Limits,
     tell: Callable[[Result], object],
     run: Runner | None = None,
 ) -> list[Result]:
-    """Runs every case that fits into the limits. `UnequalWork` as soon as an engine does something else."""
+    """Runs every case that fits into the limits, the shorter work first; results are in the order of `works`.
+
+    `UnequalWork` as soon as an engine does something else.
+    """
     end = monotonic() + limits.total_seconds
     results: list[Result] = []
     run = run or run_apart(limits.case_seconds * GRACE + SET_UP_SECONDS)
-    for work in works:
+    for work in sorted(works, key=lambda work: total_messages(work, max(sizes))):
         for hosts in sorted(sizes):
             reference: tuple[str, Measured] | None = None
             for engine in engines:
@@ -89,7 +92,7 @@ def measure(
                         reference = this
                 results.append(result)
                 tell(result)
-    return results
+    return sorted(results, key=lambda result: works.index(result.work))
 
 
 def check_all(work: Work, hosts: int, this: tuple[str, Measured], reference: tuple[str, Measured] | None) -> None:

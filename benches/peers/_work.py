@@ -78,6 +78,8 @@ class Outcome:
     """What else the engine sent in the same time, by kind, since it cannot do with less."""
     seconds: float | None = None
     """Real time from the work's first event to its last; `None` if the engine did nothing else."""
+    busy_seconds: float | None = None
+    """How long the process had a core in that time; `None` if the same is."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,13 @@
 """The same work in other engines: what counts as the same, and that nothing else is compared."""
 
+import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+import imafarm
 from peers import _chart, _harness, _latencies, _report
 from peers._case import peak_bytes
 from peers._engines import ENGINES, Engine
@@ -183,6 +185,15 @@ def test_imafarm_does_the_work_too(hosts: int) -> None:
     failover = farm.storm_with_bindings(hosts)
     assert failover.messages == expected_messages("storm", hosts) and failover.winner == hosts - 2
     check("heartbeat", hosts, farm.heartbeat(hosts))
+
+
+@pytest.mark.parametrize("work", [farm.storm, farm.storm_one_by_one])
+def test_imafarm_begins_bound_or_says_that_it_cannot(work: Callable[[int], Outcome]) -> None:
+    if "bound" in inspect.signature(imafarm.open_emulated_farm).parameters:
+        check("storm", 40, work(40))
+    else:
+        with pytest.raises(CannotDo, match="opens no farm with bound"):
+            work(40)
 
 
 def test_the_page_has_every_figure_and_the_picture_is_drawn(tmp_path: Path) -> None:
