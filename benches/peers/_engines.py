@@ -39,9 +39,9 @@ ENGINES = (
         "imafarm",
         "farm",
         "imafarm",
-        "The emulator, through its library, on one thread; the storm begins with every pair of hosts bound. It does more "
-        "than the others: a message has bytes, is written into a ledger and goes into the digest, and a host whose "
-        "collector is new sends it a heartbeat and registers with it.",
+        "The emulator, through its library, on one thread; the storm begins with every pair of hosts bound. It does "
+        "more than the others: a message has bytes, is written into a ledger and goes into the digest, and whoever has "
+        "a new collector sends it a heartbeat and registers with it.",
         BOTH,
     ),
     Engine(

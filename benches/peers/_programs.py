@@ -15,6 +15,7 @@ import tarfile
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 
 SOURCES = Path(__file__).parent / "engines"
@@ -31,6 +32,7 @@ class CannotBuild(Exception):
 class Library:
     """What a program is built against."""
 
+    version: str
     standard: str
     includes: tuple[Path, ...]
     library: Path
@@ -38,11 +40,11 @@ class Library:
 
 def program(name: str, library: str) -> Path:
     """The program of `engines/NAME.cpp`, built against `ns3` or `simgrid`. `CannotBuild` if it cannot be."""
-    source, built = SOURCES / f"{name}.cpp", BUILT / name
+    against = {"ns3": _ns3, "simgrid": _simgrid}[library]()
+    source, built = SOURCES / f"{name}.cpp", BUILT / f"{name}-{against.version}"
     if built.exists() and built.stat().st_mtime > max(path.stat().st_mtime for path in (source, SOURCES / "peers.hpp")):
         return built
     compiler = _compiler()
-    against = {"ns3": _ns3, "simgrid": _simgrid}[library]()
     command: list[str | Path] = [compiler, f"-std={against.standard}", *OPTIMISED, source, "-o", built]
     command += [f"-I{path}" for path in against.includes]
     command += [against.library, f"-Wl,-rpath,{against.library.parent}"]
@@ -71,13 +73,14 @@ def _ns3() -> Library:
     found = sorted(root.glob("lib*/libns3*-core.so"))
     if not found:
         raise CannotBuild("the package ns3 has no core library for this machine")
-    return Library("c++20", (root / "include",), found[0])
+    return Library(version("ns3"), "c++20", (root / "include",), found[0])
 
 
 def _simgrid() -> Library:
     """The package is its source, which takes some minutes to build, once."""
     source, build = BUILT / f"simgrid-{SIMGRID}", BUILT / f"simgrid-{SIMGRID}-built"
     built = Library(
+        SIMGRID,
         "c++17",
         (source / "include", build / "include", _package("boost_headers") / "include"),
         build / "lib/libsimgrid.so",
