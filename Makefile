@@ -84,6 +84,13 @@ bench-scaling: release  ## wall time and memory against the number of hosts, and
 	cargo bench --quiet --package imafarm-benches --bench queue
 	$(BIN)/python benches/scaling.py --queue --write docs
 
+# The same work in other engines, in PEERS_SECONDS in all; PEERS takes more, such as --sizes 100,1000 --engines NumPy,ns-3.
+PEERS_SECONDS ?= 570
+.PHONY: bench-peers
+bench-peers: $(UV)  ## the same work in SimPy, SimGrid, ns-3, NumPy, heapq and imafarm: docs/peers.md anew
+	MATURIN_PEP517_ARGS='--profile release' $(UV) sync --quiet --group peers
+	PYTHONPATH=benches $(BIN)/python -m peers --write docs --readme README.md --seconds $(PEERS_SECONDS) $(PEERS)
+
 # Valgrind is a package of the system's. The runner, which has to be of the library's version, is built beside the other
 # tools.
 GUNGRAUN := $(shell sed -n 's/^gungraun = "=\(.*\)"/\1/p' Cargo.toml)
