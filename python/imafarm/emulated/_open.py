@@ -46,7 +46,7 @@ async def open_emulated_farm(
     log: who else is told of such changes; not together with `store`.
     boot_seconds: every host starts at a moment drawn from so many farm seconds; `None`: nobody starts by itself.
     wire: encode and decode every message for real, which changes nothing but the speed.
-    threads: how many work, a power of two at most so large; all processors unless said. Changes nothing but the speed.
+    threads: how many work, 1 to 64; as many as there are processors to be had unless said. Changes nothing but the speed.
     progress: called now and then while farm time runs, about ten times a real second.
 
     Yields at once: the boot goes on in farm time, and `wait_master` waits for it.

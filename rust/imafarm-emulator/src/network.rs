@@ -341,7 +341,8 @@ impl Network {
         let mut zones = self.zones.clone();
         zones.sort_unstable();
         zones.dedup();
-        let pairs = zones.iter().flat_map(|&from| zones.iter().map(move |&to| (from, to))).filter(|(from, to)| from != to);
+        let pairs =
+            zones.iter().flat_map(|&from| zones.iter().map(move |&to| (from, to))).filter(|(from, to)| from != to);
         match (zones.len(), self.pairs.links.is_empty()) {
             (0 | 1, _) => GIVE_UP,
             (_, true) => self.between.latency.min(GIVE_UP),
