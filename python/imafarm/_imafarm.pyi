@@ -151,6 +151,7 @@ class EmulatedFarm(ObservedFarm):
     trace: the kinds of messages whose deliveries are kept
     threads: how many work, 1 to 64; it changes nothing of what happens. Each works on whole zones, where there are as many zones
         and none is much larger than a thread's part; else on every so many-th host, and they are a power of two
+    exact_queue: whether every message is an event of its own, and no short cut is taken; that changes nothing either
 
     Raises ValueError, naming the key, for what no farm can have.
     """
@@ -174,6 +175,7 @@ class EmulatedFarm(ObservedFarm):
         wire: bool = False,
         trace: Sequence[str] = ...,
         threads: SupportsIndex = ...,
+        exact_queue: bool = False,
     ) -> EmulatedFarm: ...
     def advance(
         self,

@@ -27,6 +27,15 @@ Members = Annotated[int | None, _whole("--members", "How many members to generat
 Seed = Annotated[int, _whole("--seed", "0 to 2**64 - 1. Equal seeds make equal runs.")]
 SeedIfGiven = Annotated[int | None, _whole("--seed", "0 to 2**64 - 1. Equal seeds make equal runs (0).")]
 Threads = Annotated[int | None, _whole("--threads", "How many work, 1 to 64 (all processors). Changes only the speed.")]
+ExactQueue = Annotated[
+    bool,
+    Parameter(
+        name="--exact-queue",
+        negative=(),
+        show_default=False,
+        help="Let every message be an event of its own. Changes only the speed.",
+    ),
+]
 FarmFile = Annotated[Path | None, Parameter(name="--farm", help="A TOML file that describes the farm.")]
 StoreUrl = Annotated[
     str | None, Parameter(name="--store", help="A data store that holds the farm: a SQLite file, or a URL.")

@@ -14,7 +14,7 @@ from rich.console import Console
 
 from imafarm.cli._errors import FAILED, PASSED, unknown
 from imafarm.cli._farm import product_of, topology_of
-from imafarm.cli._options import Assignments, FarmFile, Hosts, Json, Seed, StoreUrl, Threads, Zones
+from imafarm.cli._options import Assignments, ExactQueue, FarmFile, Hosts, Json, Seed, StoreUrl, Threads, Zones
 from imafarm.cli._out import check_writable
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ def run(
     farm: FarmFile = None,
     store: StoreUrl = None,
     threads: Threads = None,
+    exact_queue: ExactQueue = False,
     out: Annotated[Path | None, Parameter(help="A directory for verdict.json and verdict.txt.")] = None,
     json_: Json = False,
 ) -> int:
@@ -80,7 +81,7 @@ def run(
         topology = chosen.prepare(topology)
     if out is not None:
         check_writable(out)
-    verdict = _play(chosen, topology, seed, threads, store)
+    verdict = _play(chosen, topology, seed, threads, exact_queue, store)
     if out is not None:
         _write(verdict, out)
     if json_:
@@ -130,13 +131,15 @@ def _log(store: str | None) -> Iterator[ConfigurationLog | None]:
         yield log
 
 
-def _play(scenario: Scenario, topology: Topology, seed: int, threads: int | None, store: str | None) -> Verdict:
+def _play(
+    scenario: Scenario, topology: Topology, seed: int, threads: int | None, exact_queue: bool, store: str | None
+) -> Verdict:
     from imafarm.emulated import run
     from imafarm.report.progress import progress_line
 
     began = perf_counter()
     with _log(store) as log, progress_line(Console(stderr=True)) as line:
-        return run(_play_emulated, scenario, topology, seed, threads, log, line, began)
+        return run(_play_emulated, scenario, topology, seed, threads, exact_queue, log, line, began)
 
 
 async def _play_emulated(
@@ -144,6 +147,7 @@ async def _play_emulated(
     topology: Topology,
     seed: int,
     threads: int | None,
+    exact_queue: bool,
     log: ConfigurationLog | None,
     line: ProgressLine | None,
     began: float,
@@ -154,7 +158,9 @@ async def _play_emulated(
 
     journal = Journal(on_phase=line.phase if line else None)
     progress = line.tell if line else None
-    async with open_emulated_farm(topology=topology, log=log, seed=seed, threads=threads, progress=progress) as farm:
+    async with open_emulated_farm(
+        topology=topology, log=log, seed=seed, threads=threads, exact_queue=exact_queue, progress=progress
+    ) as farm:
         return await play(
             scenario,
             farm,

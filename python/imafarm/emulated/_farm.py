@@ -50,6 +50,7 @@ class EmulatedFarm(EngineFarm[_imafarm.EmulatedFarm]):
         seed: int,
         wire: bool,
         threads: int,
+        exact_queue: bool,
         conductor: Conductor,
         progress: Callable[[Progress], object] | None,
         log: ConfigurationLog | None = None,
@@ -72,6 +73,7 @@ class EmulatedFarm(EngineFarm[_imafarm.EmulatedFarm]):
             store=topology.store_for_engine(),
             wire=wire,
             threads=threads,
+            exact_queue=exact_queue,
         )
         super().__init__(topology, engine, origin_ns=conductor.clock.now_ns, log=log)
         self._progress = progress

@@ -31,6 +31,7 @@ async def open_emulated_farm(
     boot_seconds: float | None = BOOT_SECONDS,
     wire: bool = False,
     threads: int | None = None,
+    exact_queue: bool = False,
     progress: Callable[[Progress], object] | None = None,
 ) -> AsyncIterator[EmulatedFarm]:
     """A farm in virtual time: `async with imafarm.open_emulated_farm(hosts=300) as farm: ...`.
@@ -46,7 +47,8 @@ async def open_emulated_farm(
     log: who else is told of such changes; not together with `store`.
     boot_seconds: every host starts at a moment drawn from so many farm seconds; `None`: nobody starts by itself.
     wire: encode and decode every message for real, which changes nothing but the speed.
-    threads: how many work, 1 to 64; as many as there are processors to be had unless said. Changes nothing but the speed.
+    threads: how many work, 1 to 64; all processors that there are to be had unless said. Changes nothing but the speed.
+    exact_queue: let every message be an event of its own, without short cuts, which changes nothing but the speed.
     progress: called now and then while farm time runs, about ten times a real second.
 
     Yields at once: the boot goes on in farm time, and `wait_master` waits for it.
@@ -76,6 +78,7 @@ async def open_emulated_farm(
                 boot_seconds=boot_seconds,
                 wire=wire,
                 threads=threads,
+                exact_queue=exact_queue,
                 progress=progress,
             ) as farm:
                 yield farm
@@ -92,6 +95,7 @@ async def open_emulated_farm(
         seed=check_seed(seed),
         wire=wire,
         threads=check_threads(threads),
+        exact_queue=exact_queue,
         conductor=conductor,
         progress=progress,
         log=log,

@@ -50,6 +50,7 @@ fn main() {
         wire: false,
         traced: Vec::new(),
         threads,
+        exact_queue: false,
     });
     let all: Vec<u32> = (0..hosts).collect();
     farm.start(&all, Span::from_secs(60));

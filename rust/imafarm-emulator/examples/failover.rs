@@ -1,5 +1,5 @@
 //! A zone boots, loses its collector and elects another: `cargo run --release --example failover -- HOSTS ENTRIES
-//! THREADS`.
+//! THREADS EXACT`.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -46,6 +46,7 @@ fn main() {
         links: Vec::new(),
         workload: Vec::new(),
         wire: false,
+        exact_queue: arguments.next().is_some_and(|exact| exact != 0),
         traced: Vec::new(),
         threads,
     });

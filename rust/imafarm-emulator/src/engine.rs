@@ -215,6 +215,7 @@ impl Farm {
             }
             debug_assert!(receiver.world.inbox[from].is_empty(), "a shard takes in what it has been sent");
             core::mem::swap(sack, &mut receiver.world.inbox[from]);
+            receiver.world.has_mail = true;
         }
     }
 }

@@ -81,6 +81,9 @@ pub struct Plan {
     pub traced: Vec<Kind>,
     /// How many threads work, at most [`THREADS_MAX`]. It changes nothing of what happens.
     pub threads: u32,
+    /// Whether every message goes through the schedule, one by one: no short cut is taken. It changes nothing of what
+    /// happens either.
+    pub exact_queue: bool,
 }
 
 /// The most threads that work on one farm. Our guess: beyond it they would wait for one another.
@@ -116,7 +119,8 @@ impl Farm {
     /// A farm at time zero, with every host off; of at most [`HOSTS_MAX`] hosts.
     pub fn new(plan: Plan) -> Farm {
         let Plan { directory, seed, magic, host_magic, product, settings, host_settings, .. } = plan;
-        let Plan { applications, store, inside, between, links, workload, wire, traced, threads, .. } = plan;
+        let Plan { applications, store, inside, between, links, workload, wire, exact_queue, traced, threads, .. } =
+            plan;
         let dice = Dice::new(seed);
         assert!(directory.len() <= HOSTS_MAX as usize, "hosts: {} are too many, at most {HOSTS_MAX}", directory.len());
         let zones = directory.zone_count();
@@ -158,6 +162,7 @@ impl Farm {
                 away: (0..shards).map(|_| Sack::default()).collect(),
                 inbox: (0..shards).map(|_| Sack::default()).collect(),
                 has_sent: false,
+                has_mail: false,
                 piped: Vec::new(),
                 ledger: Ledger::new(zones),
                 users: Arc::clone(&users),
@@ -167,6 +172,7 @@ impl Farm {
                 answers: Vec::new(),
                 notices: Vec::new(),
                 wire,
+                exact: exact_queue,
                 traced: Kind::ALL.map(|kind| traced.contains(&kind)),
                 trace: Vec::new(),
             };

@@ -13,6 +13,7 @@ use imafarm_proto::time::Time;
 
 use crate::event::{Event, Form};
 use crate::prefetch::{Lines, prefetch_all};
+use crate::schedule::FEW;
 use crate::seat::Seat;
 use crate::world::World;
 
@@ -158,8 +159,10 @@ pub(crate) struct Shard {
     /// How many events were handled, but for wakes: how many of those there are depends on where a window was parted.
     pub(crate) events: u64,
     outbox: Outbox,
-    /// The order of one host's events in a window; void between hosts, kept for its room.
-    order: Order,
+    /// The events of a window of few; void between windows.
+    few: [Event; FEW],
+    /// The order of one host's events in a window, and of the next one's; void between windows, kept for its room.
+    order: [Order; 2],
     /// Whose events a window holds, and where they are; void between windows, kept for its room.
     hosts: Vec<(u32, Range<usize>)>,
 }
@@ -167,8 +170,8 @@ pub(crate) struct Shard {
 impl Shard {
     /// A shard of these hosts.
     pub(crate) fn new(world: World, seats: Vec<Seat>) -> Shard {
-        let (outbox, order, hosts) = (Outbox::default(), Order::default(), Vec::new());
-        Shard { now: Time::ZERO, world, seats, events: 0, outbox, order, hosts }
+        let (outbox, few, order) = (Outbox::default(), [Event::wake(0); FEW], Default::default());
+        Shard { now: Time::ZERO, world, seats, events: 0, outbox, few, order, hosts: Vec::new() }
     }
 
     /// Works through window after window.
@@ -194,16 +197,15 @@ impl Shard {
 
     /// Works through all events of the window of `now` that lie before `end`, host by host.
     fn work_window(&mut self, now: Time, end: Time) {
-        let Shard { world, seats, events: handled, outbox, order, hosts, .. } = self;
+        let Shard { world, seats, events: handled, outbox, few, order, hosts, .. } = self;
         world.take_in();
         let window_start = world.schedule.window_start(now);
-        let mut batch = world.schedule.take(now, end, &world.share, seats.len());
-        if let Some(events) = batch.few() {
+        if let Some(count) = world.schedule.take_few(now, end, few) {
             world.near = Lines::of(seats);
             if let Some(event) = world.schedule.ahead() {
                 prefetch_all(&seats[world.share.place(event.target())]);
             }
-            for mine in events.chunk_by_mut(|one, next| one.target() == next.target()) {
+            for mine in few[..count].chunk_by_mut(|one, next| one.target() == next.target()) {
                 let seat = &mut seats[world.share.place(mine[0].target())];
                 sort_late(world, mine);
                 let mut acted = false;
@@ -212,15 +214,26 @@ impl Shard {
                     if event.form() == Form::Connect {
                         seat.warm_caller(event.source());
                     }
-                    acted |= take_one(seat, world, outbox, now, window_start, *event, handled);
+                    let time = Time(window_start.0 + u64::from(event.when()));
+                    if seat.is_due(time) {
+                        acted |= seat.meet_deadlines(world, outbox, now, time);
+                    }
+                    if seat.goes_shortly(world) && seat.receive_shortly(world, time, *event) {
+                        *handled += 1;
+                        acted = true;
+                    } else {
+                        acted |= take_long(seat, world, outbox, time, *event, handled);
+                    }
                 }
-                acted |= seat.meet_deadlines(world, outbox, now, end);
+                if seat.is_due(end) {
+                    acted |= seat.meet_deadlines(world, outbox, now, end);
+                }
                 seat.arrange_wake(world, now, acted);
             }
-            world.schedule.recycle(batch);
             world.near = Lines::NONE;
             return;
         }
+        let mut batch = world.schedule.take(now, end, &world.share, seats.len());
         let events = batch.events();
         hosts.clear();
         hosts.extend(events.chunk_by(|one, next| one.target() == next.target()).scan(0, |end, mine| {
@@ -228,27 +241,55 @@ impl Shard {
             *end += mine.len();
             Some((mine[0].target(), start..*end))
         }));
-        for (turn, (host, mine)) in hosts.iter().enumerate() {
+        for (number, (host, mine)) in hosts.iter().enumerate() {
             // Memory is slow, but it is known whose turn comes: each host's own is called for two turns before, and
             // its connections', which can only be found then, one turn before.
-            if let Some((after, _)) = hosts.get(turn + 2) {
+            if let Some((after, _)) = hosts.get(number + 2) {
                 prefetch_all(&seats[world.share.place(*after)]);
             }
-            if let Some((next, theirs)) = hosts.get(turn + 1) {
+            let [order, next_order] = order;
+            if number == 0 {
+                order.set(world, &mut events[mine.clone()]);
+            }
+            if let Some((next, theirs)) = hosts.get(number + 1) {
                 let seat = &seats[world.share.place(*next)];
-                events[theirs.clone()].iter().take(LOOK_AHEAD).for_each(|event| seat.warm(event.to));
+                let theirs = &mut events[theirs.clone()];
+                next_order.set(world, theirs);
+                for turn in next_order.turns.iter().take(LOOK_AHEAD) {
+                    seat.warm(theirs[place_of(*turn)].to);
+                }
             }
             let seat = &mut seats[world.share.place(*host)];
-            let mine = &mut events[mine.clone()];
-            let mut acted = false;
-            for place in order.of(world, mine) {
-                if let Some(later) = mine.get(place + LOOK_AHEAD) {
-                    seat.warm(later.to);
+            let mine = &events[mine.clone()];
+            let (mut acted, mut shortly) = (false, seat.goes_shortly(world));
+            let turns = &order.turns;
+            for (turn, &place) in turns.iter().enumerate() {
+                if let Some(later) = turns.get(turn + LOOK_AHEAD) {
+                    seat.warm(mine[place_of(*later)].to);
                 }
-                acted |= take_one(seat, world, outbox, now, window_start, mine[place], handled);
+                if let Some(later) = turns.get(turn + LOOK_AHEAD / 2) {
+                    seat.warm_more(mine[place_of(*later)].to);
+                }
+                let event = mine[place_of(place)];
+                let time = Time(window_start.0 + u64::from(event.when()));
+                if seat.is_due(time) {
+                    acted |= seat.meet_deadlines(world, outbox, now, time);
+                    shortly = seat.goes_shortly(world);
+                }
+                if shortly && seat.receive_shortly(world, time, event) {
+                    *handled += 1;
+                    acted = true;
+                    if matches!(event.form(), Form::Connect | Form::BindCommit | Form::Finish) {
+                        seat.warm_victims();
+                    }
+                } else {
+                    acted |= take_long(seat, world, outbox, time, event, handled);
+                    shortly = seat.goes_shortly(world);
+                }
             }
             acted |= seat.meet_deadlines(world, outbox, now, end);
             seat.arrange_wake(world, now, acted);
+            core::mem::swap(order, next_order);
         }
         world.schedule.recycle(batch);
     }
@@ -262,25 +303,22 @@ impl Shard {
     }
 }
 
-/// Hands a host one event, and before it whatever deadline comes first. Whether it acted.
-#[inline]
-fn take_one(
+/// Hands a host one event, the long way. Whether it acted.
+#[inline(never)]
+fn take_long(
     seat: &mut Seat,
     world: &mut World,
     outbox: &mut Outbox,
-    now: Time,
-    window_start: Time,
+    time: Time,
     event: Event,
     handled: &mut u64,
 ) -> bool {
-    let time = Time(window_start.0 + u64::from(event.when()));
     let is_wake = event.form() == Form::Wake;
     *handled += u64::from(!is_wake);
-    let acted = !is_wake | seat.meet_deadlines(world, outbox, now, time);
     let letter = world.post.open(event);
     seat.receive(world, outbox, time, letter);
     seat.note_deadline();
-    acted
+    !is_wake
 }
 
 /// Puts a host's events that are of one instant and of the last turn in their own order; the others have theirs.
@@ -298,25 +336,30 @@ fn sort_late(world: &World, mine: &mut [Event]) {
 /// The order of one host's events.
 #[derive(Debug, Default)]
 struct Order {
-    /// The order of each, and its place: one word.
-    keys: Vec<u64>,
+    /// The events' turns, as they come; each tells its [place](place_of).
+    turns: Vec<u64>,
 }
 
-/// The bits of a place in a host's order. An event's order leaves as many.
+/// The bits of a place in a turn. An event's order leaves as many.
 const TURN_BITS: u32 = 25;
 
 impl Order {
-    /// The places of a host's events in the order in which they come.
+    /// Puts these events in order.
     #[inline]
-    fn of<'a>(&'a mut self, world: &World, mine: &mut [Event]) -> impl Iterator<Item = usize> + use<'a> {
+    fn set(&mut self, world: &World, mine: &mut [Event]) {
         if mine.iter().any(Event::is_late) {
             mine.sort_by_key(Event::order);
             sort_late(world, mine);
         }
         debug_assert!(mine.len() < 1 << TURN_BITS, "more events than one host has in a window");
-        self.keys.clear();
-        self.keys.extend((0..).zip(&*mine).map(|(place, event): (u64, _)| event.order() << TURN_BITS | place));
-        self.keys.sort_unstable();
-        self.keys.iter().map(|key| (key & ((1 << TURN_BITS) - 1)) as usize)
+        self.turns.clear();
+        self.turns.extend((0..).zip(&*mine).map(|(place, event): (u64, _)| event.order() << TURN_BITS | place));
+        self.turns.sort_unstable();
     }
+}
+
+/// Which of the host's events it is that has this turn.
+#[inline]
+const fn place_of(turn: u64) -> usize {
+    (turn & ((1 << TURN_BITS) - 1)) as usize
 }

@@ -9,7 +9,7 @@ mod fan_out;
 
 use std::collections::VecDeque;
 
-use attempts::{AttemptIndex, Attempts};
+use attempts::{AttemptIndex, Attempts, Waited};
 pub use fan_out::{Audience, FanOut};
 
 use crate::binding::{Act, Event, State};
@@ -18,7 +18,7 @@ use crate::host_record::HostIndex;
 use crate::host_resolver::{ConnectionCache, EntryIndex, Standing};
 use crate::input::{Call, Ending};
 use crate::message::{Kind, Message};
-use crate::outbox::{Notice, Verb};
+use crate::outbox::{Notice, Sink, Verb};
 use crate::settings::Settings;
 use crate::time::Time;
 use crate::turn::Turn;
@@ -153,6 +153,21 @@ impl Bindings {
         self.cache.warm(entry, show);
     }
 
+    /// Shows where in memory that is which belongs to a binding that is [warm](Bindings::warm) already.
+    #[inline]
+    pub fn warm_more(&self, entry: EntryIndex, show: impl Fn(*const u8)) {
+        if let Some(binding) = self.cache.warm_neighbours(entry, &show) {
+            self.attempts.warm(binding.attempt, &show);
+        }
+    }
+
+    /// The two bindings that would have to go next, so that their memory can be called for.
+    #[inline]
+    pub fn next_victims(&self) -> [Option<EntryIndex>; 2] {
+        let first = self.cache.least_recently_used().filter(|_| !self.cache.has_room());
+        [first, first.and_then(|first| self.cache.used_after(first))]
+    }
+
     /// The bytes held besides this itself.
     pub fn memory(&self) -> usize {
         self.cache.memory() + self.calls.capacity() * size_of::<Call>() + self.wanted.memory() + self.attempts.memory()
@@ -167,7 +182,7 @@ impl Bindings {
     // ---- what the zone wants -----------------------------------------------------------------------------------
 
     /// Sends a message to one host, on whatever binding there is or will be.
-    pub fn send(&mut self, turn: &mut Turn<'_>, to: HostIndex, message: Message) {
+    pub fn send<S: Sink>(&mut self, turn: &mut Turn<'_, S>, to: HostIndex, message: Message) {
         if let Some(message) = self.send_on_open(turn, to, message) {
             self.wanted.push_back(Wanted::One { to, message, first_try: None });
         }
@@ -175,7 +190,7 @@ impl Bindings {
 
     /// Answers a message on the binding on which it came; on another, if that one is closing.
     #[inline]
-    pub fn reply(&mut self, turn: &mut Turn<'_>, on: EntryIndex, to: HostIndex, message: Message) {
+    pub fn reply<S: Sink>(&mut self, turn: &mut Turn<'_, S>, on: EntryIndex, to: HostIndex, message: Message) {
         if self.cache.standing(on) == Standing::Active {
             self.cache.touch(on);
             self.counts.hit += 1;
@@ -186,7 +201,7 @@ impl Bindings {
     }
 
     /// Sends a message to many.
-    pub fn fan_out(&mut self, turn: &Turn<'_>, audience: Audience, message: Message) {
+    pub fn fan_out<S: Sink>(&mut self, turn: &Turn<'_, S>, audience: Audience, message: Message) {
         let fan_out = FanOut::new(&turn.who, audience, message);
         if !fan_out.is_done() {
             self.wanted.push_back(Wanted::Fan(fan_out));
@@ -202,7 +217,7 @@ impl Bindings {
     }
 
     /// Closes every binding, and turns away everyone who waits: the host is going down.
-    pub fn hang_up(&mut self, turn: &mut Turn<'_>) {
+    pub fn hang_up<S: Sink>(&mut self, turn: &mut Turn<'_, S>) {
         self.wanted.clear();
         while let Some(call) = self.calls.pop_front() {
             turn.out.push(Verb::Refuse(call));
@@ -219,7 +234,7 @@ impl Bindings {
     // ---- what the world reports --------------------------------------------------------------------------------
 
     /// Somebody calls. They are answered in [`Bindings::settle`].
-    pub fn called(&mut self, turn: &mut Turn<'_>, call: Call) {
+    pub fn called<S: Sink>(&mut self, turn: &mut Turn<'_, S>, call: Call) {
         if self.calls.len() < self.limits.calls {
             self.calls.push_back(call);
         } else {
@@ -229,14 +244,14 @@ impl Bindings {
     }
 
     /// A connection that we opened stands.
-    pub fn connected(&mut self, turn: &mut Turn<'_>, entry: EntryIndex) -> Heard {
+    pub fn connected<S: Sink>(&mut self, turn: &mut Turn<'_, S>, entry: EntryIndex) -> Heard {
         self.step(turn, entry, Event::Connected)
     }
 
     /// A message arrived on a binding.
     #[inline]
     #[expect(clippy::wildcard_enum_match_arm, reason = "whatever is no bind packet is for others")]
-    pub fn received(&mut self, turn: &mut Turn<'_>, entry: EntryIndex, message: Message) -> Heard {
+    pub fn received<S: Sink>(&mut self, turn: &mut Turn<'_, S>, entry: EntryIndex, message: Message) -> Heard {
         match message {
             Message::BindRequest { magic, host } => {
                 let called = self.cache.peer(entry).map(HostIndex);
@@ -272,13 +287,13 @@ impl Bindings {
     }
 
     /// Whoever speaks on a connection is not of our farm.
-    pub fn refuse_stranger(&mut self, turn: &mut Turn<'_>, entry: EntryIndex) -> Heard {
+    pub fn refuse_stranger<S: Sink>(&mut self, turn: &mut Turn<'_, S>, entry: EntryIndex) -> Heard {
         turn.out.notify(Notice::StrangerRefused);
         self.step(turn, entry, Event::Stranger)
     }
 
     /// A connection ended.
-    pub fn closed(&mut self, turn: &Turn<'_>, entry: EntryIndex, ending: Ending) -> Heard {
+    pub fn closed<S: Sink>(&mut self, turn: &Turn<'_, S>, entry: EntryIndex, ending: Ending) -> Heard {
         let peer = self.peer(entry);
         let Binding { state, attempt, .. } = *self.cache.value(entry);
         let heard = match (state, ending) {
@@ -299,7 +314,7 @@ impl Bindings {
             (State::WaitBindRequest | State::WaitBindCommit, _) => match peer {
                 Some(to) if turn.now < self.attempts.first_try(attempt) + turn.who.settings.bind_timeout => {
                     let first_try = Some(self.attempts.first_try(attempt));
-                    let waiting = self.forget(entry).map(|message| Wanted::One { to, message, first_try });
+                    let waiting = self.forget(entry).into_iter().map(|message| Wanted::One { to, message, first_try });
                     self.wanted.extend(waiting);
                     return Heard::Nothing;
                 }
@@ -316,7 +331,7 @@ impl Bindings {
     }
 
     /// Gives up one binding that has been in progress for too long, if there is one; else sees when one will be.
-    pub fn give_up(&mut self, turn: &mut Turn<'_>) -> Heard {
+    pub fn give_up<S: Sink>(&mut self, turn: &mut Turn<'_, S>) -> Heard {
         let Some(entry) = self.cache.oldest_in_progress() else { return Heard::Nothing };
         self.look_at = self.cache.value(entry).since + turn.who.settings.bind_timeout;
         if self.look_at <= turn.now { self.step(turn, entry, Event::TimedOut) } else { Heard::Nothing }
@@ -324,9 +339,12 @@ impl Bindings {
 
     /// Uses what room there is: answers callers and opens bindings, in turn, until no more may be in progress.
     #[inline]
-    pub fn settle(&mut self, turn: &mut Turn<'_>) {
+    pub fn settle<S: Sink>(&mut self, turn: &mut Turn<'_, S>) {
         while !(self.calls.is_empty() && self.wanted.is_empty()) {
             self.callers_turn = !self.callers_turn;
+            if self.cache.in_progress_count() >= self.limits.in_progress {
+                return;
+            }
             let answered = self.callers_turn && self.answer_next(turn);
             let progress = answered || self.want_next(turn) || self.answer_next(turn);
             if !progress {
@@ -338,7 +356,8 @@ impl Bindings {
     // ---- the steps ---------------------------------------------------------------------------------------------
 
     /// One step of a binding's state machine, and all that follows from it.
-    fn step(&mut self, turn: &mut Turn<'_>, entry: EntryIndex, event: Event) -> Heard {
+    #[inline]
+    pub(crate) fn step<S: Sink>(&mut self, turn: &mut Turn<'_, S>, entry: EntryIndex, event: Event) -> Heard {
         let (next, act) = self.cache.value(entry).state.on(event);
         if let Some(state) = next {
             let before = core::mem::replace(&mut self.cache.value_mut(entry).state, state);
@@ -403,7 +422,13 @@ impl Bindings {
     /// - an outgoing one that is still CONNECTING yields, since this one is further;
     /// - otherwise the one that the host with the higher id opened stays. Both sides decide alike;
     /// - one that is active already has won. This one was under way before, and the caller has dropped it.
-    fn caller_named(&mut self, turn: &mut Turn<'_>, entry: EntryIndex, caller: HostIndex) -> Heard {
+    #[inline]
+    pub(crate) fn caller_named<S: Sink>(
+        &mut self,
+        turn: &mut Turn<'_, S>,
+        entry: EntryIndex,
+        caller: HostIndex,
+    ) -> Heard {
         if self.cache.value(entry).state != State::WaitBindResponse {
             return self.step(turn, entry, Event::BindResponse);
         }
@@ -415,10 +440,10 @@ impl Bindings {
                     return Heard::Nothing;
                 }
                 State::Connecting | State::WaitBindRequest | State::WaitBindCommit => {
-                    let heir = self.cache.value(entry).attempt;
-                    for message in self.abort(turn, other) {
-                        self.attempts.wait(heir, message, self.limits.messages);
-                    }
+                    let waiting = self.abort(turn, other);
+                    let heir = self.attempts.begin(turn.now, None);
+                    self.cache.value_mut(entry).attempt = heir;
+                    waiting.each(|message| _ = self.attempts.wait(heir, message, self.limits.messages));
                 }
                 State::Active if self.cache.value(entry).since <= self.cache.value(other).since => {
                     drop(self.abort(turn, entry));
@@ -438,19 +463,17 @@ impl Bindings {
         self.step(turn, entry, Event::BindResponse)
     }
 
-    fn activate(&mut self, turn: &mut Turn<'_>, entry: EntryIndex) {
+    fn activate<S: Sink>(&mut self, turn: &mut Turn<'_, S>, entry: EntryIndex) {
         self.counts.opened += 1;
         self.cache.activate(entry);
         let binding = self.cache.value_mut(entry);
         binding.since = turn.now;
         let attempt = core::mem::take(&mut binding.attempt);
-        for message in self.attempts.end(attempt) {
-            turn.out.send(entry, message);
-        }
+        self.attempts.end(attempt).each(|message| turn.out.send(entry, message));
     }
 
     /// Hands a message to the open binding with this host, if there is one; else gives it back.
-    fn send_on_open(&mut self, turn: &mut Turn<'_>, to: HostIndex, message: Message) -> Option<Message> {
+    fn send_on_open<S: Sink>(&mut self, turn: &mut Turn<'_, S>, to: HostIndex, message: Message) -> Option<Message> {
         let Some(entry) = self.cache.find(to.0) else { return Some(message) };
         let Binding { state, attempt, .. } = *self.cache.value(entry);
         if state == State::Active {
@@ -463,13 +486,13 @@ impl Bindings {
         None
     }
 
-    fn answer_next(&mut self, turn: &mut Turn<'_>) -> bool {
+    fn answer_next<S: Sink>(&mut self, turn: &mut Turn<'_, S>) -> bool {
         if self.calls.is_empty() || self.cache.in_progress_count() >= self.limits.in_progress || !self.make_room(turn) {
             return false;
         }
         let Some(call) = self.calls.pop_front() else { return false };
-        let attempt = self.attempts.begin(turn.now, None);
-        let entry = self.begin(turn, None, Binding { state: State::Answering, since: turn.now, attempt });
+        let binding = Binding { state: State::Answering, since: turn.now, attempt: AttemptIndex::NONE };
+        let entry = self.begin(turn, None, binding);
         turn.out.push(Verb::Accept { call, entry });
         self.step(turn, entry, Event::Connected);
         true
@@ -479,7 +502,7 @@ impl Bindings {
     ///
     /// While no binding may be opened nothing moves, not even to a host with which one is open: to find that out at
     /// every turn costs more than the wait.
-    fn want_next(&mut self, turn: &mut Turn<'_>) -> bool {
+    fn want_next<S: Sink>(&mut self, turn: &mut Turn<'_, S>) -> bool {
         if !self.may_open() {
             return false;
         }
@@ -508,7 +531,7 @@ impl Bindings {
             && (self.cache.has_room() || self.cache.active_count() > 0)
     }
 
-    fn open(&mut self, turn: &mut Turn<'_>, to: HostIndex, message: Message, first_try: Time) {
+    fn open<S: Sink>(&mut self, turn: &mut Turn<'_, S>, to: HostIndex, message: Message, first_try: Time) {
         self.make_room(turn);
         self.outgoing_in_progress += 1;
         let attempt = self.attempts.begin(first_try, Some(message));
@@ -517,7 +540,7 @@ impl Bindings {
     }
 
     /// A binding in progress begins.
-    fn begin(&mut self, turn: &Turn<'_>, peer: Option<HostIndex>, binding: Binding) -> EntryIndex {
+    fn begin<S: Sink>(&mut self, turn: &Turn<'_, S>, peer: Option<HostIndex>, binding: Binding) -> EntryIndex {
         if self.cache.in_progress_count() == 0 {
             self.look_at = turn.now + turn.who.settings.bind_timeout;
         }
@@ -525,7 +548,7 @@ impl Bindings {
     }
 
     /// Makes sure that one more binding may be open; tears down the least recently used active one if it must.
-    fn make_room(&mut self, turn: &mut Turn<'_>) -> bool {
+    fn make_room<S: Sink>(&mut self, turn: &mut Turn<'_, S>) -> bool {
         if self.cache.has_room() {
             return true;
         }
@@ -540,22 +563,35 @@ impl Bindings {
     }
 
     /// Drops a connection at once, and its binding; what waited for it.
-    fn abort(&mut self, turn: &mut Turn<'_>, entry: EntryIndex) -> impl Iterator<Item = Message> + use<> {
+    fn abort<S: Sink>(&mut self, turn: &mut Turn<'_, S>, entry: EntryIndex) -> Waited {
         turn.out.push(Verb::Abort(entry));
         self.forget(entry)
     }
 
     /// Takes a binding out of the cache, whatever its state; what waited for it.
-    fn forget(&mut self, entry: EntryIndex) -> impl Iterator<Item = Message> + use<> {
+    fn forget(&mut self, entry: EntryIndex) -> Waited {
         let Binding { state, attempt, .. } = self.cache.remove(entry);
         if state.is_outgoing_in_progress() {
             self.outgoing_in_progress -= 1;
         }
-        let waiting = (attempt != AttemptIndex::NONE).then(|| self.attempts.end(attempt));
-        waiting.into_iter().flatten()
+        self.attempts.end(attempt)
     }
 
-    fn peer(&self, entry: EntryIndex) -> Option<HostIndex> {
+    /// Who is at the other end, as far as it is known.
+    #[inline]
+    pub(crate) fn peer(&self, entry: EntryIndex) -> Option<HostIndex> {
         self.cache.peer(entry).map(HostIndex)
+    }
+
+    /// How far a binding is.
+    #[inline]
+    pub(crate) fn state(&self, entry: EntryIndex) -> State {
+        self.cache.value(entry).state
+    }
+
+    /// A binding was used.
+    #[inline]
+    pub(crate) fn touch(&mut self, entry: EntryIndex) {
+        self.cache.touch(entry);
     }
 }

@@ -39,6 +39,7 @@ const LATEST: u64 = i64::MAX as u64;
 /// trace: the kinds of messages whose deliveries are kept
 /// threads: how many work, 1 to 64; it changes nothing of what happens. Each works on whole zones, where there are as many zones
 ///     and none is much larger than a thread's part; else on every so many-th host, and they are a power of two
+/// exact_queue: whether every message is an event of its own, and no short cut is taken; that changes nothing either
 ///
 /// Raises ValueError, naming the key, for what no farm can have.
 #[pyclass(module = "imafarm._imafarm", extends = ObservedFarm)]
@@ -58,7 +59,7 @@ impl EmulatedFarm {
 
         store: "Mapping[str, int | list[int]] | None" = None, wire = false,
         trace: "Sequence[str]" = Vec::new(),
-        threads = Whole(1)
+        threads = Whole(1), exact_queue = false
     ))]
     #[expect(clippy::too_many_arguments, reason = "keywords, each with its own default")]
     fn new(
@@ -78,6 +79,7 @@ impl EmulatedFarm {
         wire: bool,
         trace: Vec<String>,
         threads: Whole,
+        exact_queue: bool,
     ) -> PyResult<PyClassInitializer<EmulatedFarm>> {
         let plan = plan::Sketch {
             hosts,
@@ -96,6 +98,7 @@ impl EmulatedFarm {
             wire,
             trace,
             threads,
+            exact_queue,
         };
         let world = World::Emulated(Box::new(Farm::new(plan.plan()?)));
         Ok(PyClassInitializer::from(ObservedFarm { world }).add_subclass(EmulatedFarm {}))

@@ -46,6 +46,11 @@ impl Farm {
         self.store.is_up()
     }
 
+    /// Whether every message goes through the schedule, one by one.
+    pub fn is_exact(&self) -> bool {
+        self.shards[0].world.exact
+    }
+
     /// The bytes that hosts, connections and events hold. What allocators add, and the directory, is not in it.
     pub fn memory(&self) -> usize {
         let seats = self.seats().map(|seat| size_of::<Seat>() + seat.memory());

@@ -40,6 +40,7 @@ pub fn plan(hosts: u32, zones: u32, turned: &[(&str, u64)]) -> Plan {
         wire: false,
         traced: Kind::ALL.to_vec(),
         threads: 1,
+        exact_queue: false,
     }
 }
 

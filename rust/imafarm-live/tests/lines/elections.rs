@@ -83,6 +83,7 @@ fn emulated(directory: &Arc<Directory>) -> Farm {
         wire: false,
         traced: Vec::new(),
         threads: 1,
+        exact_queue: false,
     })
 }
 

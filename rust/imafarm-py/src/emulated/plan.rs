@@ -32,6 +32,7 @@ pub struct Sketch<'a, 'py> {
     pub wire: bool,
     pub trace: Vec<String>,
     pub threads: Whole,
+    pub exact_queue: bool,
 }
 
 impl Sketch<'_, '_> {
@@ -60,6 +61,7 @@ impl Sketch<'_, '_> {
             store: self.store.map(|given| store(directory.zone_count() as u64, given)).transpose()?,
             wire: self.wire,
             threads: self.threads.within("threads", 1, THREADS_MAX.into())? as u32,
+            exact_queue: self.exact_queue,
             traced: self.trace.iter().map(|name| kind(name)).collect::<PyResult<_>>()?,
             directory,
         })
