@@ -332,12 +332,12 @@ impl Bindings {
     #[inline]
     pub fn settle(&mut self, turn: &mut Turn<'_>) {
         while !(self.calls.is_empty() && self.wanted.is_empty()) {
-            self.callers_turn = !self.callers_turn;
-            let answered = self.callers_turn && self.answer_next(turn);
+            let answered = !self.callers_turn && self.answer_next(turn);
             let progress = answered || self.want_next(turn) || self.answer_next(turn);
             if !progress {
                 return;
             }
+            self.callers_turn = !self.callers_turn;
         }
     }
 
