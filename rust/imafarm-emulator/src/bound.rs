@@ -171,6 +171,15 @@ impl Seat {
         self.bound = Some(Box::default());
     }
 
+    /// A peer has found that the host is not there; if it has not been started yet, neither begins with this connection.
+    #[cold]
+    pub(crate) fn begin_without(&mut self, peer: u32) {
+        if self.host.begins_bound() {
+            self.host.begin_without(HostIndex(peer));
+            self.set_bound(peer, EndState::Free);
+        }
+    }
+
     /// The end to a peer, if it still stands and this name is that of an end the host began with.
     #[inline]
     pub(crate) fn stands_bound(&self, to: EndRef, peer: u32) -> bool {

@@ -255,7 +255,12 @@ impl Seat {
             | Parcel::Refused
             | Parcel::Broken { .. }
             | Parcel::User(_)
-            | Parcel::Consulted(_) => self.turn_away(world, now, &letter, give_up),
+            | Parcel::Consulted(_) => {
+                if letter.to == EndRef::BOUND {
+                    self.begin_without(letter.source);
+                }
+                self.turn_away(world, now, &letter, give_up);
+            }
         }
     }
 

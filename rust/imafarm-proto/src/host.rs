@@ -98,6 +98,11 @@ impl Host {
         self.bindings.begin_bound();
     }
 
+    /// A peer's message was turned away since the host has not been started yet: both know then that they are not bound.
+    pub fn begin_without(&mut self, peer: HostIndex) {
+        self.bindings.begin_without(peer);
+    }
+
     /// Whether it will begin so, and has not been started yet.
     pub fn begins_bound(&self) -> bool {
         self.bindings.begins_bound()

@@ -215,14 +215,11 @@ impl Farm {
                 true => self.seat(target).stance_below(now, position),
                 false => Stance::Other,
             };
-            match stance {
-                Stance::Other => {
-                    apart.extend(arrivals());
-                    continue;
-                }
-                Stance::Ready => apart.extend(arrivals().min_by_key(|&(_, _, at)| at)),
-                Stance::Settled => {}
+            if stance == Stance::Other {
+                apart.extend(arrivals());
+                continue;
             }
+            let before = apart.len();
             for (peer, last) in self.seat(target).unlike(now) {
                 if let Some(place) = fans.place_of(peer)
                     && let Some(at) = arrival(place)
@@ -230,6 +227,11 @@ impl Farm {
                 {
                     apart.push((place, position, at));
                 }
+            }
+            if stance == Stance::Ready {
+                // Of those that are sure to be heard.
+                let heard = |other: &(usize, u32, Time)| !apart[before..].contains(other);
+                apart.extend(arrivals().filter(heard).min_by_key(|&(_, _, at)| at));
             }
         }
         apart.sort_unstable();

@@ -45,7 +45,7 @@ pub(super) struct Bound {
 
 impl Bound {
     const fn active_count(&self) -> u32 {
-        self.peers - self.exceptions.len() as u32
+        if self.since.is_some() { self.peers - self.exceptions.len() as u32 } else { 0 }
     }
 
     fn place_of(&self, peer: HostIndex) -> Result<usize, usize> {
@@ -75,6 +75,13 @@ impl Bindings {
         self.bound = Some(Box::default());
     }
 
+    /// A peer has found that the host is not there yet: it will not begin with a binding to that one.
+    pub fn begin_without(&mut self, peer: HostIndex) {
+        if let Some(bound) = self.bound.as_mut().filter(|bound| bound.since.is_none()) {
+            bound.set(peer, false);
+        }
+    }
+
     /// Whether the host will begin with bindings, and has not begun.
     pub fn begins_bound(&self) -> bool {
         self.bound.as_ref().is_some_and(|bound| bound.since.is_none())
@@ -88,7 +95,7 @@ impl Bindings {
             let directory = turn.who.directory;
             bound.since = Some(turn.now);
             bound.peers = directory.zone_hosts(directory.zone(turn.who.me)).len() as u32 - 1;
-            self.counts.opened += u64::from(bound.peers);
+            self.counts.opened += u64::from(bound.active_count());
         }
     }
 

@@ -13,15 +13,15 @@ impl Bindings {
     #[inline]
     pub fn settle<S: Sink>(&mut self, turn: &mut Turn<'_, S>) {
         while !(self.calls.is_empty() && self.wanted.is_empty()) {
-            self.callers_turn = !self.callers_turn;
             if self.cache.in_progress_count() >= self.limits.in_progress {
                 return;
             }
-            let answered = self.callers_turn && self.answer_next(turn);
+            let answered = !self.callers_turn && self.answer_next(turn);
             let progress = answered || self.want_next(turn) || self.answer_next(turn);
             if !progress {
                 return;
             }
+            self.callers_turn = !self.callers_turn;
         }
     }
 
