@@ -377,7 +377,7 @@ impl Commanded for Farm {
             if seat.power == Power::Paused {
                 seat.power = Power::Up;
                 seat.freeze(now, false);
-                for letter in core::mem::take(&mut seat.deferred) {
+                for letter in seat.take_aside(|aside| &mut aside.deferred) {
                     world.put_here(now, letter);
                 }
                 world.schedule.push(now, Event::wake(host));

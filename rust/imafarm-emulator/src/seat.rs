@@ -46,17 +46,27 @@ pub(crate) struct Seat {
     vague: bool,
     /// When the schedule will next come back to this host by itself.
     wake: Time,
-    /// What has arrived while the host was paused.
-    pub(crate) deferred: Vec<Letter>,
     /// What it works on, if work takes time.
     pub(crate) work: Option<Box<Work>>,
-    /// What earlier lives of this host have done.
-    pub(crate) past: Box<Totals>,
+    /// What earlier lives of this host have done, if it had any.
+    past: Option<Box<Totals>>,
     /// How many lives it has had; it may begin again at 0.
     pub(crate) life: u16,
+    aside: Option<Box<Aside>>,
+}
+
+/// What many hosts have nothing of.
+#[derive(Debug, Default)]
+pub(crate) struct Aside {
+    /// What has arrived while the host was paused.
+    pub(crate) deferred: Vec<Letter>,
     /// How many users it has asked for, and those that wait for an answer.
     pub(crate) asked: u32,
     pub(crate) clients: Vec<Client>,
+}
+
+impl Aside {
+    const NOTHING: &'static Aside = &Aside { deferred: Vec::new(), asked: 0, clients: Vec::new() };
 }
 
 impl Seat {
@@ -74,18 +84,17 @@ impl Seat {
             deadline: Time::NEVER,
             vague: false,
             wake: Time::NEVER,
-            deferred: Vec::new(),
-            past: Box::new(Totals::ZERO),
+            past: None,
             life: 0,
-            asked: 0,
-            clients: Vec::new(),
+            aside: None,
         }
     }
 
     /// The host's life is over, and its connections with it: what comes next is a new one. What waited for it has been
     /// given up.
     pub(crate) fn renew(&mut self, now: Time) {
-        self.past.merge(&self.life(now).ended());
+        let life = self.life(now).ended();
+        self.past.get_or_insert_default().merge(&life);
         self.work = Work::of(&self.settings);
         // Whoever has not begun yet still begins so, unless it has come to be of another farm.
         let begins_bound = self.host.begins_bound() && self.magic == self.host.magic();
@@ -105,17 +114,34 @@ impl Seat {
 
     /// What the host has done in all its lives.
     pub(crate) fn totals(&self, now: Time) -> Totals {
-        let mut totals = *self.past;
+        let mut totals = self.past.as_deref().copied().unwrap_or(Totals::ZERO);
         totals.merge(&self.life(now));
         totals
     }
 
+    pub(crate) fn aside(&self) -> &Aside {
+        self.aside.as_deref().unwrap_or(Aside::NOTHING)
+    }
+
+    pub(crate) fn aside_mut(&mut self) -> &mut Aside {
+        self.aside.get_or_insert_default()
+    }
+
+    /// Everything that was put aside in `list` is taken.
+    pub(crate) fn take_aside<T>(&mut self, list: impl Fn(&mut Aside) -> &mut Vec<T>) -> Vec<T> {
+        self.aside.as_deref_mut().map(|aside| core::mem::take(list(aside))).unwrap_or_default()
+    }
+
     /// The bytes held besides the seat itself.
     pub(crate) fn memory(&self) -> usize {
-        let clients = self.clients.capacity() * size_of::<Client>();
+        let past = if self.past.is_some() { size_of::<Totals>() } else { 0 };
+        let aside = if self.aside.is_some() { size_of::<Aside>() } else { 0 };
+        let clients = self.aside().clients.capacity() * size_of::<Client>();
         self.host.memory()
             + self.ends.memory()
             + self.queue_memory()
+            + past
+            + aside
             + clients
             + self.bound.as_ref().map_or(0, |bound| bound.memory())
     }
@@ -228,7 +254,7 @@ impl Seat {
                 | Parcel::Refused
                 | Parcel::Broken { .. }
                 | Parcel::User(_)
-                | Parcel::Consulted(_) => self.deferred.push(letter),
+                | Parcel::Consulted(_) => self.aside_mut().deferred.push(letter),
             },
             Power::Off => self.receive_down(world, out, now, letter, Span::ZERO),
             Power::Crashed => self.receive_down(world, out, now, letter, GIVE_UP),

@@ -211,9 +211,10 @@ impl Seat {
             Errand::Arrive { .. } => {}
             Errand::Knock { home, number, .. } => {
                 let Some((app, _)) = world.users.user(home, number) else { return };
-                self.asked = self.asked.wrapping_add(1);
-                let request = OF_USER | self.asked;
-                self.clients.push(Client { request, home, number });
+                let aside = self.aside_mut();
+                aside.asked = aside.asked.wrapping_add(1);
+                let request = OF_USER | aside.asked;
+                aside.clients.push(Client { request, home, number });
                 self.act(world, out, now, Input::Resolve(Question { request, app, preference: Preference::NONE }));
             }
             Errand::Visit { home, number } => {
@@ -259,8 +260,9 @@ impl Seat {
 
     /// The host tells a client where its session should run.
     pub(crate) fn direct(&mut self, world: &mut World, now: Time, request: u32, server: Option<HostIndex>, load: u32) {
-        let Some(place) = self.clients.iter().position(|client| client.request == request) else { return };
-        let Client { home, number, .. } = self.clients.swap_remove(place);
+        let clients = &mut self.aside_mut().clients;
+        let Some(place) = clients.iter().position(|client| client.request == request) else { return };
+        let Client { home, number, .. } = clients.swap_remove(place);
         if request & OF_USER == 0 {
             world.note(now, self.me, What::Resolved { request, server, load });
             return;
@@ -273,7 +275,7 @@ impl Seat {
 
     /// The host goes down: nobody answers those who wait to be told where to go.
     pub(crate) fn lose_clients(&mut self, world: &mut World, now: Time) {
-        for Client { request, home, .. } in core::mem::take(&mut self.clients) {
+        for Client { request, home, .. } in self.take_aside(|aside| &mut aside.clients) {
             if request & OF_USER == 0 {
                 world.note(now, self.me, What::Resolved { request, server: None, load: 0 });
             } else {
@@ -291,7 +293,7 @@ impl Farm {
         let (request, now) = (self.requests, self.now);
         let (seat, world) = self.seat_mut(host);
         if seat.power == Power::Up {
-            seat.clients.push(Client { request, home: host, number: 0 });
+            seat.aside_mut().clients.push(Client { request, home: host, number: 0 });
             self.act(host, Input::Resolve(Question { request, app, preference }));
         } else {
             world.note(now, host, What::Resolved { request, server: None, load: 0 });
@@ -304,7 +306,8 @@ impl Farm {
     /// not hold.
     pub(crate) fn check_visits(&self) -> Option<String> {
         let visits = self.visits(None);
-        let asking = self.seats().flat_map(|seat| &seat.clients).filter(|client| client.request & OF_USER != 0).count();
+        let asking =
+            self.seats().flat_map(|seat| &seat.aside().clients).filter(|client| client.request & OF_USER != 0).count();
         let going = self
             .under_way()
             .filter(|letter| matches!(letter.parcel, Parcel::User(Errand::Knock { .. } | Errand::Visit { .. })));

@@ -134,12 +134,12 @@ impl Seat {
     /// Gives up what waits for the host's attention: it is going down.
     pub(crate) fn give_up_work(&mut self, now: Time) -> impl Iterator<Item = Letter> + use<> {
         let queue = self.work.as_mut().map(|work| work.clear(now));
-        queue.unwrap_or_default().into_iter().chain(core::mem::take(&mut self.deferred))
+        queue.unwrap_or_default().into_iter().chain(self.take_aside(|aside| &mut aside.deferred))
     }
 
     /// What has arrived and is not handled yet.
     pub(crate) fn waiting(&self) -> impl Iterator<Item = &Letter> {
-        self.deferred.iter().chain(self.work.iter().flat_map(|work| &work.queue))
+        self.aside().deferred.iter().chain(self.work.iter().flat_map(|work| &work.queue))
     }
 
     /// What waits, and how long the host has worked by now in this life.
@@ -147,7 +147,9 @@ impl Seat {
         let queued = self.work.as_ref().map_or(0, |work| work.queue.len()) as u64;
         let busy = self.work.as_ref().map_or(Span::ZERO, |work| work.busy_until(now));
         match self.power {
-            Power::Paused => WorkTotals { ready: 0, pending: queued + self.deferred.len() as u64, executing: 0, busy },
+            Power::Paused => {
+                WorkTotals { ready: 0, pending: queued + self.aside().deferred.len() as u64, executing: 0, busy }
+            }
             Power::Up | Power::Off | Power::Crashed => {
                 WorkTotals { ready: queued.saturating_sub(1), pending: 0, executing: queued.min(1), busy }
             }
@@ -158,7 +160,7 @@ impl Seat {
     pub(crate) fn queue_memory(&self) -> usize {
         let queued =
             self.work.as_ref().map_or(0, |work| size_of::<Work>() + work.queue.capacity() * size_of::<Letter>());
-        queued + self.deferred.capacity() * size_of::<Letter>()
+        queued + self.aside().deferred.capacity() * size_of::<Letter>()
     }
 }
 

@@ -31,13 +31,22 @@ pub struct Configuration {
     last_ticket: u32,
     /// The poll that is not answered yet.
     poll: Option<Ticket>,
+    /// Starts and polls that were answered, and how much was read.
+    reads: (u64, u64),
+    rare: Option<Box<Rare>>,
+}
+
+/// What most hosts have nothing of.
+#[derive(Debug, Default)]
+struct Rare {
     /// Changes that are on their way to the data store.
     writes: Vec<(Ticket, Change)>,
     /// Since when the data store cannot be reached, as far as this host has tried.
     failing_since: Option<Time>,
+    /// How long it could not be reached before.
+    failing: Span,
     /// When the local host cache was last read, and how much of it.
     cache_read: (Time, u64),
-    counts: ConfigurationCounts,
 }
 
 /// How far the service is.
@@ -106,17 +115,23 @@ impl Configuration {
     /// The questions to the data store that are not answered yet.
     pub fn open_tickets(&self) -> impl Iterator<Item = Ticket> + '_ {
         let start = if let Service::Starting { ticket, .. } = self.service { Some(ticket) } else { None };
-        start.into_iter().chain(self.poll).chain(self.writes.iter().map(|(ticket, _)| *ticket))
+        let writes = self.rare.iter().flat_map(|rare| &rare.writes).map(|(ticket, _)| *ticket);
+        start.into_iter().chain(self.poll).chain(writes)
     }
 
     /// What was done so far.
     pub fn counts(&self, now: Time) -> ConfigurationCounts {
-        let since = self.failing_since.map_or(Span::ZERO, |since| now.since(since));
-        let (read_at, bytes) = self.cache_read;
+        let (reads, bytes_read) = self.reads;
+        let Some(rare) = &self.rare else {
+            return ConfigurationCounts { reads, bytes_read, ..ConfigurationCounts::ZERO };
+        };
+        let since = rare.failing_since.map_or(Span::ZERO, |since| now.since(since));
+        let (read_at, bytes) = rare.cache_read;
         ConfigurationCounts {
+            reads,
+            bytes_read,
             cache_bytes_per_second: if now.since(read_at) < Span::from_secs(1) { bytes } else { 0 },
-            failing: self.counts.failing + since,
-            ..self.counts
+            failing: rare.failing + since,
         }
     }
 
@@ -131,8 +146,8 @@ impl Configuration {
     }
 
     /// The bytes held besides this itself.
-    pub const fn memory(&self) -> usize {
-        self.writes.capacity() * size_of::<(Ticket, Change)>()
+    pub fn memory(&self) -> usize {
+        self.rare.as_ref().map_or(0, |rare| size_of::<Rare>() + rare.writes.capacity() * size_of::<(Ticket, Change)>())
     }
 
     // ---- the service -------------------------------------------------------------------------------------------
@@ -198,8 +213,10 @@ impl Configuration {
         if self.poll == Some(ticket) {
             self.poll = None;
             self.take_in(turn, cache, answer);
-        } else if let Some(place) = self.writes.iter().position(|(write, _)| *write == ticket) {
-            let (_, change) = self.writes.remove(place);
+        } else if let Some(rare) = &mut self.rare
+            && let Some(place) = rare.writes.iter().position(|(write, _)| *write == ticket)
+        {
+            let (_, change) = rare.writes.remove(place);
             self.take_in(turn, cache, answer);
             if let Answer::Written { change: number } = answer {
                 notice::learn(turn, cache, number);
@@ -213,23 +230,25 @@ impl Configuration {
     fn take_in(&mut self, turn: &mut Turn<'_>, cache: &mut LocalHostCache, answer: Answer) -> bool {
         match answer {
             Answer::Read { latest, bytes } => {
-                self.counts.reads += 1;
-                self.counts.bytes_read += bytes;
+                self.reads = (self.reads.0 + 1, self.reads.1 + bytes);
                 if cache.read(turn.now, latest) {
                     turn.out.notify(Notice::ChangeLearnt(latest));
                 }
             }
             Answer::Written { .. } => {}
             Answer::Down => {
-                if self.failing_since.is_none() {
-                    self.failing_since = Some(turn.now);
+                let rare = self.rare.get_or_insert_default();
+                if rare.failing_since.is_none() {
+                    rare.failing_since = Some(turn.now);
                     turn.out.notify(Notice::StoreUnreachable);
                 }
                 return false;
             }
         }
-        if let Some(since) = self.failing_since.take() {
-            self.counts.failing = self.counts.failing + turn.now.since(since);
+        if let Some(rare) = &mut self.rare
+            && let Some(since) = rare.failing_since.take()
+        {
+            rare.failing = rare.failing + turn.now.since(since);
         }
         true
     }
@@ -250,7 +269,7 @@ impl Configuration {
         self.service = Service::Running { next_poll: turn.now + phase };
         turn.out.notify(Notice::Started);
         if from_cache {
-            self.cache_read = (turn.now, start_bytes(turn));
+            self.rare.get_or_insert_default().cache_read = (turn.now, start_bytes(turn));
             turn.out.notify(Notice::StartedFromCache);
         }
         true
@@ -262,7 +281,7 @@ impl Configuration {
     pub(crate) fn change(&mut self, turn: &mut Turn<'_>, change: Change) {
         if let Service::Running { .. } = self.service {
             let ticket = self.consult(turn, Consult::Write { order: change.order, bytes: change.bytes });
-            self.writes.push((ticket, change));
+            self.rare.get_or_insert_default().writes.push((ticket, change));
         }
     }
 

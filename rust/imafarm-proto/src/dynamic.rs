@@ -53,7 +53,8 @@ pub struct Dynamic {
     questions: Questions,
     /// While it is the collector.
     collecting: Option<Box<Collecting>>,
-    counts: DynamicCounts,
+    /// What it has done in this life as a collector, if it was one.
+    counts: Option<Box<DynamicCounts>>,
 }
 
 /// What a host has done with dynamic data since it was made: the product's counters of the same names.
@@ -130,8 +131,8 @@ impl Dynamic {
     }
 
     /// What it has done.
-    pub const fn counts(&self) -> DynamicCounts {
-        self.counts
+    pub fn counts(&self) -> DynamicCounts {
+        self.counts.as_deref().copied().unwrap_or(DynamicCounts::ZERO)
     }
 
     /// To whom it last reported, and the number of that report: what heartbeats tell. Rows that nobody has asked for yet
@@ -164,7 +165,11 @@ impl Dynamic {
 
     /// The bytes held besides this itself.
     pub fn memory(&self) -> usize {
-        self.sessions.memory() + self.questions.memory() + self.collecting.as_deref().map_or(0, Collecting::memory)
+        let counts = if self.counts.is_some() { size_of::<DynamicCounts>() } else { 0 };
+        counts
+            + self.sessions.memory()
+            + self.questions.memory()
+            + self.collecting.as_deref().map_or(0, Collecting::memory)
     }
 
     // ---- what happens on this server ---------------------------------------------------------------------------
@@ -196,7 +201,7 @@ impl Dynamic {
     /// A user's client asks where its session should run.
     pub fn resolve(&mut self, turn: &mut Turn<'_>, bindings: &mut Bindings, question: Question) {
         match (&mut self.collecting, self.allegiance) {
-            (Some(collecting), _) => collecting.resolve(turn, bindings, &mut self.counts, question),
+            (Some(collecting), _) => collecting.resolve(turn, bindings, self.counts.get_or_insert_default(), question),
             (None, Allegiance::Member(collector)) => self.questions.ask(turn, bindings, collector, question),
             (None, Allegiance::Nobody | Allegiance::Master(_)) => {
                 resolution::take_oneself(turn, question, self.load());
@@ -254,7 +259,7 @@ impl Dynamic {
     /// Tells this server's collector, which may be this host itself. Whether there is one.
     fn report(&mut self, turn: &mut Turn<'_>, bindings: &mut Bindings, update: &Update) -> bool {
         match (&mut self.collecting, self.allegiance) {
-            (Some(collecting), _) => collecting.own(turn, bindings, &mut self.counts, update),
+            (Some(collecting), _) => collecting.own(turn, bindings, self.counts.get_or_insert_default(), update),
             (None, Allegiance::Member(collector)) => bindings.send(turn, collector, update.told(turn, true)),
             (None, Allegiance::Nobody | Allegiance::Master(_)) => return false,
         }
@@ -304,12 +309,17 @@ impl Dynamic {
                     collecting.subscribe(turn.who.me, table, true);
                 }
                 let update = self.registration(turn);
-                collecting.own(turn, bindings, &mut self.counts, &Update::Server(Box::new(update)));
+                collecting.own(turn, bindings, self.counts.get_or_insert_default(), &Update::Server(Box::new(update)));
                 for place in 0..self.sessions.all().len() {
                     let session = self.sessions.all()[place];
                     self.seq += 1;
                     let row = self.row(turn, present(session), session);
-                    collecting.own(turn, bindings, &mut self.counts, &Update::Session(Box::new(row)));
+                    collecting.own(
+                        turn,
+                        bindings,
+                        self.counts.get_or_insert_default(),
+                        &Update::Session(Box::new(row)),
+                    );
                 }
                 collecting.look_for_peers(turn, bindings);
                 self.collecting = Some(Box::new(collecting));
@@ -362,7 +372,7 @@ impl Dynamic {
         }
         if let Some(collecting) = &mut self.collecting {
             collecting.mind_peers(turn, bindings);
-            collecting.mind_searches(turn, bindings, &mut self.counts);
+            collecting.mind_searches(turn, bindings, self.counts.get_or_insert_default());
         }
     }
 
@@ -406,7 +416,7 @@ impl Dynamic {
     /// The zone has given a member up.
     pub fn on_member_lost(&mut self, turn: &mut Turn<'_>, bindings: &mut Bindings, host: HostIndex) {
         if let Some(collecting) = &mut self.collecting {
-            collecting.on_member_lost(turn, bindings, &mut self.counts, host);
+            collecting.on_member_lost(turn, bindings, self.counts.get_or_insert_default(), host);
         }
     }
 
@@ -421,7 +431,7 @@ impl Dynamic {
         message: Message,
     ) {
         if let Some(collecting) = &mut self.collecting {
-            collecting.on_message(turn, bindings, &mut self.counts, on, from, message);
+            collecting.on_message(turn, bindings, self.counts.get_or_insert_default(), on, from, message);
             return;
         }
         let mine = self.registered == Some(from) && self.allegiance == Allegiance::Member(from);

@@ -23,6 +23,9 @@ pub struct Count {
 }
 
 impl Count {
+    /// None.
+    pub const ZERO: Count = Count { messages: 0, bytes: 0 };
+
     /// One more.
     #[inline]
     pub const fn add(&mut self, bytes: u32) {
@@ -45,42 +48,65 @@ impl Tally {
     }
 }
 
+/// The tallies of one link, by kind.
+type Link = [Tally; Kind::COUNT];
+
 /// The tallies of all links between zones and inside them.
 #[derive(Clone, Debug)]
 pub struct Ledger {
     zones: usize,
-    /// By sending zone, receiving zone, and kind.
-    tallies: Vec<[Tally; Kind::COUNT]>,
+    /// By zone.
+    inside: Vec<Link>,
+    /// By sending and receiving zone; nothing for a link that nobody used, since most of many zones' are such.
+    between: Vec<Option<Box<Link>>>,
 }
+
+const NOTHING: &Link = &[Tally { sent: Count::ZERO, delivered: Count::ZERO, dropped: Count::ZERO }; Kind::COUNT];
 
 impl Ledger {
     /// An empty ledger.
     pub fn new(zones: usize) -> Ledger {
-        Ledger { zones, tallies: vec![[Tally::default(); Kind::COUNT]; zones * zones] }
+        let between = if zones > 1 { vec![None; zones * zones] } else { Vec::new() };
+        Ledger { zones, inside: vec![*NOTHING; zones], between }
     }
 
     /// The tally of a kind from one zone to another.
     #[inline]
     pub fn tally_mut(&mut self, from: u32, to: u32, kind: Kind) -> &mut Tally {
-        &mut self.tallies[from as usize * self.zones + to as usize][kind.index()]
+        if from == to {
+            return &mut self.inside[from as usize][kind.index()];
+        }
+        let link = &mut self.between[from as usize * self.zones + to as usize];
+        &mut link.get_or_insert_with(|| Box::new(*NOTHING))[kind.index()]
     }
 
     /// The tally of a kind from one zone to another.
     pub fn tally(&self, from: u32, to: u32, kind: Kind) -> &Tally {
-        &self.tallies[from as usize * self.zones + to as usize][kind.index()]
+        let link = if from == to {
+            &self.inside[from as usize]
+        } else {
+            self.between[from as usize * self.zones + to as usize].as_deref().unwrap_or(NOTHING)
+        };
+        &link[kind.index()]
     }
 
     /// Adds what another ledger of the same zones holds.
     pub fn merge(&mut self, other: &Ledger) {
-        for (mine, theirs) in self.tallies.iter_mut().flatten().zip(other.tallies.iter().flatten()) {
-            mine.merge(theirs);
+        for (mine, theirs) in self.inside.iter_mut().zip(&other.inside) {
+            add(mine, theirs);
+        }
+        for (mine, theirs) in self.between.iter_mut().zip(&other.between) {
+            if let Some(theirs) = theirs {
+                add(mine.get_or_insert_with(|| Box::new(*NOTHING)), theirs);
+            }
         }
     }
 
     /// The tally of a kind over all links.
     pub fn total(&self, kind: Kind) -> Tally {
         let mut total = Tally::default();
-        self.tallies.iter().for_each(|link| total.merge(&link[kind.index()]));
+        let links = self.inside.iter().chain(self.between.iter().flatten().map(|link| &**link));
+        links.for_each(|link| total.merge(&link[kind.index()]));
         total
     }
 
@@ -88,4 +114,8 @@ impl Ledger {
     pub const fn zones(&self) -> usize {
         self.zones
     }
+}
+
+fn add(mine: &mut Link, theirs: &Link) {
+    mine.iter_mut().zip(theirs).for_each(|(mine, theirs)| mine.merge(theirs));
 }
