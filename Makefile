@@ -31,7 +31,7 @@ endif
 
 .PHONY: help
 help:  ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
 
 .PHONY: demo
 demo: release  ## a zone of 10,000 hosts boots, loses its data collector and elects another
@@ -68,10 +68,48 @@ fuzz:  ## fuzz the protocol, FUZZ_SECONDS for each target, from the corpus in ru
 # Python's benchmarks, each beside its plain equivalent, and the core's. BENCH and CRITERION take other options.
 BENCH ?= --benchmark-min-rounds=3 --benchmark-max-time=0.3 --benchmark-warmup=off
 CRITERION ?= --warm-up-time 0.3 --measurement-time 1 --sample-size 10
-.PHONY: bench
-bench: release  ## short benchmarks, against plain Python in the same run
+.PHONY: bench bench-scaling
+bench: release  ## short benchmarks, against plain Python in the same run; and what is to be reached, as far as it is short
 	$(BIN)/pytest benches/python --benchmark-only $(BENCH)
-	cargo bench --quiet $(PURE) --bench '*' -- $(CRITERION)
+	cargo bench --quiet $(PURE) --exclude imafarm-benches --bench '*' -- $(CRITERION)
+	cargo bench --quiet --package imafarm-benches --bench queue -- $(CRITERION)
+	$(BIN)/python benches/scaling.py --targets --short --budget 20
+
+# Each case is given SCALING_SECONDS; what takes longer is left out, and said to.
+SCALING_SECONDS ?= 60
+TARGET_SECONDS ?= 300
+bench-scaling: release  ## wall time and memory against the number of hosts, and what is to be reached: docs/performance.md anew
+	$(BIN)/python benches/scaling.py --budget $(SCALING_SECONDS) --write docs
+	$(BIN)/python benches/scaling.py --targets --budget $(TARGET_SECONDS) --write docs
+	cargo bench --quiet --package imafarm-benches --bench queue
+	$(BIN)/python benches/scaling.py --queue --write docs
+
+# The same work in other engines, in PEERS_SECONDS in all; PEERS takes more, such as --sizes 100,1000 --engines NumPy,ns-3.
+PEERS_SECONDS ?= 570
+.PHONY: bench-peers
+bench-peers: $(UV)  ## the same work in SimPy, SimGrid, ns-3, NumPy, heapq and imafarm: docs/peers.md anew
+	MATURIN_PEP517_ARGS='--profile release' $(UV) sync --quiet --group peers
+	PYTHONPATH=benches $(BIN)/python -m peers --write docs --readme README.md --seconds $(PEERS_SECONDS) $(PEERS)
+
+# Valgrind is a package of the system's. The runner, which has to be of the library's version, is built beside the other
+# tools.
+GUNGRAUN := $(shell sed -n 's/^gungraun = "=\(.*\)"/\1/p' Cargo.toml)
+GUNGRAUN_ROOT := .tools/gungraun-$(GUNGRAUN)
+RUNNER := $(GUNGRAUN_ROOT)/bin/gungraun-runner
+COUNT := GUNGRAUN_RUNNER=$(CURDIR)/$(RUNNER) cargo bench --quiet --package imafarm-benches --bench counts --
+.PHONY: counts counts-baseline
+counts: $(RUNNER)  ## count the core's instructions, and hold them against benches/counts.toml at +10 %
+	mkdir -p target
+	$(COUNT) --output-format=json > target/counts.jsonl
+	$(PYTHON) benches/counts.py compare target/counts.jsonl benches/counts.toml
+
+counts-baseline: $(RUNNER)  ## count the core's instructions, and write benches/counts.toml anew
+	mkdir -p target
+	$(COUNT) --output-format=json > target/counts.jsonl
+	$(PYTHON) benches/counts.py write target/counts.jsonl benches/counts.toml
+
+$(RUNNER):
+	CARGO_PROFILE_DEV_DEBUG=false cargo install --quiet --locked --debug --root $(GUNGRAUN_ROOT) gungraun-runner@$(GUNGRAUN)
 
 .PHONY: stubs
 stubs: fast  ## write python/imafarm/_imafarm.pyi and the schema of farm files anew from the library

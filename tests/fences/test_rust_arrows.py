@@ -35,7 +35,7 @@ ROOMS = [
 ]
 """The rooms of `imafarm-proto` from the roof down: each uses only those below it."""
 
-PURE = ["imafarm-proto", "imafarm-records", "imafarm-emulator", "imafarm-fuzz"]
+PURE = ["imafarm-proto", "imafarm-records", "imafarm-emulator", "imafarm-fuzz", "imafarm-benches"]
 
 
 def uses(source: str) -> Iterator[tuple[int, str]]:
@@ -119,6 +119,7 @@ def test_the_arrows_between_crates(tree: Path) -> None:
     # Its tests compare the live farm with the emulator.
     assert not {"imafarm-emulator", "imafarm-py"} & crates_below("imafarm-live", tree, "normal,build")
     assert "imafarm-py" not in crates_below("imafarm-live", tree)
+    assert "imafarm-benches" not in crates_below("imafarm-py", tree) | crates_below("imafarm-fuzz", tree)
 
 
 def test_only_the_python_face_names_pyo3(tree: Path) -> None:

@@ -1,5 +1,5 @@
 //! A zone boots, loses its collector and elects another: `cargo run --release --example failover -- HOSTS ENTRIES
-//! THREADS`.
+//! THREADS EXACT`.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -46,10 +46,10 @@ fn main() {
         links: Vec::new(),
         workload: Vec::new(),
         wire: false,
+        exact_queue: arguments.next().is_some_and(|exact| exact != 0),
         traced: Vec::new(),
         threads,
         bound: false,
-        exact_queue: false,
     });
     let all: Vec<u32> = (0..hosts as u32).collect();
     farm.start(&all, Span::from_secs(60));

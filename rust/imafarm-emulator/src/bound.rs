@@ -14,9 +14,10 @@ use imafarm_proto::outbox::{self, Outbox, Verb};
 use imafarm_proto::time::{Span, Time};
 use imafarm_proto::zone::Stance;
 
+use crate::hands::over_the_wire;
 use crate::letter::{Letter, Parcel};
 use crate::network::{End, EndRef, EndState, GIVE_UP, Network};
-use crate::seat::{Seat, over_the_wire};
+use crate::seat::Seat;
 use crate::storm::{Fan, many};
 use crate::world::World;
 

@@ -2,50 +2,106 @@
 
 use imafarm_proto::time::Time;
 
+use crate::crew::Crew;
 use crate::farm::{Farm, Pace};
 use crate::prefetch::prefetch_all;
 use crate::schedule::FEW;
+use crate::shard::Task;
 
-/// How many events a window holds at least, when more than one thread is worth its start. Our guess: a thread is
-/// started in the time of some hundred events.
-const WORTH_A_THREAD: usize = 4_096;
+/// How many events a window holds at least, when more than one thread is worth waking. Our guess.
+const WORTH_A_THREAD: u64 = 64;
+/// After how many events in such windows threads are worth their start. Our guess: it takes the time of some hundred.
+const WORTH_A_CREW: u64 = 4_096;
+
+/// How far time is to go on.
+#[derive(Clone, Copy)]
+struct Goal {
+    until: Time,
+    wake_on: u32,
+    /// How many events the farm will have handled then.
+    enough: u64,
+}
 
 impl Farm {
     /// Goes on to `until`, or less far: to the end of the window in which something of a class in `wake_on` happened,
-    /// or in which `max_events` were reached. How far that is changes nothing of what happens.
+    /// or to the end of one in which `max_events` were reached. How far that is changes nothing of what happens.
     pub fn advance(&mut self, until: Time, wake_on: u32, max_events: u64) -> Pace {
-        let pace = self.go_on(until, wake_on, max_events);
+        let goal = Goal { until, wake_on, enough: self.handled().saturating_add(max_events) };
+        let pace = self.go_on(goal, None);
+        let pace =
+            pace.or_else(|| Crew::employ(self.threads - 1, self.shards.len(), |crew| self.go_on(goal, Some(crew))));
         self.take_in();
-        pace
+        pace.unwrap_or(Pace::Busy)
     }
 
-    fn go_on(&mut self, until: Time, wake_on: u32, max_events: u64) -> Pace {
-        let enough = self.handled().saturating_add(max_events);
-        while self.now < until {
-            let mut window_end = self.shards[0].world.schedule.window_end(self.now);
+    /// Goes on, alone or with others; `None` if others would be worth it.
+    fn go_on(&mut self, goal: Goal, crew: Option<&Crew<'_>>) -> Option<Pace> {
+        let (mut shared, mut last) = (0, 0);
+        while self.now < goal.until {
+            let mut window_end = self.window_end();
             let next = self.next_event().unwrap_or(Time::NEVER);
             if next >= window_end && self.shards.iter().all(|shard| shard.world.notices.is_empty()) {
                 // Nothing happens before `next`: go there, but not past `until`.
-                self.now = next.min(until);
-                if next >= until {
+                self.now = next.min(goal.until);
+                if next >= goal.until {
                     break;
                 }
-                window_end = self.shards[0].world.schedule.window_end(self.now);
+                window_end = self.window_end();
             }
-            let end = window_end.min(until);
-            self.work_window(end);
-            self.now = end;
-            if end == window_end {
-                let heard = self.hear();
-                if heard & wake_on != 0 {
-                    return Pace::Woken;
+            let end = self.horizon(next, window_end, goal);
+            let known = self.shards.iter().map(|shard| shard.world.count(self.now) as u64).sum::<u64>();
+            // Of what is to come in windows that are not at hand there is no count: it will be as in the last ones.
+            let count = if end > window_end { last.max(known) } else { known };
+            let crew = crew.filter(|_| count >= WORTH_A_THREAD);
+            if count >= WORTH_A_THREAD && self.shards.len() > 1 {
+                shared += count;
+                if crew.is_none() && shared >= WORTH_A_CREW {
+                    return None;
                 }
-                if self.handled() >= enough {
-                    return Pace::Busy;
+            }
+            self.settle_fans(end);
+            let before = self.handled();
+            self.now = self.work(end, goal.enough.saturating_sub(before), crew);
+            self.exchange(self.now);
+            self.gather_fans();
+            last = self.handled() - before;
+            if self.now == self.window_start() {
+                if self.hear() & goal.wake_on != 0 {
+                    return Some(Pace::Woken);
+                }
+                if self.handled() >= goal.enough {
+                    return Some(Pace::Busy);
                 }
             }
         }
-        Pace::Arrived
+        Some(Pace::Arrived)
+    }
+
+    fn window_start(&self) -> Time {
+        self.shards[0].world.schedule.window_start(self.now)
+    }
+
+    fn window_end(&self) -> Time {
+        self.shards[0].world.schedule.window_end(self.now)
+    }
+
+    /// How far shards may go on by themselves, if nothing happens before `next`: to the end of the window, and farther where
+    /// nothing that one of them does can reach another, or anybody else who has to see it, before they stop.
+    fn horizon(&self, next: Time, window_end: Time, goal: Goal) -> Time {
+        let schedule = &self.shards[0].world.schedule;
+        let far = if self.has_fans() || self.bound && self.shards.len() > 1 {
+            // What a fan stands for is gone through window by window.
+            window_end
+        } else if self.shards.len() == 1 {
+            // It stops by itself where others have to do with it.
+            let outside = self.pipes.next().into_iter().chain(self.store.next()).min();
+            outside.map_or(goal.until, |first| schedule.window_end(first.max(self.now)).min(goal.until))
+        } else if goal.wake_on == 0 {
+            schedule.window_start((next + self.lead).min(goal.until))
+        } else {
+            window_end
+        };
+        far.max(window_end).min(goal.until)
     }
 
     /// When something next happens, or may happen; `None` when nothing ever will.
@@ -74,38 +130,29 @@ impl Farm {
         self.chronicle.hear(&mut self.notices)
     }
 
-    /// Works through all events of the current window that lie before `end`.
+    /// Lets every shard work until `end`, if that is not more than `events` for one that is alone; how far they come.
     ///
-    /// No host can reach another before the window ends, so each goes through its own events alone. What passes a
-    /// shared link between zones is the exception: it is put in order once all hosts are through.
-    fn work_window(&mut self, end: Time) {
-        self.settle_fans(end);
-        let now = self.now;
-        if self.shards.len() > 1
-            && self.shards.iter().map(|shard| shard.world.count(now)).sum::<usize>() >= WORTH_A_THREAD
-        {
-            std::thread::scope(|scope| {
-                let mut shards = self.shards.iter_mut();
-                let own = shards.next();
-                for shard in shards {
-                    scope.spawn(move || shard.work_window(now, end));
-                }
-                if let Some(shard) = own {
-                    shard.work_window(now, end);
-                }
-            });
-        } else {
-            let busy = self.shards.iter_mut().filter(|shard| !shard.world.is_idle(now));
-            busy.for_each(|shard| shard.work_window(now, end));
+    /// Until then no shard can reach another, and within a window no host another, so each goes through its own events
+    /// alone. What passes a shared link between zones is the exception: it is put in order once all are through.
+    fn work(&mut self, end: Time, events: u64, crew: Option<&Crew<'_>>) -> Time {
+        let (now, alone) = (self.now, self.shards.len() == 1);
+        let task = Task { now, end, alone, events: if alone { events } else { u64::MAX } };
+        match crew {
+            Some(crew) => crew.work(&mut self.shards, task),
+            None if alone => return self.shards[0].work(task),
+            None => self.shards.iter_mut().for_each(|shard| {
+                shard.work(task);
+            }),
         }
-        self.exchange(end);
-        self.gather_fans();
+        end
     }
 
     /// Hands shards what others have sent them, and lets the shared links between zones work until `end`.
     pub(crate) fn exchange(&mut self, end: Time) {
         for from in 0..self.shards.len() {
-            self.hand_over(from);
+            if core::mem::take(&mut self.shards[from].world.has_sent) {
+                self.hand_over(from);
+            }
             let piped = &mut self.shards[from].world.piped;
             for (time, letter, bytes) in piped.drain(..) {
                 self.pipes.push(time, letter, bytes);
@@ -139,6 +186,7 @@ impl Farm {
             }
             debug_assert!(receiver.world.inbox[from].is_empty(), "a shard takes in what it has been sent");
             core::mem::swap(sack, &mut receiver.world.inbox[from]);
+            receiver.world.has_mail = true;
         }
     }
 }

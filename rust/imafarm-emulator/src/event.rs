@@ -205,13 +205,18 @@ impl PostOffice {
         PostOffice { directory, magic, parcels: Vec::new(), free: Vec::new() }
     }
 
+    /// The number of most hosts' farm.
+    pub const fn magic(&self) -> MagicNumber {
+        self.magic
+    }
+
     /// Who is in the farm.
     pub const fn directory(&self) -> &Arc<Directory> {
         &self.directory
     }
 
     /// A letter as an event; what does not fit is kept.
-    #[inline]
+    #[inline(always)]
     pub fn pack(&mut self, letter: Letter) -> Event {
         match self.form_of(&letter) {
             Some((form, detail)) => Event::new(form, letter.target, letter.source, letter.to, detail),
@@ -220,7 +225,7 @@ impl PostOffice {
     }
 
     /// What a letter over the network is in short, if it fits.
-    #[inline]
+    #[inline(always)]
     #[expect(clippy::wildcard_enum_match_arm, reason = "whatever has no form of its own is stored")]
     fn form_of(&self, letter: &Letter) -> Option<(Form, u32)> {
         let source = HostIndex(letter.source);
@@ -251,6 +256,7 @@ impl PostOffice {
     }
 
     /// Keeps a letter's parcel, if it is not said by its turn alone.
+    #[inline(never)]
     fn store(&mut self, letter: Letter) -> Event {
         let turn = turn_of(&letter);
         let Letter { target, to, source, parcel } = letter;
@@ -365,7 +371,7 @@ impl Sack {
     }
 
     /// Puts a letter in, to arrive then.
-    #[inline]
+    #[inline(always)]
     pub fn put(&mut self, post: &PostOffice, time: Time, letter: Letter) {
         self.first = Some(self.first.map_or(time, |first| first.min(time)));
         let event = match post.form_of(&letter) {

@@ -130,7 +130,11 @@ pub const THREADS_MAX: u32 = 64;
 #[derive(Debug)]
 pub struct Farm {
     pub(crate) now: Time,
-    pub(crate) shards: Vec<Shard>,
+    pub(crate) shards: Vec<Box<Shard>>,
+    /// How many threads work, this one among them.
+    pub(crate) threads: usize,
+    /// How long after one shard has done something another can feel it at the earliest; nothing where that is a window.
+    pub(crate) lead: Span,
     pub(crate) pipes: Pipes,
     pub(crate) store: StoreLink,
     pub(crate) applications: Arc<Catalogue>,
@@ -140,6 +144,8 @@ pub struct Farm {
     pub(crate) notices: Vec<FarmEvent>,
     pub(crate) trace: Vec<TraceRecord>,
     pub(crate) directory: Arc<Directory>,
+    /// Whether hosts begin bound.
+    pub(crate) bound: bool,
     /// What storms are held as, and room for going through them.
     pub(crate) fans: Arc<OpenFans>,
     pub(crate) scratch: Scratch,
@@ -174,8 +180,11 @@ impl Farm {
         let least_latency = network.least_latency().min(StoreLink::least_latency(store.as_ref()));
         let store = StoreLink::new(store, inside.latency);
         let hosts = directory.len() as u32;
-        let shards = Share::among(threads.min(THREADS_MAX)).map(|share| {
-            let seats = share.hosts(hosts).map(|me| {
+        let shares = Share::among(threads.min(THREADS_MAX), &zone_of);
+        let of_zones = shares.iter().all(Share::is_of_zones);
+        let lead = if of_zones { network.least_between().min(store.least_answer()) } else { Span::ZERO };
+        let shards = shares.into_iter().map(|share| {
+            let seats = share.hosts(hosts).into_iter().map(|me| {
                 let (magic, settings) = (magic[me as usize], Arc::clone(&settings[me as usize]));
                 let mut host =
                     Host::new(HostIndex(me), magic, dice, Arc::clone(&directory), settings, product.profile());
@@ -189,6 +198,7 @@ impl Farm {
             let seats = seats.collect();
             let schedule = Schedule::new(least_latency);
             let storm = Desk::new(&network, schedule.window(), wire, &traced, exact_queue);
+            let shards = share.count();
             let world = World {
                 share,
                 near: Lines::NONE,
@@ -196,8 +206,10 @@ impl Farm {
                 schedule,
                 network: Arc::clone(&network),
                 post: PostOffice::new(Arc::clone(&directory), farm_magic),
-                away: (0..share.count()).map(|_| Sack::default()).collect(),
-                inbox: (0..share.count()).map(|_| Sack::default()).collect(),
+                away: (0..shards).map(|_| Sack::default()).collect(),
+                inbox: (0..shards).map(|_| Sack::default()).collect(),
+                has_sent: false,
+                has_mail: false,
                 piped: Vec::new(),
                 ledger: Ledger::new(zones),
                 users: Arc::clone(&users),
@@ -207,16 +219,18 @@ impl Farm {
                 answers: Vec::new(),
                 notices: Vec::new(),
                 wire,
+                exact: exact_queue,
                 traced: Kind::ALL.map(|kind| traced.contains(&kind)),
                 trace: Vec::new(),
                 storm,
-                exact: exact_queue,
             };
-            Shard::new(world, seats)
+            Box::new(Shard::new(world, seats))
         });
         let mut farm = Farm {
             now: Time::ZERO,
             shards: shards.collect(),
+            threads: threads.clamp(1, THREADS_MAX) as usize,
+            lead,
             pipes: Pipes::new(zones as u32),
             store,
             applications,
@@ -225,6 +239,7 @@ impl Farm {
             notices: Vec::new(),
             trace: Vec::new(),
             directory,
+            bound,
             fans: Arc::default(),
             scratch: Scratch::default(),
             dice,
@@ -243,7 +258,7 @@ impl Farm {
     }
 
     pub(crate) fn seat(&self, host: u32) -> &Seat {
-        let share = self.shards[0].world.share;
+        let share = &self.shards[0].world.share;
         &self.shards[share.of(host)].seats[share.place(host)]
     }
 

@@ -6,6 +6,7 @@
 //! ```text
 //! farm          the farm as a whole: power, commands, statistics
 //! engine        time goes on, window by window
+//! crew          the threads that work on shards
 //! shard         some of the hosts, worked through by one thread
 //! seat          one host acts: its verbs become connections, messages in flight and notices
 //! world         what all hosts of a shard have in common
@@ -23,15 +24,18 @@
 
 mod bound;
 mod console;
+mod crew;
 mod engine;
 pub mod event;
 pub mod farm;
+mod hands;
 pub mod letter;
 pub mod network;
 mod prefetch;
 pub mod schedule;
 mod seat;
 pub mod shard;
+mod short_way;
 pub mod store_link;
 mod storm;
 mod users;

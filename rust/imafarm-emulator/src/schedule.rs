@@ -8,9 +8,13 @@
 //! much later in a tree, until its page is turned up. A bin is a plain vector: events are put in as they come and ordered
 //! when their window is worked through.
 
+mod bin;
+
 use std::collections::BTreeMap;
 
 use imafarm_proto::time::{Span, Time};
+
+use bin::{Bin, Spare};
 
 use crate::event::{Event, WINDOW_BITS};
 use crate::shard::Share;
@@ -18,31 +22,27 @@ use crate::shard::Share;
 /// The events of a window, or of a part of one, host by host.
 #[derive(Debug)]
 pub struct Batch {
-    events: Vec<Event>,
+    bin: Bin,
     /// Where they stand, if there were too many to sort them in place. What is behind them is void.
     sorted: Vec<Event>,
     count: usize,
 }
 
 impl Batch {
-    /// The events, if they are few: by host, and each host's in [`Event::order`].
-    #[inline]
-    pub fn few(&mut self) -> Option<&mut [Event]> {
-        if self.count <= FEW { Some(&mut self.events) } else { None }
-    }
-
     /// The events, each host's as they were put in.
     pub fn events(&mut self) -> &mut [Event] {
-        if self.sorted.is_empty() { &mut self.events } else { &mut self.sorted[..self.count] }
+        match self.bin.one_piece() {
+            Some(events) if self.sorted.is_empty() => events,
+            Some(_) | None => &mut self.sorted[..self.count],
+        }
     }
 }
 
 /// How many windows a page has, and how many pages a volume.
 const BINS: u64 = 4096;
 const BINS_SHIFT: u32 = BINS.ilog2();
-/// How many emptied bins and pages are kept for reuse; many, of those that never held much.
-const SPARE: usize = 8;
-const SPARE_SMALL: usize = 1024;
+/// How many emptied pages are kept for reuse.
+const SPARE_PAGES: usize = 8;
 /// How many events a window holds at most, when little happens: they are worked through without ceremony. Our guess.
 pub const FEW: usize = 16;
 
@@ -91,6 +91,24 @@ impl Occupied {
     }
 }
 
+/// Events that come later, as they were put in.
+#[derive(Debug)]
+struct Page {
+    events: Vec<(Time, Event)>,
+    /// When the first of them happens.
+    first: Time,
+}
+
+impl Page {
+    const EMPTY: Page = Page { events: Vec::new(), first: Time::NEVER };
+
+    #[inline]
+    fn push(&mut self, time: Time, event: Event) {
+        self.first = self.first.min(time);
+        self.events.push((time, event));
+    }
+}
+
 /// All events to come, by window.
 #[derive(Debug)]
 pub struct Schedule {
@@ -99,15 +117,14 @@ pub struct Schedule {
     /// The window being worked through, or the next one. Nothing lies before it.
     current: u64,
     /// The windows of the current page.
-    bins: Vec<Vec<Event>>,
+    bins: Vec<Bin>,
     occupied: Occupied,
     /// The later pages of the current volume.
-    pages: Vec<Vec<(Time, Event)>>,
+    pages: Vec<Page>,
     written: Occupied,
     /// The pages of later volumes.
-    far: BTreeMap<u64, Vec<(Time, Event)>>,
-    spare: Vec<Vec<Event>>,
-    spare_small: Vec<Vec<Event>>,
+    far: BTreeMap<u64, Page>,
+    spare: Spare,
     spare_pages: Vec<Vec<(Time, Event)>>,
     /// For the counting sort: where each host's events begin.
     starts: Vec<u32>,
@@ -122,13 +139,12 @@ impl Schedule {
             window: Span(1 << shift),
             shift,
             current: 0,
-            bins: (0..BINS).map(|_| Vec::new()).collect(),
+            bins: (0..BINS).map(|_| Bin::default()).collect(),
             occupied: Occupied::NONE,
-            pages: (0..BINS).map(|_| Vec::new()).collect(),
+            pages: (0..BINS).map(|_| Page::EMPTY).collect(),
             written: Occupied::NONE,
             far: BTreeMap::new(),
-            spare: Vec::new(),
-            spare_small: Vec::new(),
+            spare: Spare::default(),
             spare_pages: Vec::new(),
             starts: Vec::new(),
             sorted: Vec::new(),
@@ -164,33 +180,28 @@ impl Schedule {
         let events = &mut self.bins[bin];
         if events.is_empty() {
             self.occupied.set(bin);
-            if events.capacity() == 0
-                && let Some(spare) = self.spare.pop().or_else(|| self.spare_small.pop())
-            {
-                *events = spare;
-            }
         }
-        events.push(event);
+        events.push(event, &mut self.spare);
     }
 
     /// Puts an event on a later page.
     fn push_later(&mut self, time: Time, event: Event) {
         let page = time.0 >> self.shift >> BINS_SHIFT;
         if (page ^ self.current >> BINS_SHIFT) >> BINS_SHIFT != 0 {
-            self.far.entry(page).or_default().push((time, event));
+            self.far.entry(page).or_insert(Page::EMPTY).push(time, event);
             return;
         }
         let place = (page % BINS) as usize;
-        let events = &mut self.pages[place];
-        if events.is_empty() {
+        let page = &mut self.pages[place];
+        if page.events.is_empty() {
             self.written.set(place);
-            if events.capacity() == 0
+            if page.events.capacity() == 0
                 && let Some(spare) = self.spare_pages.pop()
             {
-                *events = spare;
+                page.events = spare;
             }
         }
-        events.push((time, event));
+        page.push(time, event);
     }
 
     /// How many events lie in the window of `time`, if it is on the current page.
@@ -229,7 +240,7 @@ impl Schedule {
             Some(place) => &self.pages[place],
             None => self.far.values().next()?,
         };
-        page.iter().map(|(time, _)| self.window_start(*time)).min()
+        Some(self.window_start(page.first))
     }
 
     /// Goes on to the window that `time` lies in; nothing may lie before it.
@@ -255,92 +266,99 @@ impl Schedule {
             while let Some(entry) = self.far.first_entry()
                 && (*entry.key() ^ page) >> BINS_SHIFT == 0
             {
-                let (later, events) = entry.remove_entry();
+                let (later, page) = entry.remove_entry();
                 let place = (later % BINS) as usize;
-                self.pages[place] = events;
+                self.pages[place] = page;
                 self.written.set(place);
             }
         }
         let place = (page % BINS) as usize;
         self.written.clear(place);
-        let mut events = core::mem::take(&mut self.pages[place]);
+        let mut events = core::mem::replace(&mut self.pages[place], Page::EMPTY).events;
         for (time, event) in events.drain(..) {
             self.push(time, event);
         }
-        if self.spare_pages.len() < SPARE && events.capacity() > 0 {
+        if self.spare_pages.len() < SPARE_PAGES && events.capacity() > 0 {
             self.spare_pages.push(events);
         }
     }
 
-    /// Takes out all events of the window of `now` that lie before `end`, host by host, each host's in the order in
-    /// which they were put in; their own order is [`Event::order`]. `end` lies in the same window or at its end. If they
-    /// are few, they are in that order, too.
-    pub fn take(&mut self, now: Time, end: Time, share: Share, hosts: usize) -> Batch {
+    /// Takes out all events of the window of `now`, if they are few and `end` is its end: by host, and each host's in
+    /// [`Event::order`]; their number.
+    #[inline]
+    pub fn take_few(&mut self, now: Time, end: Time, few: &mut [Event; FEW]) -> Option<usize> {
         self.enter(now);
         let bin = (self.current % BINS) as usize;
-        if self.bins[bin].is_empty() {
-            return Batch { events: Vec::new(), sorted: Vec::new(), count: 0 };
+        if end < self.window_end(now) {
+            return None;
         }
+        let count = self.bins[bin].take_few(few, &mut self.spare)?;
+        self.occupied.clear(bin);
+        if count > 1 {
+            few[..count].sort_by_key(Event::order_of_all);
+        }
+        Some(count)
+    }
+
+    /// Takes out all events of the window of `now` that lie before `end`, host by host, each host's in the order in
+    /// which they were put in; their own order is [`Event::order`]. `end` lies in the same window or at its end.
+    pub fn take(&mut self, now: Time, end: Time, share: &Share, hosts: usize) -> Batch {
+        self.enter(now);
+        let bin = (self.current % BINS) as usize;
         let mut events = core::mem::take(&mut self.bins[bin]);
+        if events.is_empty() {
+            return Batch { bin: events, sorted: Vec::new(), count: 0 };
+        }
         self.occupied.clear(bin);
         let cut = end.0 - (self.current << self.shift);
         if cut < self.window.0 {
-            let (now, later): (Vec<Event>, Vec<Event>) =
-                events.into_iter().partition(|event| u64::from(event.when()) < cut);
-            events = now;
+            let (now, later): (Vec<Event>, Vec<Event>) = events.iter().partition(|event| u64::from(event.when()) < cut);
+            self.spare.take_back(core::mem::replace(&mut events, Bin::of(now)));
             if !later.is_empty() {
-                self.bins[bin] = later;
+                self.bins[bin] = Bin::of(later);
                 self.occupied.set(bin);
             }
         }
-        if events.len() <= FEW {
-            if events.len() > 1 {
-                events.sort_by_key(Event::order_of_all);
+        let count = events.len();
+        match events.one_piece() {
+            Some(one) if count * 4 < hosts => {
+                one.sort_by_key(Event::target);
+                Batch { bin: events, sorted: Vec::new(), count }
             }
-            Batch { count: events.len(), events, sorted: Vec::new() }
-        } else if events.len() * 4 < hosts {
-            events.sort_by_key(Event::target);
-            Batch { count: events.len(), events, sorted: Vec::new() }
-        } else {
-            self.sort_by_host(events, share, hosts)
+            Some(_) | None => self.sort_by_host(events, share, hosts),
         }
     }
 
     /// A counting sort by host.
-    fn sort_by_host(&mut self, mut events: Vec<Event>, share: Share, hosts: usize) -> Batch {
+    fn sort_by_host(&mut self, bin: Bin, share: &Share, hosts: usize) -> Batch {
         let starts = &mut self.starts;
         starts.clear();
         starts.resize(hosts + 1, 0);
-        for event in &events {
+        for event in bin.iter() {
             starts[share.place(event.target()) + 1] += 1;
         }
         for host in 0..hosts {
             starts[host + 1] += starts[host];
         }
         let mut sorted = core::mem::take(&mut self.sorted);
-        let count = events.len();
+        let count = bin.len();
         if sorted.len() < count {
             sorted.resize(count, Event::wake(0));
         }
-        for event in events.drain(..) {
+        for event in bin.iter() {
             let place = &mut starts[share.place(event.target())];
-            sorted[*place as usize] = event;
+            sorted[*place as usize] = *event;
             *place += 1;
         }
-        Batch { events, sorted, count }
+        self.spare.take_back(bin);
+        Batch { bin: Bin::default(), sorted, count }
     }
 
     /// Gives back the room of a window that has been worked through.
+    #[inline]
     pub fn recycle(&mut self, batch: Batch) {
-        let Batch { mut events, sorted, .. } = batch;
-        events.clear();
-        if events.capacity() <= FEW {
-            if self.spare_small.len() < SPARE_SMALL && events.capacity() > 0 {
-                self.spare_small.push(events);
-            }
-        } else if self.spare.len() < SPARE {
-            self.spare.push(events);
-        }
+        let Batch { bin, sorted, .. } = batch;
+        self.spare.take_back(bin);
         if sorted.capacity() > 0 {
             self.sorted = sorted;
         }
@@ -351,28 +369,31 @@ impl Schedule {
         let window = time.0 >> self.shift;
         let page = window >> BINS_SHIFT;
         let is_here = page == self.current >> BINS_SHIFT;
-        let bin = if is_here { &self.bins[(window % BINS) as usize][..] } else { &[] };
-        let later = match (is_here, (page ^ self.current >> BINS_SHIFT) >> BINS_SHIFT) {
-            (true, _) => &[][..],
-            (false, 0) => &self.pages[(page % BINS) as usize],
-            (false, _) => self.far.get(&page).map_or(&[][..], |page| page),
+        let bin = is_here.then(|| self.bins[(window % BINS) as usize].iter());
+        let page = match (is_here, (page ^ self.current >> BINS_SHIFT) >> BINS_SHIFT) {
+            (true, _) => None,
+            (false, 0) => Some(&self.pages[(page % BINS) as usize]),
+            (false, _) => self.far.get(&page),
         };
-        let later = later.iter().filter(move |(time, _)| time.0 >> self.shift == window).map(|(_, event)| event);
-        bin.iter().chain(later)
+        let later = page.into_iter().flat_map(|page| &page.events);
+        let later = later.filter(move |(time, _)| time.0 >> self.shift == window).map(|(_, event)| event);
+        bin.into_iter().flatten().chain(later)
     }
 
     /// Every event to come, in no particular order.
     pub fn pending(&self) -> impl Iterator<Item = &Event> {
-        let later = self.pages.iter().chain(self.far.values()).flatten().map(|(_, event)| event);
-        self.bins.iter().flatten().chain(later)
+        let later = self.pages.iter().chain(self.far.values()).flat_map(|page| &page.events).map(|(_, event)| event);
+        self.bins.iter().flat_map(Bin::iter).chain(later)
     }
 
     /// The bytes that the schedule holds.
     pub fn memory(&self) -> usize {
-        let events: usize = self.bins.iter().chain(&self.spare).chain(&self.spare_small).map(Vec::capacity).sum();
-        let pages = self.pages.iter().chain(&self.spare_pages).chain(self.far.values());
+        let events: usize = self.bins.iter().map(Bin::memory).sum();
+        let pages = self.pages.iter().chain(self.far.values()).map(|page| &page.events).chain(&self.spare_pages);
         let later: usize = pages.map(Vec::capacity).sum();
-        (events + self.sorted.capacity()) * size_of::<Event>()
+        events
+            + self.spare.memory()
+            + self.sorted.capacity() * size_of::<Event>()
             + later * size_of::<(Time, Event)>()
             + self.starts.capacity() * 4
     }
@@ -392,7 +413,7 @@ mod tests {
         let mut all = Vec::new();
         while let Some(start) = schedule.next_window() {
             let end = schedule.window_end(start);
-            let mut batch = schedule.take(start, end, Share::ALL, hosts);
+            let mut batch = schedule.take(start, end, &Share::ALL, hosts);
             batch.events().sort_by_key(Event::order_of_all);
             all.extend(batch.events().iter().map(|e| (start.0 + u64::from(e.when()), e.target())));
             schedule.recycle(batch);
@@ -407,11 +428,11 @@ mod tests {
             wake(&mut schedule, time, 0);
         }
         let first: Vec<u32> =
-            schedule.take(Time(0), Time(600), Share::ALL, 1).events().iter().map(Event::when).collect();
+            schedule.take(Time(0), Time(600), &Share::ALL, 1).events().iter().map(Event::when).collect();
         assert_eq!(first, [5, 500]);
         assert_eq!(schedule.next_window(), Some(Time(0)));
         let second: Vec<u32> =
-            schedule.take(Time(600), Time(1024), Share::ALL, 1).events().iter().map(Event::when).collect();
+            schedule.take(Time(600), Time(1024), &Share::ALL, 1).events().iter().map(Event::when).collect();
         assert_eq!(second, [900]);
         assert_eq!(schedule.next_window(), None);
     }
@@ -438,7 +459,7 @@ mod tests {
             let mut expected = 0;
             while let Some(start) = schedule.next_window() {
                 let end = schedule.window_end(start);
-                for event in schedule.take(start, end, Share::ALL, 1).events() {
+                for event in schedule.take(start, end, &Share::ALL, 1).events() {
                     let time = start.0 + u64::from(event.when());
                     prop_assert_eq!(time, expected);
                     if let Some(hop) = hops.next() {

@@ -5,18 +5,18 @@ use std::sync::Arc;
 use imafarm_proto::host::Host;
 use imafarm_proto::host_record::HostIndex;
 use imafarm_proto::host_resolver::EntryIndex;
-use imafarm_proto::input::{Call, Ending, Input};
+use imafarm_proto::input::{Ending, Input};
 use imafarm_proto::message::{Kind, MagicNumber, Message};
-use imafarm_proto::outbox::{Notice, Outbox, Verb};
+use imafarm_proto::outbox::{Notice, Outbox, Sink, Verb};
 use imafarm_proto::settings::Settings;
 use imafarm_proto::time::{Span, Time};
-use imafarm_proto::transport::{Framer, Limits};
 use imafarm_records::chronicle::What;
 use imafarm_records::digest::Chain;
 use imafarm_records::totals::{Power, Totals};
 
 use crate::bound::BoundEnds;
 use crate::event::Event;
+use crate::hands::{Hands, pack};
 use crate::letter::{Letter, Parcel};
 use crate::network::{EndRef, EndState, Ends, GIVE_UP};
 use crate::prefetch::prefetch;
@@ -41,8 +41,9 @@ pub(crate) struct Seat {
     /// The ends of the connections that it began with, in the life in which it did.
     pub(crate) bound: Option<Box<BoundEnds>>,
     pub(crate) chain: Chain,
-    /// When the host next wants to be asked.
+    /// When the host next wants to be asked; not before, if that is vague.
     deadline: Time,
+    vague: bool,
     /// When the schedule will next come back to this host by itself.
     wake: Time,
     /// What has arrived while the host was paused.
@@ -71,6 +72,7 @@ impl Seat {
             bound: None,
             chain: Chain::NEW,
             deadline: Time::NEVER,
+            vague: false,
             wake: Time::NEVER,
             deferred: Vec::new(),
             past: Box::new(Totals::ZERO),
@@ -133,10 +135,19 @@ impl Seat {
     /// Sees when the host next wants to be asked; to be called after it has acted.
     #[inline]
     pub(crate) fn note_deadline(&mut self) {
+        self.vague = false;
         self.deadline = self.host.next_deadline().map_or(Time::NEVER, |(when, _)| when);
         if let Some(work) = &self.work {
             self.deadline = self.deadline.min(work.next_done());
         }
+    }
+
+    /// The deadlines of bindings have moved, and no others: whatever comes first is not known any more, only that nothing
+    /// comes before.
+    #[inline]
+    pub(crate) fn see_bindings(&mut self) {
+        self.deadline = self.deadline.min(self.host.binding_deadline().unwrap_or(Time::NEVER));
+        self.vague = true;
     }
 
     #[inline]
@@ -147,35 +158,6 @@ impl Seat {
             return self.carry_out_bound(world, now, verb, peer);
         }
         match verb {
-            Verb::Open { entry, to } => {
-                let end = self.ends.open(entry.0, to.0, EndRef::NONE, EndState::Opening);
-                // A call that gets lost is given up by the host itself, in its own time.
-                world.post(now, self.me, to.0, EndRef::NONE, Parcel::Connect { end });
-            }
-            Verb::Accept { call, entry } => {
-                let (caller, end) = unpack(call);
-                self.ends.open(entry.0, caller, end, EndState::Open);
-            }
-            Verb::Refuse(call) => {
-                let (caller, end) = unpack(call);
-                world.post(now, self.me, caller, end, Parcel::Refused);
-            }
-            Verb::Send(entry, message) => self.send(world, now, entry.0, message),
-            Verb::Fan(fan) => self.send_fan(world, now, &fan),
-            Verb::Close(entry) => {
-                if self.post_on(world, now, entry.0, Parcel::Finish, 0) {
-                    self.ends.at(entry.0).state = EndState::Finished;
-                }
-            }
-            Verb::Abort(entry) => {
-                let name = self.ends.name(entry.0);
-                let end = self.ends.at(entry.0);
-                if end.state == EndState::Open {
-                    let (peer, to) = (end.peer, end.peer_end());
-                    world.post_in_order(now, self.me, peer, to, Parcel::Broken { end: name }, 0, Some(end));
-                }
-                self.ends.close(entry.0);
-            }
             Verb::Direct { request, server, load } => self.direct(world, now, request, server, load),
             Verb::Notify(notice) => {
                 if matches!(notice, Notice::Stopped | Notice::StartRefused) {
@@ -189,41 +171,14 @@ impl Seat {
                 world.note(now, self.me, if notice == Notice::Started { What::Up } else { What::Notice(notice) });
             }
             Verb::Consult(ticket, consult) => world.consult(now, self.me, ticket, *consult),
+            Verb::Fan(fan) => self.send_fan(world, now, &fan),
+            Verb::Open { .. }
+            | Verb::Accept { .. }
+            | Verb::Refuse(_)
+            | Verb::Send(..)
+            | Verb::Close(_)
+            | Verb::Abort(_) => Hands { me: self.me, now, ends: &mut self.ends, world }.push(verb),
         }
-    }
-
-    #[inline]
-    fn send(&mut self, world: &mut World, now: Time, entry: u32, message: Message) {
-        let (name, peer) = (self.ends.name(entry), self.ends.at(entry).peer);
-        let (kind, bytes) = (message.kind(), message.encoded_len());
-        world.ledger.tally_mut(world.network.zone(self.me), world.network.zone(peer), kind).sent.add(bytes);
-        let message = if world.wire { over_the_wire(&message) } else { message };
-        let parcel = if let Message::BindRequest { magic, .. } = message {
-            Parcel::Greeting { end: name, magic }
-        } else {
-            Parcel::Message(message)
-        };
-        if !self.post_on(world, now, entry, parcel, bytes) {
-            world.settle_message(self.me, peer, kind, bytes, false);
-        }
-    }
-
-    /// Sends a parcel on a connection. Whether it will arrive: if not, nothing after it will, and the connection is
-    /// given up in time.
-    #[inline]
-    fn post_on(&mut self, world: &mut World, now: Time, entry: u32, parcel: Parcel, bytes: u32) -> bool {
-        let name = self.ends.name(entry);
-        let end = self.ends.at(entry);
-        if end.state == EndState::Severed {
-            return false;
-        }
-        let (peer, to) = (end.peer, end.peer_end());
-        let arrives = world.post_in_order(now, self.me, peer, to, parcel, bytes, Some(end));
-        if !arrives {
-            end.state = EndState::Severed;
-            world.break_later(now + GIVE_UP, self.me, name, peer);
-        }
-        arrives
     }
 
     /// Calls for the memory of a connection that something is about to arrive on.
@@ -231,6 +186,21 @@ impl Seat {
     pub(crate) fn warm(&self, end: EndRef) {
         self.ends.warm(end, prefetch);
         self.host.warm(EntryIndex(end.entry()), prefetch);
+    }
+
+    /// Calls for the memory of what belongs to a connection that was called for a while ago.
+    #[inline]
+    pub(crate) fn warm_more(&self, end: EndRef) {
+        self.host.warm_more(EntryIndex(end.entry()), prefetch);
+    }
+
+    /// Calls for the memory of the connections that will be torn down next.
+    #[inline]
+    pub(crate) fn warm_victims(&self) {
+        for victim in self.host.next_victims().into_iter().flatten() {
+            self.ends.warm_at(victim.0, prefetch);
+            self.host.warm(victim, prefetch);
+        }
     }
 
     /// Calls for the memory of what the host keeps of a caller, who is about to say something.
@@ -451,6 +421,12 @@ impl Seat {
         self.act(world, out, now, Input::Closed(entry, ending));
     }
 
+    /// Whether a deadline may come before this.
+    #[inline]
+    pub(crate) fn is_due(&self, time: Time) -> bool {
+        self.deadline < time
+    }
+
     /// Lets every deadline before `end` come, and whatever work is done by then. What passed while the host was frozen
     /// comes now. At one instant, what is done comes before a deadline, as what arrives does.
     ///
@@ -459,6 +435,10 @@ impl Seat {
     pub(crate) fn meet_deadlines(&mut self, world: &mut World, out: &mut Outbox, now: Time, end: Time) -> bool {
         let mut acted = false;
         while self.deadline.max(now) < end && self.power == Power::Up {
+            if self.vague {
+                self.note_deadline();
+                continue;
+            }
             let at = self.deadline.max(now);
             if !self.work_on(world, out, at) {
                 self.act(world, out, at, Input::Deadline);
@@ -474,6 +454,9 @@ impl Seat {
     /// schedule comes back earlier, while the host is still at hand, to ask again.
     #[inline]
     pub(crate) fn arrange_wake(&mut self, world: &mut World, now: Time, acted: bool) {
+        if self.vague && self.deadline < self.wake {
+            self.note_deadline();
+        }
         if self.deadline < self.wake && self.power == Power::Up {
             self.wake = if acted { self.deadline.min(now + ASK_AGAIN) } else { self.deadline };
             world.schedule.push(self.wake.max(now), Event::wake(self.me));
@@ -503,25 +486,5 @@ impl Seat {
             | Parcel::Wake
             | Parcel::User(_) => 0,
         }
-    }
-}
-
-const fn pack(caller: u32, end: EndRef) -> Call {
-    Call((caller as u64) << 32 | end.0 as u64)
-}
-
-const fn unpack(call: Call) -> (u32, EndRef) {
-    ((call.0 >> 32) as u32, EndRef(call.0 as u32))
-}
-
-/// Encodes a message and decodes it again, as two live hosts would.
-pub(crate) fn over_the_wire(message: &Message) -> Message {
-    let mut bytes = Vec::new();
-    message.encode(&mut bytes);
-    assert_eq!(bytes.len(), message.encoded_len() as usize, "the length a message tells is the length it has");
-    let decoded = Framer::new(Limits::default()).pull(&mut bytes.as_slice());
-    match decoded {
-        Ok(Some(decoded)) => decoded,
-        Ok(None) | Err(_) => panic!("{message:?} did not survive the wire: {decoded:?}"),
     }
 }

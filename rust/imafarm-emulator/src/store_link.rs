@@ -155,6 +155,16 @@ impl StoreLink {
         plan.map_or(Span(u64::MAX), |plan| Span(plan.round_trip.0 / 2))
     }
 
+    /// The least time from a question's coming to the store to its answer's coming to a host, and from a host's asking to the
+    /// question's coming there. A store without a place is asked about what changes it between windows only.
+    pub(crate) fn least_answer(&self) -> Span {
+        match &self.plan {
+            None => Span(u64::MAX),
+            Some(plan) if plan.replicas.is_empty() => self.lag(),
+            Some(_) => self.lag().min(self.near),
+        }
+    }
+
     /// Whether it is up.
     pub(crate) fn is_up(&self) -> bool {
         self.view.up

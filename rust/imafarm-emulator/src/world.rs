@@ -34,6 +34,10 @@ pub(crate) struct World {
     pub(crate) post: PostOffice,
     /// What is on its way to hosts of other shards, by shard. It arrives in a later window.
     pub(crate) away: Vec<Sack>,
+    /// Whether there is any.
+    pub(crate) has_sent: bool,
+    /// Whether any has sent something.
+    pub(crate) has_mail: bool,
     /// What other shards have sent, by shard.
     pub(crate) inbox: Vec<Sack>,
     /// What comes to a shared link between zones, when, and how long it is.
@@ -78,7 +82,7 @@ pub struct TraceRecord {
 
 impl World {
     /// A letter is to arrive then, at a host of this shard or of another.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn put(&mut self, time: Time, letter: Letter) {
         if self.share.has(letter.target) {
             if letter.target != self.partner {
@@ -86,12 +90,13 @@ impl World {
             }
             self.put_here(time, letter);
         } else {
+            self.has_sent = true;
             self.away[self.share.of(letter.target)].put(&self.post, time, letter);
         }
     }
 
     /// A letter is to arrive then, at a host of this shard.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn put_here(&mut self, time: Time, letter: Letter) {
         self.schedule.push(time, self.post.pack(letter));
     }
@@ -99,6 +104,9 @@ impl World {
     /// Takes in what other shards have sent.
     #[inline]
     pub(crate) fn take_in(&mut self) {
+        if !core::mem::take(&mut self.has_mail) {
+            return;
+        }
         let World { inbox, schedule, post, .. } = self;
         for sack in inbox.iter_mut().filter(|sack| !sack.is_empty()) {
             sack.empty(post, |time, event| schedule.push(time, event));
@@ -120,7 +128,15 @@ impl World {
     /// Whether the window of `time` is known to hold nothing.
     #[inline]
     pub(crate) fn is_idle(&self, time: Time) -> bool {
-        self.schedule.is_idle(time) && self.inbox.iter().all(Sack::is_empty)
+        !self.has_mail && self.schedule.is_idle(time)
+    }
+
+    /// Whether anything waits that goes to observers, to the data store or through a shared link, or is a fan-out.
+    #[inline]
+    pub(crate) const fn concerns_others(&self) -> bool {
+        let fans = !(self.storm.begun.is_empty() && self.storm.claims.is_empty());
+        let news = !(self.notices.is_empty() && self.trace.is_empty());
+        fans || news || !(self.piped.is_empty() && self.questions.is_empty())
     }
 
     /// The bytes that what is on its way holds.
@@ -130,12 +146,13 @@ impl World {
     }
 
     /// Sends a parcel that is no message. Whether it will arrive.
+    #[inline(always)]
     pub(crate) fn post(&mut self, now: Time, source: u32, target: u32, to: EndRef, parcel: Parcel) -> bool {
         self.post_in_order(now, source, target, to, parcel, 0, None)
     }
 
     /// Sends a parcel, behind whatever was sent from `end` before. Whether it will arrive.
-    #[inline]
+    #[inline(always)]
     #[expect(clippy::too_many_arguments, reason = "a parcel, its address, its length and its stream: one of each")]
     pub(crate) fn post_in_order(
         &mut self,

@@ -7,10 +7,11 @@
 mod attempts;
 mod bound;
 mod fan_out;
+mod settling;
 
 use std::collections::VecDeque;
 
-use attempts::{AttemptIndex, Attempts};
+use attempts::{AttemptIndex, Attempts, Waited};
 use bound::Bound;
 pub use fan_out::{Audience, FanOut};
 
@@ -20,7 +21,7 @@ use crate::host_record::HostIndex;
 use crate::host_resolver::{ConnectionCache, Directory, EntryIndex};
 use crate::input::{Call, Ending};
 use crate::message::{Kind, Message};
-use crate::outbox::{Notice, Verb};
+use crate::outbox::{Notice, Sink, Verb};
 use crate::settings::Settings;
 use crate::time::Time;
 use crate::turn::Turn;
@@ -132,7 +133,7 @@ impl Bindings {
             calls: VecDeque::new(),
             wanted: Queue::default(),
             attempts: Attempts::default(),
-            callers_turn: true,
+            callers_turn: false,
             counts: BindingCounts::default(),
         }
     }
@@ -159,6 +160,21 @@ impl Bindings {
         self.cache.warm(entry, show);
     }
 
+    /// Shows where in memory that is which belongs to a binding that is [warm](Bindings::warm) already.
+    #[inline]
+    pub fn warm_more(&self, entry: EntryIndex, show: impl Fn(*const u8)) {
+        if let Some(binding) = self.cache.warm_neighbours(entry, &show) {
+            self.attempts.warm(binding.attempt, &show);
+        }
+    }
+
+    /// The two bindings that would have to go next, so that their memory can be called for.
+    #[inline]
+    pub fn next_victims(&self) -> [Option<EntryIndex>; 2] {
+        let first = self.cache.least_recently_used().filter(|_| !self.cache.has_room());
+        [first, first.and_then(|first| self.cache.used_after(first))]
+    }
+
     /// The bytes held besides this itself.
     pub fn memory(&self) -> usize {
         let waiting = self.calls.capacity() * size_of::<Call>() + self.wanted.memory() + self.attempts.memory();
@@ -174,7 +190,7 @@ impl Bindings {
     // ---- what the zone wants -----------------------------------------------------------------------------------
 
     /// Sends a message to one host, on whatever binding there is or will be.
-    pub fn send(&mut self, turn: &mut Turn<'_>, to: HostIndex, message: Message) {
+    pub fn send<S: Sink>(&mut self, turn: &mut Turn<'_, S>, to: HostIndex, message: Message) {
         if let Some(message) = self.send_on_open(turn, to, message) {
             self.wanted.push_back(Wanted::One { to, message, first_try: None });
         }
@@ -182,7 +198,7 @@ impl Bindings {
 
     /// Answers a message on the binding on which it came; on another, if that one is closing.
     #[inline]
-    pub fn reply(&mut self, turn: &mut Turn<'_>, on: EntryIndex, to: HostIndex, message: Message) {
+    pub fn reply<S: Sink>(&mut self, turn: &mut Turn<'_, S>, on: EntryIndex, to: HostIndex, message: Message) {
         if self.is_active(on) {
             self.touch(on);
             self.counts.hit += 1;
@@ -193,7 +209,7 @@ impl Bindings {
     }
 
     /// Sends a message to many.
-    pub fn fan_out(&mut self, turn: &Turn<'_>, audience: Audience, message: Message) {
+    pub fn fan_out<S: Sink>(&mut self, turn: &Turn<'_, S>, audience: Audience, message: Message) {
         let fan_out = FanOut::new(&turn.who, audience, message);
         if !fan_out.is_done() {
             self.wanted.push_back(Wanted::Fan(fan_out));
@@ -209,7 +225,7 @@ impl Bindings {
     }
 
     /// Closes every binding, and turns away everyone who waits: the host is going down.
-    pub fn hang_up(&mut self, turn: &mut Turn<'_>) {
+    pub fn hang_up<S: Sink>(&mut self, turn: &mut Turn<'_, S>) {
         self.wanted.clear();
         while let Some(call) = self.calls.pop_front() {
             turn.out.push(Verb::Refuse(call));
@@ -225,7 +241,7 @@ impl Bindings {
     // ---- what the world reports --------------------------------------------------------------------------------
 
     /// Somebody calls. They are answered in [`Bindings::settle`].
-    pub fn called(&mut self, turn: &mut Turn<'_>, call: Call) {
+    pub fn called<S: Sink>(&mut self, turn: &mut Turn<'_, S>, call: Call) {
         if self.calls.len() < self.limits.calls {
             self.calls.push_back(call);
         } else {
@@ -235,14 +251,14 @@ impl Bindings {
     }
 
     /// A connection that we opened stands.
-    pub fn connected(&mut self, turn: &mut Turn<'_>, entry: EntryIndex) -> Heard {
+    pub fn connected<S: Sink>(&mut self, turn: &mut Turn<'_, S>, entry: EntryIndex) -> Heard {
         self.step(turn, entry, Event::Connected)
     }
 
     /// A message arrived on a binding.
     #[inline]
     #[expect(clippy::wildcard_enum_match_arm, reason = "whatever is no bind packet is for others")]
-    pub fn received(&mut self, turn: &mut Turn<'_>, entry: EntryIndex, message: Message) -> Heard {
+    pub fn received<S: Sink>(&mut self, turn: &mut Turn<'_, S>, entry: EntryIndex, message: Message) -> Heard {
         match message {
             Message::BindRequest { magic, host } => {
                 let called = self.peer(entry);
@@ -278,13 +294,13 @@ impl Bindings {
     }
 
     /// Whoever speaks on a connection is not of our farm.
-    pub fn refuse_stranger(&mut self, turn: &mut Turn<'_>, entry: EntryIndex) -> Heard {
+    pub fn refuse_stranger<S: Sink>(&mut self, turn: &mut Turn<'_, S>, entry: EntryIndex) -> Heard {
         turn.out.notify(Notice::StrangerRefused);
         self.step(turn, entry, Event::Stranger)
     }
 
     /// A connection ended.
-    pub fn closed(&mut self, turn: &Turn<'_>, entry: EntryIndex, ending: Ending) -> Heard {
+    pub fn closed<S: Sink>(&mut self, turn: &Turn<'_, S>, entry: EntryIndex, ending: Ending) -> Heard {
         let peer = self.peer(entry);
         let Binding { state, attempt, .. } = self.look(entry);
         let heard = match (state, ending) {
@@ -305,7 +321,7 @@ impl Bindings {
             (State::WaitBindRequest | State::WaitBindCommit, _) => match peer {
                 Some(to) if turn.now < self.attempts.first_try(attempt) + turn.who.settings.bind_timeout => {
                     let first_try = Some(self.attempts.first_try(attempt));
-                    let waiting = self.forget(entry).map(|message| Wanted::One { to, message, first_try });
+                    let waiting = self.forget(entry).into_iter().map(|message| Wanted::One { to, message, first_try });
                     self.wanted.extend(waiting);
                     return Heard::Nothing;
                 }
@@ -322,29 +338,17 @@ impl Bindings {
     }
 
     /// Gives up one binding that has been in progress for too long, if there is one; else sees when one will be.
-    pub fn give_up(&mut self, turn: &mut Turn<'_>) -> Heard {
+    pub fn give_up<S: Sink>(&mut self, turn: &mut Turn<'_, S>) -> Heard {
         let Some(entry) = self.cache.oldest_in_progress() else { return Heard::Nothing };
         self.look_at = self.cache.value(entry).since + turn.who.settings.bind_timeout;
         if self.look_at <= turn.now { self.step(turn, entry, Event::TimedOut) } else { Heard::Nothing }
     }
 
-    /// Uses what room there is: answers callers and opens bindings, in turn, until no more may be in progress.
-    #[inline]
-    pub fn settle(&mut self, turn: &mut Turn<'_>) {
-        while !(self.calls.is_empty() && self.wanted.is_empty()) {
-            let answered = !self.callers_turn && self.answer_next(turn);
-            let progress = answered || self.want_next(turn) || self.answer_next(turn);
-            if !progress {
-                return;
-            }
-            self.callers_turn = !self.callers_turn;
-        }
-    }
-
     // ---- the steps ---------------------------------------------------------------------------------------------
 
     /// One step of a binding's state machine, and all that follows from it.
-    fn step(&mut self, turn: &mut Turn<'_>, entry: EntryIndex, event: Event) -> Heard {
+    #[inline]
+    pub(crate) fn step<S: Sink>(&mut self, turn: &mut Turn<'_, S>, entry: EntryIndex, event: Event) -> Heard {
         let (next, act) = self.look(entry).state.on(event);
         if let (Some(state), Some(peer)) = (next, entry.bound_peer()) {
             self.set_bound(peer, state);
@@ -413,7 +417,13 @@ impl Bindings {
     /// - an outgoing one that is still CONNECTING yields, since this one is further;
     /// - otherwise the one that the host with the higher id opened stays. Both sides decide alike;
     /// - one that is active already has won. This one was under way before, and the caller has dropped it.
-    fn caller_named(&mut self, turn: &mut Turn<'_>, entry: EntryIndex, caller: HostIndex) -> Heard {
+    #[inline]
+    pub(crate) fn caller_named<S: Sink>(
+        &mut self,
+        turn: &mut Turn<'_, S>,
+        entry: EntryIndex,
+        caller: HostIndex,
+    ) -> Heard {
         if self.cache.value(entry).state != State::WaitBindResponse {
             return self.step(turn, entry, Event::BindResponse);
         }
@@ -425,10 +435,10 @@ impl Bindings {
                     return Heard::Nothing;
                 }
                 State::Connecting | State::WaitBindRequest | State::WaitBindCommit => {
-                    let heir = self.cache.value(entry).attempt;
-                    for message in self.abort(turn, other) {
-                        self.attempts.wait(heir, message, self.limits.messages);
-                    }
+                    let waiting = self.abort(turn, other);
+                    let heir = self.attempts.begin(turn.now, None);
+                    self.cache.value_mut(entry).attempt = heir;
+                    waiting.each(|message| _ = self.attempts.wait(heir, message, self.limits.messages));
                 }
                 State::Active if self.cache.value(entry).since <= self.look(other).since => {
                     drop(self.abort(turn, entry));
@@ -448,19 +458,17 @@ impl Bindings {
         self.step(turn, entry, Event::BindResponse)
     }
 
-    fn activate(&mut self, turn: &mut Turn<'_>, entry: EntryIndex) {
+    fn activate<S: Sink>(&mut self, turn: &mut Turn<'_, S>, entry: EntryIndex) {
         self.counts.opened += 1;
         self.cache.activate(entry);
         let binding = self.cache.value_mut(entry);
         binding.since = turn.now;
         let attempt = core::mem::take(&mut binding.attempt);
-        for message in self.attempts.end(attempt) {
-            turn.out.send(entry, message);
-        }
+        self.attempts.end(attempt).each(|message| turn.out.send(entry, message));
     }
 
     /// Hands a message to the open binding with this host, if there is one; else gives it back.
-    fn send_on_open(&mut self, turn: &mut Turn<'_>, to: HostIndex, message: Message) -> Option<Message> {
+    fn send_on_open<S: Sink>(&mut self, turn: &mut Turn<'_, S>, to: HostIndex, message: Message) -> Option<Message> {
         let Some(entry) = self.find(&turn.who, to) else { return Some(message) };
         let Binding { state, attempt, .. } = self.look(entry);
         if state == State::Active {
@@ -473,99 +481,14 @@ impl Bindings {
         None
     }
 
-    fn answer_next(&mut self, turn: &mut Turn<'_>) -> bool {
-        if self.calls.is_empty() || self.cache.in_progress_count() >= self.limits.in_progress || !self.make_room(turn) {
-            return false;
-        }
-        let Some(call) = self.calls.pop_front() else { return false };
-        let attempt = self.attempts.begin(turn.now, None);
-        let entry = self.begin(turn, None, Binding { state: State::Answering, since: turn.now, attempt });
-        turn.out.push(Verb::Accept { call, entry });
-        self.step(turn, entry, Event::Connected);
-        true
-    }
-
-    /// Takes the first wanted message one host further. Whether that could be done.
-    ///
-    /// While no binding may be opened nothing moves, not even to a host with which one is open: to find that out at
-    /// every turn costs more than the wait.
-    fn want_next(&mut self, turn: &mut Turn<'_>) -> bool {
-        if !self.may_open() {
-            return false;
-        }
-        if self.fan_on_bound(turn) {
-            return true;
-        }
-        let (to, message, first_try) = match self.wanted.front() {
-            None => return false,
-            Some(Wanted::One { to, message, first_try }) => (*to, message.clone(), first_try.unwrap_or(turn.now)),
-            Some(Wanted::Fan(fan_out)) => (fan_out.next_host(&turn.who), fan_out.message().clone(), turn.now),
-        };
-        let done = match self.wanted.front_mut() {
-            Some(Wanted::Fan(fan_out)) => fan_out.advance(),
-            Some(Wanted::One { .. }) | None => true,
-        };
-        if done {
-            self.wanted.pop_front();
-        }
-        if let Some(message) = self.send_on_open(turn, to, message) {
-            self.open(turn, to, message, first_try);
-        }
-        true
-    }
-
-    /// Whether one more binding of ours may be in progress, and may be open.
-    fn may_open(&self) -> bool {
-        self.cache.in_progress_count() < self.limits.in_progress
-            && self.outgoing_in_progress < self.limits.outgoing
-            && (self.has_room() || self.active_count() > 0)
-    }
-
-    /// Whether one more binding may be open.
-    #[inline]
-    fn has_room(&self) -> bool {
-        self.cache.open_count() + self.bound_count() < self.cache.capacity()
-    }
-
-    fn open(&mut self, turn: &mut Turn<'_>, to: HostIndex, message: Message, first_try: Time) {
-        self.make_room(turn);
-        self.outgoing_in_progress += 1;
-        let attempt = self.attempts.begin(first_try, Some(message));
-        let entry = self.begin(turn, Some(to), Binding { state: State::Connecting, since: turn.now, attempt });
-        turn.out.push(Verb::Open { entry, to });
-    }
-
-    /// A binding in progress begins.
-    fn begin(&mut self, turn: &Turn<'_>, peer: Option<HostIndex>, binding: Binding) -> EntryIndex {
-        if self.cache.in_progress_count() == 0 {
-            self.look_at = turn.now + turn.who.settings.bind_timeout;
-        }
-        self.cache.open(peer.map(|peer| peer.0), binding)
-    }
-
-    /// Makes sure that one more binding may be open; tears down the least recently used active one if it must.
-    fn make_room(&mut self, turn: &mut Turn<'_>) -> bool {
-        if self.has_room() {
-            return true;
-        }
-        match self.victim(&turn.who) {
-            None => false,
-            Some(victim) => {
-                self.counts.evicted += 1;
-                self.step(turn, victim, Event::Close);
-                true
-            }
-        }
-    }
-
     /// Drops a connection at once, and its binding; what waited for it.
-    fn abort(&mut self, turn: &mut Turn<'_>, entry: EntryIndex) -> impl Iterator<Item = Message> + use<> {
+    fn abort<S: Sink>(&mut self, turn: &mut Turn<'_, S>, entry: EntryIndex) -> Waited {
         turn.out.push(Verb::Abort(entry));
         self.forget(entry)
     }
 
     /// Takes a binding out of the cache, whatever its state; what waited for it.
-    fn forget(&mut self, entry: EntryIndex) -> impl Iterator<Item = Message> + use<> {
+    fn forget(&mut self, entry: EntryIndex) -> Waited {
         let Binding { state, attempt, .. } = match entry.bound_peer() {
             None => self.cache.remove(entry),
             Some(peer) => self.forget_bound(peer),
@@ -573,11 +496,18 @@ impl Bindings {
         if state.is_outgoing_in_progress() {
             self.outgoing_in_progress -= 1;
         }
-        let waiting = (attempt != AttemptIndex::NONE).then(|| self.attempts.end(attempt));
-        waiting.into_iter().flatten()
+        self.attempts.end(attempt)
     }
 
-    fn peer(&self, entry: EntryIndex) -> Option<HostIndex> {
+    /// Who is at the other end, as far as it is known.
+    #[inline]
+    pub(crate) fn peer(&self, entry: EntryIndex) -> Option<HostIndex> {
         entry.bound_peer().or_else(|| self.cache.peer(entry).map(HostIndex))
+    }
+
+    /// How far a binding is.
+    #[inline]
+    pub(crate) fn state(&self, entry: EntryIndex) -> State {
+        self.cache.value(entry).state
     }
 }

@@ -28,6 +28,7 @@ use crate::load;
 use crate::message::{Filler, Kind, LoadUpdate, Message, Question, ServerUpdate, SessionEvent, SessionUpdate, Table};
 use crate::outbox::Notice;
 use crate::sessions::{Session, Sessions};
+use crate::settings::Settings;
 use crate::time::Time;
 use crate::turn::Turn;
 use crate::zone::Allegiance;
@@ -378,6 +379,21 @@ impl Dynamic {
         if let Some(collecting) = &mut self.collecting {
             collecting.on_heartbeat(turn, bindings, on, from, seq);
         }
+    }
+
+    /// Whether a member's heartbeat that tells this number leaves nothing to ask of it.
+    #[inline]
+    pub fn is_in_step(
+        &self,
+        directory: &Directory,
+        settings: &Settings,
+        now: Time,
+        me: HostIndex,
+        from: HostIndex,
+        seq: u32,
+    ) -> bool {
+        let Some(collecting) = &self.collecting else { return true };
+        seq == 0 || !directory.are_neighbours(me, from) || collecting.is_in_step(directory, settings, now, from, seq)
     }
 
     /// A host cannot be contacted.

@@ -43,7 +43,13 @@ impl<T: Default, const N: usize> Few<T, N> {
     pub fn push(&mut self, value: T) {
         match self.first.get_mut(self.len) {
             Some(place) => *place = value,
-            None => self.rest.push(value),
+            None => {
+                // By a quarter: a host that has many of a thing mostly has as many as others do.
+                if self.rest.len() == self.rest.capacity() {
+                    self.rest.reserve_exact((self.rest.len() / 4).max(4));
+                }
+                self.rest.push(value);
+            }
         }
         self.len += 1;
     }

@@ -8,6 +8,8 @@
 //! Whoever drives it carries out the verbs, in order, and reports what comes of them. The emulator and the live farm
 //! drive the very same host.
 
+mod short_way;
+
 use std::sync::Arc;
 
 use crate::applications::Catalogue;
@@ -294,6 +296,18 @@ impl Host {
     #[inline]
     pub fn warm(&self, entry: EntryIndex, show: impl Fn(*const u8)) {
         self.bindings.warm(entry, show);
+    }
+
+    /// Shows where in memory that is which belongs to a binding that is [warm](Host::warm) already.
+    #[inline]
+    pub fn warm_more(&self, entry: EntryIndex, show: impl Fn(*const u8)) {
+        self.bindings.warm_more(entry, show);
+    }
+
+    /// The two bindings that would have to go next, so that their memory can be called for.
+    #[inline]
+    pub fn next_victims(&self) -> [Option<EntryIndex>; 2] {
+        self.bindings.next_victims()
     }
 
     /// Shows where in memory what a collector keeps of another host is, for drivers that know who has called.

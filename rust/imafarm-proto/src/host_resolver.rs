@@ -6,6 +6,7 @@
 
 mod connection_cache;
 mod host_bindings;
+mod open_peers;
 
 use core::hash::BuildHasher;
 use std::sync::Arc;
@@ -248,6 +249,12 @@ impl Directory {
     #[inline]
     pub fn zone(&self, host: HostIndex) -> ZoneIndex {
         self.places[host.at()].zone
+    }
+
+    /// Whether two hosts are of one zone.
+    #[inline]
+    pub fn are_neighbours(&self, one: HostIndex, other: HostIndex) -> bool {
+        self.zone(one) == self.zone(other)
     }
 
     /// A zone's hosts, lowest rank first.

@@ -128,6 +128,24 @@ pub enum Notice {
     ChangeLearnt(u32),
 }
 
+/// Where a host's acts go: into an [`Outbox`], or to a driver that carries each out as soon as it is wanted.
+pub trait Sink {
+    /// One act, after all before it.
+    fn push(&mut self, verb: Verb);
+
+    /// Sends a message on a connection.
+    #[inline(always)]
+    fn send(&mut self, entry: EntryIndex, message: Message) {
+        self.push(Verb::Send(entry, message));
+    }
+
+    /// Tells whoever watches.
+    #[inline]
+    fn notify(&mut self, notice: Notice) {
+        self.push(Verb::Notify(notice));
+    }
+}
+
 /// What a host wants done, in order.
 #[derive(Clone, Debug, Default)]
 pub struct Outbox {
@@ -146,14 +164,15 @@ impl Outbox {
         self.verbs.drain(..)
     }
 
-    /// Sends a message on a connection.
-    #[inline]
-    pub fn send(&mut self, entry: EntryIndex, message: Message) {
-        self.push(Verb::Send(entry, message));
-    }
-
     /// Tells whoever watches.
     pub fn notify(&mut self, notice: Notice) {
         self.push(Verb::Notify(notice));
+    }
+}
+
+impl Sink for Outbox {
+    #[inline]
+    fn push(&mut self, verb: Verb) {
+        self.verbs.push(verb);
     }
 }

@@ -35,7 +35,7 @@ impl Identity<'_> {
     /// Whether another host is of this host's zone.
     #[inline]
     pub fn is_in_zone(&self, other: HostIndex) -> bool {
-        self.directory.zone(other) == self.directory.zone(self.me)
+        self.directory.are_neighbours(self.me, other)
     }
 
     /// Whether a server publishes an application, as far as this host knows.
@@ -44,18 +44,18 @@ impl Identity<'_> {
     }
 }
 
-/// One turn: an identity, the time, and the outbox.
+/// One turn: an identity, the time, and where the acts go.
 #[derive(Debug)]
-pub struct Turn<'a> {
+pub struct Turn<'a, S = Outbox> {
     /// Who acts.
     pub who: Identity<'a>,
     /// Now.
     pub now: Time,
     /// Where the acts go.
-    pub out: &'a mut Outbox,
+    pub out: &'a mut S,
 }
 
-impl Turn<'_> {
+impl<S> Turn<'_, S> {
     /// This host's rank.
     #[inline]
     pub fn rank(&self) -> Rank {

@@ -198,6 +198,16 @@ impl Zone {
         }
     }
 
+    /// Whether an ELECT_MASTER_ACK of this round would change anything.
+    #[inline]
+    pub const fn heeds_ack(&self, round: u32) -> bool {
+        match self.role {
+            Role::Candidate { .. } => round == self.round,
+            Role::HandingOver(_) => true,
+            Role::Down | Role::Joining(_) | Role::Acknowledged { .. } | Role::Member(_) | Role::Master(_) => false,
+        }
+    }
+
     /// The bytes held besides this itself.
     pub fn memory(&self) -> usize {
         match &self.role {

@@ -71,7 +71,7 @@ impl Chain {
 
 /// What a message says, in one word.
 #[inline]
-fn word(message: &Message) -> u64 {
+pub fn word(message: &Message) -> u64 {
     match message {
         Message::BindRequest { magic, host } | Message::BindResponse { magic, host } => {
             u64::from(magic.0) << 32 ^ host.get()

@@ -30,7 +30,8 @@ impl Farm {
 
     /// All that is under way: what the schedule holds, what passes a shared link, and what waits for hosts.
     pub(crate) fn under_way(&self) -> impl Iterator<Item = Letter> + '_ {
-        let scheduled = self.shards.iter().flat_map(|Shard { world, .. }| {
+        let scheduled = self.shards.iter().flat_map(|shard| {
+            let Shard { world, .. } = &**shard;
             debug_assert!(world.inbox.iter().all(Sack::is_empty), "time stands still");
             world.schedule.pending().map(|event| world.post.read(event))
         });

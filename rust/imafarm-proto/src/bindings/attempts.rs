@@ -28,7 +28,38 @@ struct Attempt {
     first: Option<Message>,
 }
 
-/// The attempts of one host.
+/// What has waited for an attempt, in order.
+#[derive(Debug, Default)]
+pub struct Waited {
+    first: Option<Message>,
+    later: Vec<Message>,
+}
+
+impl IntoIterator for Waited {
+    type Item = Message;
+    type IntoIter = core::iter::Chain<core::option::IntoIter<Message>, std::vec::IntoIter<Message>>;
+
+    #[inline]
+    fn into_iter(self) -> Self::IntoIter {
+        self.first.into_iter().chain(self.later)
+    }
+}
+
+impl Waited {
+    /// Hands each on.
+    #[inline]
+    pub fn each(self, mut take: impl FnMut(Message)) {
+        if let Some(first) = self.first {
+            take(first);
+        }
+        for message in self.later {
+            take(message);
+        }
+    }
+}
+
+/// The attempts of one host. A call that is answered is none: nothing of this host's waits for it, or else not before it
+/// is known who calls.
 #[derive(Debug, Default)]
 pub struct Attempts {
     attempts: Few<Attempt, 1>,
@@ -73,9 +104,12 @@ impl Attempts {
         true
     }
 
-    /// An attempt has ended; what waited for it, in order.
+    /// An attempt has ended, if there was one; what waited for it.
     #[inline]
-    pub fn end(&mut self, index: AttemptIndex) -> impl Iterator<Item = Message> + use<> {
+    pub fn end(&mut self, index: AttemptIndex) -> Waited {
+        if index == AttemptIndex::NONE {
+            return Waited::default();
+        }
         let first = self.attempts[index.0 as usize].first.take();
         if self.free.len() + 1 < self.attempts.len() {
             self.free.push(index.0);
@@ -83,12 +117,21 @@ impl Attempts {
             self.free.clear();
             self.attempts.clear();
         }
-        let later: Vec<Message> = if self.later.is_empty() {
-            Vec::new()
-        } else {
-            self.later.extract_if(.., |(waits, _)| *waits == index).map(|(_, message)| message).collect()
-        };
-        first.into_iter().chain(later)
+        let later = if self.later.is_empty() { Vec::new() } else { self.take_later(index) };
+        Waited { first, later }
+    }
+
+    #[cold]
+    fn take_later(&mut self, index: AttemptIndex) -> Vec<Message> {
+        self.later.extract_if(.., |(waits, _)| *waits == index).map(|(_, message)| message).collect()
+    }
+
+    /// Shows where in memory an attempt is.
+    #[inline]
+    pub fn warm(&self, index: AttemptIndex, show: impl Fn(*const u8)) {
+        if let Some(attempt) = self.attempts.get(index.0 as usize) {
+            show(core::ptr::from_ref(attempt).cast());
+        }
     }
 
     /// The bytes held.
@@ -112,8 +155,8 @@ mod tests {
         let other = attempts.begin(Time(2), None);
         assert!(attempts.wait(one, elect(2), 3) && attempts.wait(other, elect(9), 3));
         assert!(attempts.wait(one, elect(3), 3) && !attempts.wait(one, elect(4), 3));
-        assert_eq!(attempts.end(one).collect::<Vec<_>>(), [elect(1), elect(2), elect(3)]);
-        assert_eq!(attempts.end(other).collect::<Vec<_>>(), [elect(9)]);
+        assert_eq!(attempts.end(one).into_iter().collect::<Vec<_>>(), [elect(1), elect(2), elect(3)]);
+        assert_eq!(attempts.end(other).into_iter().collect::<Vec<_>>(), [elect(9)]);
     }
 
     #[test]
@@ -124,6 +167,6 @@ mod tests {
         drop(attempts.end(one));
         let next = attempts.begin(Time(4), None);
         assert_eq!(attempts.first_try(next), Time(4));
-        assert_eq!(attempts.end(next).count(), 0);
+        assert_eq!(attempts.end(next).into_iter().count(), 0);
     }
 }

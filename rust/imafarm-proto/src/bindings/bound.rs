@@ -11,7 +11,7 @@
 use super::{AttemptIndex, Binding, Bindings, State, Wanted};
 use crate::host_record::HostIndex;
 use crate::host_resolver::{Directory, EntryIndex, Standing};
-use crate::outbox::{Fan, Verb};
+use crate::outbox::{Fan, Sink, Verb};
 use crate::time::Time;
 use crate::turn::{Identity, Turn};
 
@@ -88,7 +88,7 @@ impl Bindings {
     }
 
     /// The service starts: the bindings that it is to begin with are there.
-    pub fn start(&mut self, turn: &Turn<'_>) {
+    pub fn start<S: Sink>(&mut self, turn: &Turn<'_, S>) {
         if let Some(bound) = &mut self.bound
             && bound.since.is_none()
         {
@@ -209,7 +209,7 @@ impl Bindings {
     /// If what is wanted first is a message to many, sends it to those who come next and to whom the binding is as it
     /// began: to all of them by one verb. Whether it could.
     #[inline]
-    pub(super) fn fan_on_bound(&mut self, turn: &mut Turn<'_>) -> bool {
+    pub(super) fn fan_on_bound<S: Sink>(&mut self, turn: &mut Turn<'_, S>) -> bool {
         if self.bound.is_none() {
             return false;
         }
@@ -230,7 +230,7 @@ impl Bindings {
 
     /// A binding was used.
     #[inline]
-    pub(super) fn touch(&mut self, entry: EntryIndex) {
+    pub(crate) fn touch(&mut self, entry: EntryIndex) {
         if entry.bound_peer().is_none() {
             self.cache.touch(entry);
         }

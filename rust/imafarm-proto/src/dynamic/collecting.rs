@@ -7,6 +7,7 @@ use crate::host_record::HostIndex;
 use crate::host_resolver::{Directory, EntryIndex};
 use crate::message::{Filler, Message, Question, ServerUpdate, Table};
 use crate::outbox::Notice;
+use crate::settings::Settings;
 use crate::time::Time;
 use crate::turn::Turn;
 
@@ -247,6 +248,20 @@ impl Collecting {
             *told = turn.now;
             bindings.reply(turn, on, from, Message::LoadRequest);
         }
+    }
+
+    /// Whether what is held of a member is what it last reported, and its load is not too old.
+    #[inline]
+    pub(super) fn is_in_step(
+        &self,
+        directory: &Directory,
+        settings: &Settings,
+        now: Time,
+        from: HostIndex,
+        seq: u32,
+    ) -> bool {
+        let known = self.store.server(directory, from).is_some_and(|server| server.up && server.seq == seq);
+        known && now.since(self.members[directory.position(from)].load_told) < settings.load_request_interval
     }
 
     /// A member is lost: its rows are void, its subscriptions end with it, and all collectors hear of it.

@@ -7,11 +7,7 @@
 //! The lists are threaded through one slab by index, so an open binding costs no allocation. A slab that empties begins
 //! anew at its first entry; while it is short it lies in the cache itself and is searched as it is, without a table.
 
-use core::hash::BuildHasher;
-
-use foldhash::fast::FixedState;
-use hashbrown::HashTable;
-
+use super::open_peers::{Found, OpenPeers};
 use crate::few::Few;
 
 /// An entry's place in the slab. Reused once the entry is removed.
@@ -42,7 +38,6 @@ pub enum Standing {
 const NIL: u32 = u32::MAX;
 /// How long a slab is short. Our guess: a member's binding to its collector, and one that is closing.
 const SHORT: usize = 2;
-const HASHER: FixedState = FixedState::with_seed(0);
 
 /// An entry's neighbours in its list.
 #[derive(Clone, Copy, Debug)]
@@ -89,9 +84,11 @@ pub struct ConnectionCache<T> {
     // By entry. Apart, because each use moves three entries' links and looks at nothing else of two of them.
     links: Few<Links, SHORT>,
     entries: Few<Entry<T>, SHORT>,
-    free: Vec<u32>,
-    /// The entries by peer, once the slab is not short any more.
-    by_peer: HashTable<u32>,
+    /// The entry that was freed last; those before it follow by their `newer`.
+    free: u32,
+    free_count: u32,
+    /// Which peers have an open entry, once the slab is not short any more.
+    by_peer: OpenPeers,
     in_progress: List,
     active: List,
 }
@@ -103,8 +100,9 @@ impl<T: Default> ConnectionCache<T> {
             capacity,
             links: Few::default(),
             entries: Few::default(),
-            free: Vec::new(),
-            by_peer: HashTable::new(),
+            free: NIL,
+            free_count: 0,
+            by_peer: OpenPeers::new(capacity),
             in_progress: EMPTY,
             active: EMPTY,
         }
@@ -142,13 +140,20 @@ impl<T: Default> ConnectionCache<T> {
     /// The open binding to `peer`, if its peer is known.
     #[inline]
     pub fn find(&self, peer: u32) -> Option<EntryIndex> {
-        if self.entries.is_few() {
-            let is_it = |entry: &Entry<T>| {
-                entry.peer == peer && matches!(entry.standing, Standing::InProgress | Standing::Active)
-            };
-            return self.entries.iter().position(is_it).map(|place| EntryIndex(place as u32));
+        let found = match self.entries.is_few() {
+            true => Found::Somewhere,
+            false => self.by_peer.find(peer, |entry| self.entries[entry as usize].peer),
+        };
+        match found {
+            Found::Nowhere => None,
+            Found::At(entry) => Some(EntryIndex(entry)),
+            Found::Somewhere => {
+                let is_it = |entry: &Entry<T>| {
+                    entry.peer == peer && matches!(entry.standing, Standing::InProgress | Standing::Active)
+                };
+                self.entries.iter().position(is_it).map(|place| EntryIndex(place as u32))
+            }
         }
-        self.by_peer.find(hash_of(peer), |&i| self.entries[i as usize].peer == peer).map(|&i| EntryIndex(i))
     }
 
     /// Opens a binding, in progress; `peer` is unknown while a caller has not said who it is.
@@ -157,14 +162,16 @@ impl<T: Default> ConnectionCache<T> {
     pub fn open(&mut self, peer: Option<u32>, value: T) -> EntryIndex {
         debug_assert!(self.has_room(), "a cache of {} is full", self.capacity);
         let entry = Entry { peer: NIL, standing: Standing::InProgress, value };
-        let index = match self.free.pop() {
-            Some(index) => {
-                self.entries[index as usize] = entry;
-                index
-            }
-            None => {
+        let index = match self.free {
+            NIL => {
                 self.grow(entry);
                 self.entries.len() as u32 - 1
+            }
+            index => {
+                self.free = self.links[index as usize].newer;
+                self.free_count -= 1;
+                self.entries[index as usize] = entry;
+                index
             }
         };
         push_newest(&mut self.links, &mut self.in_progress, index);
@@ -174,25 +181,39 @@ impl<T: Default> ConnectionCache<T> {
         EntryIndex(index)
     }
 
-    /// One more entry in the slab. The first that is one too many for a short one puts them all into the table.
+    /// One more entry in the slab. The first that is one too many for a short one has them all noted by peer.
     fn grow(&mut self, entry: Entry<T>) {
         let was_short = self.entries.is_few();
         self.links.push(Links::default());
         self.entries.push(entry);
         if was_short && !self.entries.is_few() {
-            for place in 0..self.entries.len() as u32 - 1 {
-                let Entry { peer, standing, .. } = self.entries[place as usize];
-                if peer != NIL && matches!(standing, Standing::InProgress | Standing::Active) {
-                    self.enter(place, peer);
-                }
-            }
+            self.enter_all();
         }
     }
 
-    /// Puts an entry into the table.
+    /// Notes that a peer has an open entry, of a slab that is not short.
+    #[inline]
     fn enter(&mut self, place: u32, peer: u32) {
         let entries = &self.entries;
-        self.by_peer.insert_unique(hash_of(peer), place, |&i| hash_of(entries[i as usize].peer));
+        if !self.by_peer.insert(peer, place, |entry| entries[entry as usize].peer) {
+            self.by_peer = OpenPeers::table();
+            self.enter_all();
+        }
+    }
+
+    /// Notes it of every open entry whose peer is known.
+    #[cold]
+    fn enter_all(&mut self) {
+        for place in 0..self.entries.len() as u32 {
+            let Entry { peer, standing, .. } = self.entries[place as usize];
+            let is_open = matches!(standing, Standing::InProgress | Standing::Active);
+            if peer != NIL
+                && is_open
+                && self.by_peer.find(peer, |entry| self.entries[entry as usize].peer) == Found::Nowhere
+            {
+                self.enter(place, peer);
+            }
+        }
     }
 
     /// Notes who is at the other end of an open binding.
@@ -246,12 +267,14 @@ impl<T: Default> ConnectionCache<T> {
         let gone = &mut self.entries[entry.at()];
         gone.standing = Standing::Free;
         let value = core::mem::take(&mut gone.value);
-        if self.free.len() + 1 < self.entries.len() {
-            self.free.push(entry.0);
+        if self.free_count as usize + 1 < self.entries.len() {
+            self.links[entry.at()].newer = core::mem::replace(&mut self.free, entry.0);
+            self.free_count += 1;
         } else {
-            self.free.clear();
+            (self.free, self.free_count) = (NIL, 0);
             self.links.clear();
             self.entries.clear();
+            self.by_peer.clear();
         }
         value
     }
@@ -305,12 +328,27 @@ impl<T: Default> ConnectionCache<T> {
         }
     }
 
+    /// Shows where in memory the neighbours of an entry are, once that is at hand itself; what the owner keeps for it.
+    #[inline]
+    pub fn warm_neighbours(&self, entry: EntryIndex, show: impl Fn(*const u8)) -> Option<&T> {
+        let &Links { older, newer } = self.links.get(entry.at())?;
+        for neighbour in [older, newer] {
+            if let Some(links) = self.links.get(neighbour as usize) {
+                show(core::ptr::from_ref(links).cast());
+            }
+        }
+        self.entries.get(entry.at()).map(|entry| &entry.value)
+    }
+
+    /// The active binding that was used next after another active one.
+    #[inline]
+    pub fn used_after(&self, entry: EntryIndex) -> Option<EntryIndex> {
+        some_index(self.links[entry.at()].newer)
+    }
+
     /// The bytes held besides the cache itself.
     pub fn memory(&self) -> usize {
-        self.entries.memory()
-            + self.links.memory()
-            + self.free.capacity() * size_of::<u32>()
-            + self.by_peer.allocation_size()
+        self.entries.memory() + self.links.memory() + self.by_peer.memory()
     }
 
     /// Takes an open entry out of its list and out of the table; a closing one is in neither.
@@ -322,18 +360,10 @@ impl<T: Default> ConnectionCache<T> {
             Standing::Closing => return,
             Standing::Free => unreachable!("entry {} is nobody's", entry.0),
         }
-        if peer != NIL
-            && !self.entries.is_few()
-            && let Ok(found) = self.by_peer.find_entry(hash_of(peer), |&i| i == entry.0)
-        {
-            found.remove();
+        if peer != NIL && !self.entries.is_few() {
+            self.by_peer.remove(peer, entry.0);
         }
     }
-}
-
-#[inline]
-fn hash_of(peer: u32) -> u64 {
-    HASHER.hash_one(peer)
 }
 
 #[inline]

@@ -17,7 +17,7 @@ pub(super) fn write(message: &Message, out: &mut Vec<u8>) {
 }
 
 /// The bytes of the body of `message`, counted without writing them.
-#[inline]
+#[inline(always)]
 pub(super) fn encoded_len(message: &Message) -> u32 {
     let mut length = Length(0);
     message.put_fields(&mut length);

@@ -23,7 +23,7 @@ macro_rules! bodies {
 
         impl Message {
             /// Hands the message's fields over, in the order of the wire.
-            #[inline]
+            #[inline(always)]
             pub fn put_fields(&self, sink: &mut impl FieldSink) {
                 sink.begin(field_names(self.kind()).len() as u8);
                 match self {
@@ -102,7 +102,7 @@ const _: () = {
 
 impl Message {
     /// The bytes of the message's frame, header included, counted without encoding it.
-    #[inline]
+    #[inline(always)]
     pub fn encoded_len(&self) -> u32 {
         HEADER_LEN as u32 + body::encoded_len(self)
     }

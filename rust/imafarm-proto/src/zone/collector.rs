@@ -7,6 +7,7 @@ use crate::bindings::{Audience, Bindings};
 use crate::host_record::HostIndex;
 use crate::message::{Kind, Message};
 use crate::outbox::Notice;
+use crate::settings::Settings;
 use crate::time::{Span, Time};
 use crate::turn::Turn;
 
@@ -56,7 +57,7 @@ impl Collector {
         let mut collector =
             Collector { since: turn.now, told_at: None, tell_at: None, members, looks: BinaryHeap::new() };
         for position in (0..hosts).filter(|&position| position != me) {
-            collector.join_ring(position, turn.now + patience(turn));
+            collector.join_ring(position, turn.now + patience(turn.who.settings));
         }
         collector
     }
@@ -222,8 +223,8 @@ impl Collector {
 
 /// How long a member may be silent. Our guess: as long as its heartbeats are apart, and as long again as an answer may
 /// take; at the bare interval, half of all heartbeats would cross a ping on the way.
-fn patience(turn: &Turn<'_>) -> Span {
-    turn.who.settings.keep_alive_interval + turn.who.settings.keep_alive_timeout
+fn patience(settings: &Settings) -> Span {
+    settings.keep_alive_interval + settings.keep_alive_timeout
 }
 
 impl Zone {
@@ -233,8 +234,16 @@ impl Zone {
         if !turn.who.is_in_zone(from) {
             return false;
         }
-        collector.heard(turn.who.directory.position(from), turn.now, patience(turn));
+        collector.heard(turn.who.directory.position(from), turn.now, patience(turn.who.settings));
         true
+    }
+
+    /// As [`Zone::on_heartbeat`], at a collector, for a member at this position.
+    #[inline]
+    pub(crate) fn heard(&mut self, position: usize, now: Time, settings: &Settings) {
+        if let Role::Master(collector) = &mut self.role {
+            collector.heard(position, now, patience(settings));
+        }
     }
 
     /// A pinged host is there. If it does not take us for its collector, it is told directly (IMA Information, "false

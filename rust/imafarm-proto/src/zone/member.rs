@@ -85,6 +85,24 @@ impl Zone {
         }
     }
 
+    /// The collector has answered, if this is it and the host a member; whether it is.
+    #[inline]
+    pub(crate) fn is_answered(&mut self, by: HostIndex) -> bool {
+        match &mut self.role {
+            Role::Member(member) if member.collector == by => {
+                member.answer_by = None;
+                true
+            }
+            Role::Down
+            | Role::Joining(_)
+            | Role::Candidate { .. }
+            | Role::Acknowledged { .. }
+            | Role::Member(_)
+            | Role::Master(_)
+            | Role::HandingOver(_) => false,
+        }
+    }
+
     pub(super) fn on_heartbeat_ack(
         &mut self,
         turn: &mut Turn<'_>,
