@@ -160,6 +160,8 @@ pub(crate) struct OpenFans {
     pub(crate) fans: Vec<Fan>,
     /// By host: its fan's place and 1, or 0.
     places: Vec<u32>,
+    /// How many messages and answers have been settled that never were events.
+    pub(crate) settled: u64,
 }
 
 impl OpenFans {

@@ -198,7 +198,7 @@ impl Farm {
                 .iter()
                 .map(|&(_, place)| (beam(&self.network, &fans.fans[place], now, end), &fans.fans[place]))
                 .collect();
-            let parts = pass(&beams, scratch, self.shards.len());
+            let parts = pass(&beams, scratch, self.threads);
             let firsts: Vec<Option<(u32, Time)>> = beams
                 .iter()
                 .zip(&parts)
@@ -210,6 +210,7 @@ impl Farm {
                     decides.then(|| (first_of(beam, fan, part, &scratch.hosts), answer))
                 })
                 .collect();
+            fans.settled += parts.iter().map(|part| 2 * u64::from(part.sum.count)).sum::<u64>();
             for ((&(_, place), part), first) in of_round.iter().zip(&parts).zip(firsts) {
                 self.settle_part(&mut fans.fans[place], zone, part, first, order);
             }
