@@ -149,7 +149,8 @@ class EmulatedFarm(ObservedFarm):
         beside every host, where a start takes no time
     wire: whether every message is encoded and decoded on its way
     trace: the kinds of messages whose deliveries are kept
-    threads: how many work, 1 to 64: the largest power of two among as many; it changes nothing of what happens
+    threads: how many work, 1 to 64; it changes nothing of what happens. Each works on whole zones, where there are as many zones
+        and none is much larger than a thread's part; else on every so many-th host, and they are a power of two
     bound: whether each host's first life begins with an active binding to every other host of its zone
     exact_queue: whether every message is an event of its own, and no short cut is taken; that changes nothing either
 
@@ -179,12 +180,22 @@ class EmulatedFarm(ObservedFarm):
         exact_queue: bool = False,
     ) -> EmulatedFarm: ...
     def advance(
-        self, /, until_ns: SupportsIndex, *, wake_on: SupportsIndex = 0, max_events: SupportsIndex = 500000
+        self,
+        /,
+        until_ns: SupportsIndex,
+        *,
+        wake_on: SupportsIndex = 0,
+        max_events: SupportsIndex = 500000,
+        loosely: bool = False,
     ) -> int:
         """
         Goes on, with the interpreter released, to `until_ns` or less far: to the end of the tick in which an event of
         a class in the bit mask `wake_on` happened, or in which `max_events` were handled. How far it goes changes
         nothing of what happens.
+
+        loosely: stop soon after `max_events` even where zones run far ahead of one another. They may then stand apart:
+            before anything but `now_ns`, `events`, `next_event_ns` and `take_events` is asked of the farm, or anything done to
+            it, call `gather`
 
         Returns 0 at `until_ns`, 1 if an event woke it, 2 after `max_events`.
 
@@ -193,6 +204,10 @@ class EmulatedFarm(ObservedFarm):
     def cut(self, /, from_hosts: Iterable[int], to_hosts: Iterable[int], *, both: bool = True) -> int:
         """
         Cuts hosts off from hosts, both ways or one way; returns the cut's number.
+        """
+    def gather(self, /) -> None:
+        """
+        Brings all hosts to one moment, if they stand apart: a little later, as if the last `advance` had gone on so long.
         """
     def heal(self, /, cut: SupportsIndex | None = None) -> None:
         """

@@ -78,12 +78,13 @@ def check_seed(seed: int) -> int:
 
 
 def check_threads(threads: int | None) -> int:
-    """How many threads may work, 1 to 64; all processors if nobody says.
+    """How many threads may work, 1 to 64; as many as this process may have processors if nobody says.
 
     Errors: `ConfigurationError`.
     """
     if threads is None:
-        return min(os.cpu_count() or 1, MOST_THREADS)
+        usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+        return min(usable or 1, MOST_THREADS)
     return _check_whole("threads", threads, 1, MOST_THREADS)
 
 

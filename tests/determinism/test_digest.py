@@ -1,7 +1,9 @@
 """The determinism contract: the same version, farm, scenario and seed give the same digest, however it is run."""
 
+import itertools
 import os
 import random
+import signal
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable
@@ -19,13 +21,18 @@ Story = Callable[[imafarm.EmulatedFarm], Awaitable[None]]
 
 
 def digest_of(
-    story: Story, *, seed: int = 7, wire: bool = False, watch: Callable[[Progress], object] | None = None
+    story: Story,
+    *,
+    seed: int = 7,
+    wire: bool = False,
+    threads: int = 1,
+    watch: Callable[[Progress], object] | None = None,
 ) -> str:
     """How a story on a farm that boots for ten seconds ends."""
 
     async def main() -> str:
         async with imafarm.open_emulated_farm(
-            hosts=HOSTS, zones=2, seed=seed, boot_seconds=10, wire=wire, progress=watch
+            hosts=HOSTS, zones=2, seed=seed, boot_seconds=10, wire=wire, threads=threads, progress=watch
         ) as farm:
             await story(farm)
             return farm.digest()
@@ -116,6 +123,39 @@ def test_the_length_of_slices_changes_nothing(expected: str, monkeypatch: pytest
     monkeypatch.setattr(_conductor, "LEAST_SLICE_EVENTS", 1)
     monkeypatch.setattr(_conductor, "SLICE_SECONDS", 0.0)
     assert digest_of(in_zone_one) == expected
+
+
+def test_so_many_threads_as_one_likes_change_nothing(expected: str) -> None:
+    assert [digest_of(in_zone_one, threads=threads) for threads in (2, 3, 64)] == [expected] * 3
+
+
+def test_ctrl_c_finds_a_farm_whose_zones_are_at_one_moment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Even between slices in which zones have run ahead of one another; and what follows is what would have been."""
+    monkeypatch.setattr(_conductor, "FIRST_SLICE_EVENTS", 1)
+    monkeypatch.setattr(_conductor, "LEAST_SLICE_EVENTS", 1)
+    monkeypatch.setattr(_conductor, "SLICE_SECONDS", 0.0)
+    monkeypatch.setattr(_farm, "PROGRESS_SECONDS", 0.0)
+    interrupted: list[float] = []
+
+    async def undisturbed(farm: imafarm.EmulatedFarm) -> None:
+        await trio.sleep_until(60)
+
+    async def story(farm: imafarm.EmulatedFarm) -> None:
+        while trio.current_time() < 60:
+            try:
+                await trio.sleep_until(60)
+            except KeyboardInterrupt:
+                assert farm.check_conservation() == []
+                interrupted.append(trio.current_time())
+
+    slices = itertools.count()
+
+    def interrupt(_: Progress) -> None:
+        if next(slices) % 31 == 30:
+            signal.raise_signal(signal.SIGINT)
+
+    assert digest_of(story, threads=2, watch=interrupt) == digest_of(undisturbed)
+    assert len(interrupted) > 10
 
 
 def test_a_run_in_two_halves_is_one_run(expected: str) -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imafarm import ConfigurationError, HostRecord, HostResolver, Link, Shape, StorePlan, Topology, Workload
+from imafarm import ConfigurationError, HostRecord, HostResolver, Link, Shape, StorePlan, Topology, Workload, _imafarm
 
 HOUR, DAY = 3_600.0, 86_400.0
 
@@ -222,3 +222,10 @@ def test_a_data_store_is_told_what_is_wrong_with_it() -> None:
         "bandwidth_bits_per_second: -1 is out of range, 0.0 to 1000000000000000.0",
         "replicas: 'A' stands there twice",
     )
+
+
+def test_a_resolver_may_hold_more_hosts_than_a_farm() -> None:
+    hosts = HostResolver.generate(1_048_569, 1)
+    assert mistakes_of(lambda: Topology.of(hosts)) == ("hosts: 1048569 are too many, a farm has at most 1000000",)
+    with pytest.raises(ValueError, match=r"^hosts: 1048569 is out of range, 1 to 1048568$"):
+        _imafarm.EmulatedFarm(hosts, seed=0)

@@ -83,6 +83,12 @@ class EmulatedFarm(EngineFarm[_imafarm.EmulatedFarm]):
         self._commands = CommandQueue()
         self._started_seconds = trio.current_time()
 
+    @property
+    def _engine(self) -> _imafarm.EmulatedFarm:
+        # Between two slices of the engine's work zones may stand apart, and a task may be there by Ctrl-C.
+        self._driven.gather()
+        return self._driven
+
     # -- verbs
 
     async def _do(
@@ -142,7 +148,7 @@ class EmulatedFarm(EngineFarm[_imafarm.EmulatedFarm]):
     @property
     def now_ns(self) -> int:
         """How far the farm has come, in nanoseconds of the farm clock."""
-        return self._origin_ns + self._engine.now_ns
+        return self._origin_ns + self._driven.now_ns
 
     def apply_commands(self) -> bool:
         """Does what tasks asked for at this instant, in canonical order; whether there was anything."""
@@ -153,8 +159,8 @@ class EmulatedFarm(EngineFarm[_imafarm.EmulatedFarm]):
 
         Inside a tick, there may be something they have not been told yet.
         """
-        now_ns, tick_ns = self._engine.now_ns, self._engine.tick_ns
-        own_ns = now_ns if now_ns % tick_ns else self._engine.next_event_ns()
+        now_ns, tick_ns = self._driven.now_ns, self._driven.tick_ns
+        own_ns = now_ns if now_ns % tick_ns else self._driven.next_event_ns()
         return None if own_ns is None else self._origin_ns + (own_ns // tick_ns + 1) * tick_ns
 
     def is_watched(self) -> bool:
@@ -163,8 +169,8 @@ class EmulatedFarm(EngineFarm[_imafarm.EmulatedFarm]):
 
     def advance(self, until_ns: int, max_events: int) -> bool:
         """Runs to `until_ns`, or less: until a task's event, or `max_events`. Whether it was the latter."""
-        reason = self._engine.advance(
-            until_ns - self._origin_ns, wake_on=self._watched_kinds().value, max_events=max_events
+        reason = self._driven.advance(
+            until_ns - self._origin_ns, wake_on=self._watched_kinds().value, max_events=max_events, loosely=True
         )
         now = perf_counter()
         if self._progress is not None and now - self._told_at >= PROGRESS_SECONDS:
@@ -174,7 +180,7 @@ class EmulatedFarm(EngineFarm[_imafarm.EmulatedFarm]):
 
     def _how_far(self, now: float) -> Progress:
         return Progress(
-            farm_seconds=self._engine.now_ns / NANOSECONDS,
-            events=self._engine.events,
+            farm_seconds=self._driven.now_ns / NANOSECONDS,
+            events=self._driven.events,
             wall_seconds=now - self._opened_at,
         )

@@ -66,7 +66,7 @@ async def open_emulated_farm(
     log: who else is told of such changes; not together with `store`.
     boot_seconds: every host starts at a moment drawn from so many farm seconds; `None`: nobody starts by itself.
     wire: encode and decode every message for real, which changes nothing but the speed.
-    threads: how many work, a power of two at most so large; all processors unless said. Changes nothing but the speed.
+    threads: how many work, 1 to 64; all processors that there are to be had unless said. Changes nothing but the speed.
     bound: let the first life of each host begin with an active binding to every other host of its zone, as if the
       handshakes had passed long ago. `MaxHostAddressCacheEntries` must have room for them; no order of use is kept.
     exact_queue: let every message be an event of its own, without short cuts, which changes nothing but the speed.

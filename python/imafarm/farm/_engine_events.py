@@ -36,7 +36,7 @@ class WatchedFarm(Farm, Generic[E]):
         """
         super().__init__()
         resolver = topology.resolver
-        self._engine = engine
+        self._driven = engine
         self._origin_ns = origin_ns
         self._log = log
         self._resolver = resolver
@@ -48,6 +48,11 @@ class WatchedFarm(Farm, Generic[E]):
         self._applications = tuple(topology.applications)
         self._channels: list[tuple[EventKind, trio.MemorySendChannel[FarmEvent]]] = []
         self._keep_watched_events()
+
+    @property
+    def _engine(self) -> E:
+        """The engine, to be asked and told anything."""
+        return self._driven
 
     # -- who is in it
 
@@ -80,7 +85,7 @@ class WatchedFarm(Farm, Generic[E]):
 
     def deliver_events(self) -> None:
         """Hands what happened to those who watch."""
-        if not self._channels or not (news := self._engine.take_events()):
+        if not self._channels or not (news := self._driven.take_events()):
             return
         for time_ns, bit, host, other, zone in news:
             event = None

@@ -72,7 +72,10 @@ class Topology:
     """Where the hosts listen when the farm is live."""
 
     def __post_init__(self) -> None:
-        mistakes = [f"host_settings: {said}" for said in self._unknown_hosts(self.host_settings)]
+        mistakes = []
+        if (hosts := len(self.resolver)) > LARGEST_FARM:
+            mistakes.append(f"hosts: {hosts} are too many, a farm has at most {LARGEST_FARM}")
+        mistakes += [f"host_settings: {said}" for said in self._unknown_hosts(self.host_settings)]
         mistakes += self._link_mistakes()
         mistakes += self._application_mistakes()
         mistakes += self._workload_mistakes()

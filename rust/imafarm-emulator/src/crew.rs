@@ -5,9 +5,8 @@
 //! waited for, unless it is in the middle of a shard. Nothing that happens in the farm depends on who takes which.
 
 use core::hint::spin_loop;
-use core::sync::atomic::AtomicBool;
-use core::sync::atomic::AtomicUsize;
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
+use core::sync::atomic::{AtomicBool, AtomicUsize};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::{Thread, current, panicking, park, scope};
 
@@ -23,9 +22,12 @@ pub(crate) struct Crew<'a> {
     threads: Vec<Thread>,
 }
 
+/// A place for a shard, and what it is to do.
+type Place = Mutex<Option<(Box<Shard>, Task)>>;
+
 /// Shards to work on, and those that have been.
 struct Table {
-    places: Vec<Mutex<Option<(Box<Shard>, Task)>>>,
+    places: Vec<Place>,
     /// How often shards have been laid out.
     round: AtomicUsize,
     /// The next shard to take; beyond all places if there is none.
@@ -57,6 +59,7 @@ impl Crew<'_> {
     }
 
     /// Lets every shard work at this.
+    #[expect(clippy::vec_box, reason = "shards go from hand to hand, and are large")]
     pub(crate) fn work(&self, shards: &mut Vec<Box<Shard>>, task: Task) {
         let table = self.table;
         for (place, shard) in table.places.iter().zip(shards.drain(..)) {

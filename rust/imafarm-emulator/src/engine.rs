@@ -6,7 +6,7 @@ use crate::crew::Crew;
 use crate::farm::{Farm, Pace};
 use crate::prefetch::prefetch_all;
 use crate::schedule::FEW;
-use crate::shard::Task;
+use crate::shard::{SHARES_A_THREAD, Task};
 
 /// How many events a window holds at least, when more than one thread is worth waking. Our guess.
 const WORTH_A_THREAD: u64 = 64;
@@ -20,13 +20,39 @@ struct Goal {
     wake_on: u32,
     /// How many events the farm will have handled then.
     enough: u64,
+    /// Whether shards may stop apart from one another.
+    loose: bool,
 }
 
 impl Farm {
     /// Goes on to `until`, or less far: to the end of the window in which something of a class in `wake_on` happened,
     /// or to the end of one in which `max_events` were reached. How far that is changes nothing of what happens.
     pub fn advance(&mut self, until: Time, wake_on: u32, max_events: u64) -> Pace {
-        let goal = Goal { until, wake_on, enough: self.handled().saturating_add(max_events) };
+        self.gather();
+        self.advance_until(until, wake_on, max_events, false)
+    }
+
+    /// The same, and is back soon after `max_events` even where shards run far ahead of one another. They may then stand
+    /// apart: before anything but `now`, `event_count` and observers' events is asked of the farm, or anything done to it,
+    /// [`Farm::gather`] brings them together.
+    pub fn advance_loosely(&mut self, until: Time, wake_on: u32, max_events: u64) -> Pace {
+        self.advance_until(until, wake_on, max_events, true)
+    }
+
+    /// Whether shards stand apart.
+    pub const fn stands_apart(&self) -> bool {
+        self.apart.is_some()
+    }
+
+    /// Brings all shards to one moment, if they are not: a little later, as if the last advance had gone on for so long.
+    pub fn gather(&mut self) {
+        if let Some(end) = self.apart {
+            self.advance_until(end, 0, u64::MAX, false);
+        }
+    }
+
+    fn advance_until(&mut self, until: Time, wake_on: u32, max_events: u64, loose: bool) -> Pace {
+        let goal = Goal { until, wake_on, enough: self.handled().saturating_add(max_events), loose };
         let pace = self.go_on(goal, None);
         let pace =
             pace.or_else(|| Crew::employ(self.threads - 1, self.shards.len(), |crew| self.go_on(goal, Some(crew))));
@@ -40,7 +66,7 @@ impl Farm {
         while self.now < goal.until {
             let mut window_end = self.window_end();
             let next = self.next_event().unwrap_or(Time::NEVER);
-            if next >= window_end && self.shards.iter().all(|shard| shard.world.notices.is_empty()) {
+            if next >= window_end && self.apart.is_none() && !self.has_news() {
                 // Nothing happens before `next`: go there, but not past `until`.
                 self.now = next.min(goal.until);
                 if next >= goal.until {
@@ -48,23 +74,30 @@ impl Farm {
                 }
                 window_end = self.window_end();
             }
-            let end = self.horizon(next, window_end, goal);
+            let end = self.apart.unwrap_or_else(|| self.horizon(next, window_end, goal));
             let known = self.shards.iter().map(|shard| shard.world.count(self.now) as u64).sum::<u64>();
             // Of what is to come in windows that are not at hand there is no count: it will be as in the last ones.
             let count = if end > window_end { last.max(known) } else { known };
-            let crew = crew.filter(|_| count >= WORTH_A_THREAD);
-            if count >= WORTH_A_THREAD && self.shards.len() > 1 {
+            let helpers = crew.filter(|_| count >= WORTH_A_THREAD);
+            if count >= WORTH_A_THREAD && self.threads.min(self.shards.len()) > 1 {
                 shared += count;
                 if crew.is_none() && shared >= WORTH_A_CREW {
                     return None;
                 }
             }
-            self.settle_fans(end);
+            if self.apart.is_none() {
+                self.settle_fans(end);
+            }
             let before = self.handled();
-            self.now = self.work(end, goal.enough.saturating_sub(before), crew);
+            let come = self.work(end, goal.enough.saturating_sub(before), goal.loose, helpers);
+            last = self.handled() - before;
+            if come < end && self.shards.len() > 1 {
+                self.apart = Some(end);
+                return Some(Pace::Busy);
+            }
+            (self.now, self.apart) = (come, None);
             self.exchange(self.now);
             self.gather_fans();
-            last = self.handled() - before;
             if self.now == self.window_start() {
                 if self.hear() & goal.wake_on != 0 {
                     return Some(Pace::Woken);
@@ -77,6 +110,11 @@ impl Farm {
         Some(Pace::Arrived)
     }
 
+    /// Whether observers have not heard of something.
+    fn has_news(&self) -> bool {
+        self.shards.iter().any(|shard| !shard.world.notices.is_empty())
+    }
+
     fn window_start(&self) -> Time {
         self.shards[0].world.schedule.window_start(self.now)
     }
@@ -85,8 +123,8 @@ impl Farm {
         self.shards[0].world.schedule.window_end(self.now)
     }
 
-    /// How far shards may go on by themselves, if nothing happens before `next`: to the end of the window, and farther where
-    /// nothing that one of them does can reach another, or anybody else who has to see it, before they stop.
+    /// How far shards may go on by themselves, if nothing happens before `next`: to the end of the window, and to that of a
+    /// later one where nothing that a shard does can reach another, or anybody else who has to see it, before they stop.
     fn horizon(&self, next: Time, window_end: Time, goal: Goal) -> Time {
         let schedule = &self.shards[0].world.schedule;
         let far = if self.has_fans() || self.bound && self.shards.len() > 1 {
@@ -95,13 +133,13 @@ impl Farm {
         } else if self.shards.len() == 1 {
             // It stops by itself where others have to do with it.
             let outside = self.pipes.next().into_iter().chain(self.store.next()).min();
-            outside.map_or(goal.until, |first| schedule.window_end(first.max(self.now)).min(goal.until))
+            outside.map_or(Time::NEVER, |first| schedule.window_end(first.max(self.now)))
         } else if goal.wake_on == 0 {
-            schedule.window_start((next + self.lead).min(goal.until))
+            next + self.lead
         } else {
             window_end
         };
-        far.max(window_end).min(goal.until)
+        schedule.window_start(far.min(goal.until)).max(window_end).min(goal.until)
     }
 
     /// When something next happens, or may happen; `None` when nothing ever will.
@@ -130,21 +168,24 @@ impl Farm {
         self.chronicle.hear(&mut self.notices)
     }
 
-    /// Lets every shard work until `end`, if that is not more than `events` for one that is alone; how far they come.
+    /// Lets every shard work until `end`, if that is not too many events; how far all have come.
     ///
     /// Until then no shard can reach another, and within a window no host another, so each goes through its own events
     /// alone. What passes a shared link between zones is the exception: it is put in order once all are through.
-    fn work(&mut self, end: Time, events: u64, crew: Option<&Crew<'_>>) -> Time {
-        let (now, alone) = (self.now, self.shards.len() == 1);
-        let task = Task { now, end, alone, events: if alone { events } else { u64::MAX } };
+    fn work(&mut self, end: Time, events: u64, loose: bool, crew: Option<&Crew<'_>>) -> Time {
+        let alone = self.shards.len() == 1;
+        let events = match (alone, loose) {
+            (true, _) => events,
+            // So that all threads together come to that number, whether one shard has most of it or all have the same.
+            (false, true) => events.div_ceil(SHARES_A_THREAD.into()),
+            (false, false) => u64::MAX,
+        };
+        let task = Task { now: self.now, end, alone, events };
         match crew {
             Some(crew) => crew.work(&mut self.shards, task),
-            None if alone => return self.shards[0].work(task),
-            None => self.shards.iter_mut().for_each(|shard| {
-                shard.work(task);
-            }),
+            None => self.shards.iter_mut().for_each(|shard| shard.work(task)),
         }
-        end
+        self.shards.iter().map(|shard| shard.now).min().unwrap_or(end)
     }
 
     /// Hands shards what others have sent them, and lets the shared links between zones work until `end`.

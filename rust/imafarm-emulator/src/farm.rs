@@ -22,7 +22,7 @@ use imafarm_records::ledger::Ledger;
 use imafarm_records::totals::{Power, Visits};
 use thiserror::Error;
 
-use crate::event::{Event, PostOffice, Sack};
+use crate::event::{Event, HOSTS_MAX, PostOffice, Sack};
 use crate::letter::{Letter, Parcel};
 use crate::network::{EndRef, Link, Network, Pipes};
 use crate::prefetch::Lines;
@@ -130,9 +130,12 @@ pub const THREADS_MAX: u32 = 64;
 #[derive(Debug)]
 pub struct Farm {
     pub(crate) now: Time,
+    #[expect(clippy::vec_box, reason = "shards go from hand to hand, and are large")]
     pub(crate) shards: Vec<Box<Shard>>,
     /// How many threads work, this one among them.
     pub(crate) threads: usize,
+    /// Where all shards will be, while they stand apart.
+    pub(crate) apart: Option<Time>,
     /// How long after one shard has done something another can feel it at the earliest; nothing where that is a window.
     pub(crate) lead: Span,
     pub(crate) pipes: Pipes,
@@ -155,7 +158,7 @@ pub struct Farm {
 }
 
 impl Farm {
-    /// A farm at time zero, with every host off.
+    /// A farm at time zero, with every host off; of at most [`HOSTS_MAX`] hosts.
     ///
     /// Panics: when its hosts cannot begin bound, though they are to: see [`Plan::check`].
     pub fn new(plan: Plan) -> Farm {
@@ -164,6 +167,7 @@ impl Farm {
             plan;
         let Plan { applications, store, inside, between, links, workload, wire, traced, threads, .. } = plan;
         let dice = Dice::new(seed);
+        assert!(directory.len() <= HOSTS_MAX as usize, "hosts: {} are too many, at most {HOSTS_MAX}", directory.len());
         let zones = directory.zone_count();
         let zone_of: Vec<u32> = directory.hosts().map(|host| directory.zone(host).0).collect();
         let network = Arc::new(Network::new(dice, zone_of.clone(), inside, between).with_links(&links));
@@ -230,6 +234,7 @@ impl Farm {
             now: Time::ZERO,
             shards: shards.collect(),
             threads: threads.clamp(1, THREADS_MAX) as usize,
+            apart: None,
             lead,
             pipes: Pipes::new(zones as u32),
             store,

@@ -35,17 +35,15 @@ pub struct Share {
 /// How hosts are dealt out.
 #[derive(Clone, Debug)]
 enum Deal {
-    /// In turn, to a power of two of shares: this power.
+    /// In turn, to a power of two of shares, at most as many as threads: this power.
     Turns(u32),
     /// By zones: whose each host is, and its place there, in one word.
     Zones(Arc<[u32]>),
 }
 
-/// How many shares of zones there are for each thread, if there are so many zones: whoever is through with one takes another,
-/// so that nobody waits for long. Our guess.
-const SHARES_A_THREAD: u32 = 8;
-/// How many there are at most.
-const SHARES_MAX: u32 = 128;
+/// How many shares of zones there are for each thread, where there are zones enough: whoever is through with one takes
+/// another, so that nobody waits for long. Our guess.
+pub(crate) const SHARES_A_THREAD: u32 = 4;
 /// The bits of a place in such a word.
 const PLACE_BITS: u32 = 24;
 
@@ -53,10 +51,9 @@ impl Share {
     /// All hosts.
     pub const ALL: Share = Share { number: 0, count: 1, deal: Deal::Turns(0) };
 
-    /// Shares for at most `threads` threads, at least one, of hosts of these zones.
+    /// Shares for so many threads, at least one, of hosts of these zones.
     pub fn among(threads: u32, zone_of: &[u32]) -> Vec<Share> {
-        let several = if threads > 1 { (threads * SHARES_A_THREAD).min(SHARES_MAX) } else { 1 };
-        let (count, deal) = Deal::by_zones(several, zone_of).unwrap_or_else(|| {
+        let (count, deal) = Deal::by_zones(threads, zone_of).unwrap_or_else(|| {
             let shift = threads.max(1).ilog2();
             (1 << shift, Deal::Turns(shift))
         });
@@ -106,14 +103,14 @@ impl Share {
 }
 
 impl Deal {
-    /// Whole zones for so many shares, or as many as there are zones: the largest zone first, each to whoever has fewest
-    /// hosts. `None` where one share would have much more than its part.
-    fn by_zones(shares: u32, zone_of: &[u32]) -> Option<(u32, Deal)> {
+    /// Whole zones for several shares a thread, the largest zone first, each to whoever has fewest hosts. `None` where a thread
+    /// would have none, or one share would be much more than a thread's part.
+    fn by_zones(threads: u32, zone_of: &[u32]) -> Option<(u32, Deal)> {
         let zones = zone_of.iter().max().map_or(0, |last| *last as usize + 1);
         let mut sizes = vec![0u32; zones];
         zone_of.iter().for_each(|&zone| sizes[zone as usize] += 1);
-        let shares = shares.min(sizes.iter().filter(|size| **size > 0).count() as u32);
-        if shares < 2 {
+        let shares = (threads * SHARES_A_THREAD).min(sizes.iter().filter(|size| **size > 0).count() as u32);
+        if threads < 2 || shares < threads {
             return None;
         }
         let mut order: Vec<usize> = (0..zones).collect();
@@ -125,8 +122,8 @@ impl Deal {
             (whose[zone], first[zone]) = (share, *load);
             *load += sizes[zone];
         }
-        let fair = zone_of.len() as u32 / shares;
-        if loads.iter().any(|&load| load > fair + fair / 2 + 1) {
+        let fair = zone_of.len() as u32 / threads;
+        if loads.iter().any(|&load| load > fair + fair / 2) {
             return None;
         }
         let places = zone_of.iter().map(|&zone| {
@@ -141,7 +138,7 @@ impl Deal {
 /// How far a shard works.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Task {
-    /// Where it stands.
+    /// Where the farm stands; the shard may have come farther.
     pub(crate) now: Time,
     /// Where it stops, if not before.
     pub(crate) end: Time,
@@ -155,6 +152,8 @@ pub(crate) struct Task {
 /// A share of the hosts, and what they have in common.
 #[derive(Debug)]
 pub(crate) struct Shard {
+    /// How far it has come.
+    pub(crate) now: Time,
     pub(crate) world: World,
     pub(crate) seats: Vec<Seat>,
     /// How many events were handled, but for wakes: how many of those there are depends on where a window was parted.
@@ -171,32 +170,34 @@ pub(crate) struct Shard {
 impl Shard {
     /// A shard of these hosts.
     pub(crate) fn new(world: World, seats: Vec<Seat>) -> Shard {
-        let (few, order) = ([Event::wake(0); FEW], Default::default());
-        Shard { world, seats, events: 0, outbox: Outbox::default(), few, order, hosts: Vec::new() }
+        let (outbox, few, order) = (Outbox::default(), [Event::wake(0); FEW], Default::default());
+        Shard { now: Time::ZERO, world, seats, events: 0, outbox, few, order, hosts: Vec::new() }
     }
 
-    /// Works through window after window; how far it comes.
-    pub(crate) fn work(&mut self, task: Task) -> Time {
-        let Task { mut now, end, alone, events } = task;
+    /// Works through window after window.
+    pub(crate) fn work(&mut self, task: Task) {
+        let Task { now, end, alone, events } = task;
         let enough = self.events.saturating_add(events);
-        loop {
-            let window_end = self.world.schedule.window_end(now).min(end);
-            if !self.world.is_idle(now) {
-                self.work_window(now, window_end);
+        self.now = self.now.max(now);
+        while self.now < end {
+            let window_end = self.world.schedule.window_end(self.now).min(end);
+            if !self.world.is_idle(self.now) {
+                self.work_window(self.now, window_end);
             }
             if alone && self.world.concerns_others() || self.events >= enough {
-                return window_end;
+                self.now = window_end;
+                return;
             }
-            match self.world.schedule.next_window() {
-                Some(next) if next < end && window_end < end => now = next,
-                Some(_) | None => return end,
-            }
+            self.now = match self.world.schedule.next_window() {
+                Some(next) if next < end => next.max(window_end),
+                Some(_) | None => end,
+            };
         }
     }
 
     /// Works through all events of the window of `now` that lie before `end`, host by host.
     fn work_window(&mut self, now: Time, end: Time) {
-        let Shard { world, seats, events: handled, outbox, few, order, hosts } = self;
+        let Shard { world, seats, events: handled, outbox, few, order, hosts, .. } = self;
         world.take_in();
         let window_start = world.schedule.window_start(now);
         if let Some(count) = world.schedule.take_few(now, end, few) {

@@ -37,7 +37,8 @@ const LATEST: u64 = i64::MAX as u64;
 ///     beside every host, where a start takes no time
 /// wire: whether every message is encoded and decoded on its way
 /// trace: the kinds of messages whose deliveries are kept
-/// threads: how many work, 1 to 64: the largest power of two among as many; it changes nothing of what happens
+/// threads: how many work, 1 to 64; it changes nothing of what happens. Each works on whole zones, where there are as many zones
+///     and none is much larger than a thread's part; else on every so many-th host, and they are a power of two
 /// bound: whether each host's first life begins with an active binding to every other host of its zone
 /// exact_queue: whether every message is an event of its own, and no short cut is taken; that changes nothing either
 ///
@@ -121,24 +122,41 @@ impl EmulatedFarm {
     /// a class in the bit mask `wake_on` happened, or in which `max_events` were handled. How far it goes changes
     /// nothing of what happens.
     ///
+    /// loosely: stop soon after `max_events` even where zones run far ahead of one another. They may then stand apart:
+    ///     before anything but `now_ns`, `events`, `next_event_ns` and `take_events` is asked of the farm, or anything done to
+    ///     it, call `gather`
+    ///
     /// Returns 0 at `until_ns`, 1 if an event woke it, 2 after `max_events`.
     ///
     /// Raises ValueError when `until_ns` lies before `now_ns` or beyond 2**63 - 1.
-    #[pyo3(signature = (until_ns, *, wake_on = 0, max_events = 500_000))]
+    #[pyo3(signature = (until_ns, *, wake_on = 0, max_events = 500_000, loosely = false))]
     fn advance(
         mut slf: PyRefMut<'_, Self>,
         py: Python<'_>,
         until_ns: Whole,
         wake_on: u32,
         max_events: u64,
+        loosely: bool,
     ) -> PyResult<u8> {
         let until = Time(until_ns.within("until_ns", slf.as_super().emulated_mut().now().0, LATEST)?);
         let farm = slf.as_super().emulated_mut();
-        Ok(match py.detach(|| farm.advance(until, wake_on, max_events)) {
+        let pace = py.detach(|| match loosely {
+            true => farm.advance_loosely(until, wake_on, max_events),
+            false => farm.advance(until, wake_on, max_events),
+        });
+        Ok(match pace {
             Pace::Arrived => 0,
             Pace::Woken => 1,
             Pace::Busy => 2,
         })
+    }
+
+    /// Brings all hosts to one moment, if they stand apart: a little later, as if the last `advance` had gone on so long.
+    fn gather(mut slf: PyRefMut<'_, Self>, py: Python<'_>) {
+        let farm = slf.as_super().emulated_mut();
+        if farm.stands_apart() {
+            py.detach(|| farm.gather());
+        }
     }
 
     /// Starts hosts that are off or crashed, each at a moment drawn within `spread_ns` from now.

@@ -1,8 +1,14 @@
 //! The farm's own contract: one history for one seed, however it is looked at.
 
-use imafarm_emulator::farm::{Farm, Pace};
+use imafarm_emulator::farm::{Farm, Pace, TraceRecord};
+use imafarm_emulator::network::Link;
+use imafarm_emulator::store_link::StorePlan;
+use imafarm_emulator::workload::{Shape, Workload};
+use imafarm_proto::applications::{Catalogue, Servers};
+use imafarm_proto::host_record::ZoneIndex;
 use imafarm_proto::message::Kind;
 use imafarm_proto::time::{Span, Time};
+use imafarm_records::chronicle::{Election, FarmEvent, class};
 use imafarm_records::digest::Digest;
 use proptest::prelude::*;
 
@@ -75,8 +81,78 @@ fn storm(threads: u32) -> Farm {
 fn threads_change_nothing() {
     let alone = outcome(&storm(1));
     assert!(alone.1 > 100_000, "{} events are no storm", alone.1);
-    for threads in [2, 9] {
+    for threads in [2, 3, 9] {
         assert_eq!(outcome(&storm(threads)), alone, "{threads} threads");
+    }
+}
+
+/// Four zones, each of which loses its collector, with users who go from zone to zone; a store far away; a change on its way
+/// to all.
+fn zones(threads: u32, advance: &mut dyn FnMut(&mut Farm, Time)) -> Farm {
+    let mut plan = plan(200, 4, &[("MaxHostAddressCacheEntries", 20)]);
+    plan.store = Some(StorePlan { bandwidth_bps: 100_000_000, ..StorePlan::default() });
+    plan.links = vec![(0, 1, Link { latency: Span::from_millis(9), bandwidth_bps: 1_000_000, ..Link::BETWEEN })];
+    plan.applications = Catalogue::new([("Desktop".into(), Servers::All)]).expect("one");
+    plan.workload = (0..4).map(|zone| (ZoneIndex(zone), busy())).collect();
+    plan.threads = threads;
+    let mut farm = Farm::new(plan);
+    farm.start(&all(&farm), Span::from_secs(5));
+    for (second, act) in [
+        (40, (|farm| farm.crash(&[0, 50, 100, 150])) as fn(&mut Farm)),
+        (70, |farm| assert!(farm.change_configuration(60, 10_000).is_some())),
+        (100, |farm| farm.restart(&[0, 100])),
+    ] {
+        advance(&mut farm, Time(second * 1_000_000_000));
+        act(&mut farm);
+    }
+    advance(&mut farm, Time(150_000_000_000));
+    farm
+}
+
+/// Users without end, for 200 hosts.
+fn busy() -> Workload {
+    Workload {
+        logons_per_day: 100_000,
+        session: Span::from_secs(60),
+        session_least: Span::from_secs(1),
+        disconnect_ppm: 100_000,
+        reconnect_ppm: 500_000,
+        disconnected: Span::from_secs(10),
+        shape: Shape::constant(),
+        applications: vec![0],
+    }
+}
+
+/// Everything that can be seen of a farm: its history, what observers were told, and what was traced.
+fn seen(farm: &mut Farm) -> (Digest, u64, Vec<FarmEvent>, Vec<TraceRecord>, Vec<Election>) {
+    let (elections, trace) = (farm.chronicle().elections().to_vec(), farm.trace().to_vec());
+    assert_eq!(farm.check_conservation(), [""; 0]);
+    (farm.digest(), farm.event_count(), farm.take_events(), trace, elections)
+}
+
+/// Design, determinism contract: zones that several threads run ahead with have the history of those that go window by
+/// window; and so they have where time goes on in pieces, shards stand apart in between, or somebody listens.
+#[test]
+fn zones_that_run_ahead_change_nothing() {
+    let alone = seen(&mut zones(1, &mut in_one_go));
+    assert!(alone.1 > 20_000 && alone.2.len() > 1_000, "{} events, {} told", alone.1, alone.2.len());
+    let mut apart = 0;
+    let mut loosely = |farm: &mut Farm, until| {
+        while farm.advance_loosely(until, 0, 3) != Pace::Arrived {
+            if farm.event_count().is_multiple_of(5) {
+                let before = farm.now();
+                farm.gather();
+                apart += usize::from(farm.now() > before);
+                assert_eq!(farm.check_conservation(), [""; 0]);
+            }
+        }
+    };
+    assert_eq!(seen(&mut zones(2, &mut loosely)), alone, "pieces in which shards stand apart");
+    assert!(apart > 100, "{apart} times apart");
+    let listen = |farm: &mut Farm, until| while farm.advance(until, class::MASTER_ACCEPTED, 1_000) != Pace::Arrived {};
+    for threads in [2, 3, 4] {
+        assert_eq!(seen(&mut zones(threads, &mut in_one_go)), alone, "{threads} threads");
+        assert_eq!(seen(&mut zones(threads, &mut { listen })), alone, "{threads} threads, and a listener");
     }
 }
 

@@ -422,13 +422,15 @@ proptest! {
         trial in trial(12, 2..16u64, 100_000, 2_000_000),
         piece_ms in 1..3_000u64,
         max_events in 1..200u64,
+        threads in 2..5u32,
+        wake_on in prop_oneof![Just(0), Just(u32::MAX)],
     ) {
         let whole = suffered(&trial, trial.plan(), &run)?;
-        let pieces = suffered(&trial, Plan { wire: true, threads: 4, ..trial.plan() }, &|farm, span| {
+        let pieces = suffered(&trial, Plan { wire: true, threads, ..trial.plan() }, &|farm, span| {
             let until = farm.now() + span;
             while farm.now() < until {
                 let stop = until.min(farm.now() + Span::from_millis(piece_ms));
-                while farm.advance(stop, u32::MAX, max_events) != Pace::Arrived {}
+                while farm.advance_loosely(stop, wake_on, max_events) != Pace::Arrived {}
             }
         })?;
         prop_assert_eq!(whole.digest(), pieces.digest());

@@ -16,7 +16,7 @@ impl Bindings {
             if self.cache.in_progress_count() >= self.limits.in_progress {
                 return;
             }
-            let answered = self.callers_turn && self.answer_next(turn);
+            let answered = !self.callers_turn && self.answer_next(turn);
             let progress = answered || self.want_next(turn) || self.answer_next(turn);
             if !progress {
                 return;

@@ -1,5 +1,6 @@
 //! What Python says a farm is made of, checked.
 
+use imafarm_emulator::event::HOSTS_MAX;
 use imafarm_emulator::farm::{Plan, THREADS_MAX};
 use imafarm_emulator::network::Link;
 use imafarm_emulator::store_link::StorePlan;
@@ -39,6 +40,7 @@ impl Sketch<'_, '_> {
     /// The plan, if all of it can be.
     pub fn plan(self) -> PyResult<Plan> {
         let directory = directory(self.hosts)?;
+        Whole(directory.len() as i128).within("hosts", 1, HOSTS_MAX.into())?;
         let product = product(self.product)?;
         let hosts = directory.len() as u64;
         let (settings, host_settings) = settings(product, hosts, self.settings, self.host_settings)?;
