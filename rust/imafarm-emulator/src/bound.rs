@@ -258,7 +258,7 @@ impl Seat {
         let bound = self.bound.as_ref().filter(|bound| bound.state(peer) != EndState::Severed)?;
         let position = || world.post.directory().position(HostIndex(peer)) as u32;
         let before = bound.last_arrival(&world.network, self.me, peer, position);
-        let before = before.max(world.behind_fans(now, self.me, bound.has_fan, peer));
+        let before = before.max(world.behind_fans(now, self.me, peer));
         let mut end = End::bound(peer, before);
         if world.post_in_order(now, self.me, peer, EndRef::BOUND, parcel, bytes, Some(&mut end)) {
             return Some((end.in_order(Time::ZERO), before));
@@ -354,6 +354,11 @@ impl Seat {
     pub(crate) fn stance_below(&self, now: Time, position: u32) -> Stance {
         let below = |bound: &BoundEnds| bound.flights.iter().any(|flight| flight.first < position);
         if self.bound.as_ref().is_some_and(|bound| below(bound)) { Stance::Other } else { self.host.stance(now) }
+    }
+
+    /// To how many peers the connection that it began with does not stand.
+    pub(crate) fn amiss_count(&self) -> u32 {
+        self.bound.as_ref().map_or(0, |bound| bound.exceptions.len() as u32)
     }
 
     /// The peers to whom the connection that it began with does not stand, and those to whom something arrives after `now`,

@@ -489,10 +489,9 @@ impl Seat {
         }
     }
 
-    /// Whether the host runs, handles what comes at once, has the connections that it began with, and names no deadline
-    /// before `end`.
-    pub(crate) fn is_undisturbed(&self, end: Time) -> bool {
-        self.power == Power::Up && self.work.is_none() && self.bound.is_some() && self.deadline >= end
+    /// Whether the host runs, handles what comes at once, and is in the life that it began with connections.
+    pub(crate) fn is_plainly_up(&self) -> bool {
+        self.power == Power::Up && self.work.is_none() && self.bound.is_some()
     }
 
     /// The length of the message an letter carries.

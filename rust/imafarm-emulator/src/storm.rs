@@ -160,6 +160,8 @@ pub(crate) struct OpenFans {
     pub(crate) fans: Vec<Fan>,
     /// By host: its fan's place and 1, or 0.
     places: Vec<u32>,
+    /// How many messages and answers have been settled that never were events.
+    pub(crate) settled: u64,
 }
 
 impl OpenFans {
@@ -235,46 +237,76 @@ impl Desk {
         Desk { is_open: !exact && !wire && !looked_at && fits && network.is_plain_inside(), ..Desk::default() }
     }
 
-    /// The fan of a host that has one.
+    /// Whether any are under way.
+    #[inline]
+    pub(crate) const fn has_fans(&self) -> bool {
+        self.fans.is_some() || !self.begun.is_empty()
+    }
+
+    /// The fan of a host, which may have begun it just now.
     fn own(&self, me: u32) -> Option<&Fan> {
         let open = self.fans.as_ref().and_then(|fans| fans.of(me));
-        open.or_else(|| self.begun.iter().rev().find(|fan| fan.source == me))
+        open.or_else(|| self.begun.last().filter(|fan| fan.source == me))
     }
 }
 
 impl World {
+    /// What fans hold that goes from one host to another, if it has been sent by now: the message of the one's own fan, and
+    /// the answer to the other's. When it arrives, and what would make an event of it, unless that has been done.
+    fn held(&self, now: Time, me: u32, peer: u32) -> impl Iterator<Item = (Time, Option<(Letter, Claim)>)> + use<> {
+        let at = |host: u32| self.post.directory().position(HostIndex(host)) as u32;
+        let message = self.storm.own(me).filter(|fan| fan.holds(at(peer))).map(|fan| {
+            let claim = Claim { source: me, target: peer, answer: false };
+            (fan.arrival(&self.network, peer), Some((fan.elect_letter(peer), claim)))
+        });
+        let theirs = self.storm.fans.as_ref().and_then(|fans| fans.of(peer)).filter(|fan| fan.holds(at(me)));
+        let answer = theirs.and_then(|fan| {
+            let arrival = fan.arrival(&self.network, me);
+            let claim = Claim { source: peer, target: me, answer: true };
+            let apart = fan.answered_apart.contains(&at(me));
+            let event = (!apart).then(|| (fan.ack_letter(me), claim));
+            (arrival <= now).then(|| (fan.answer(&self.network, me, arrival), event))
+        });
+        message.into_iter().chain(answer)
+    }
+
     /// A host is about to send something to another on a connection that it began with, so it must not overtake what fans
-    /// have sent there: the message of its own, or the answer to the other's. If it might, that becomes an event of its
-    /// own, which is taken in before what is sent now. When the last of what fans have sent there arrives.
-    pub(crate) fn behind_fans(&mut self, now: Time, me: u32, has_fan: bool, peer: u32) -> Time {
-        if self.storm.fans.is_none() && self.storm.begun.is_empty() {
+    /// hold of that connection. If it might, that becomes an event of its own, which is put in before what is sent now.
+    /// When the last of what they hold arrives.
+    pub(crate) fn behind_fans(&mut self, now: Time, me: u32, peer: u32) -> Time {
+        if !self.storm.has_fans() {
             return Time::ZERO;
         }
+        // What arrives before that is in the window that is being worked through, or can be overtaken by nothing.
         let soon = now + self.network.inside_least(0);
-        let at = |host: u32| self.post.directory().position(HostIndex(host)) as u32;
-        let mut out = Vec::new();
         let mut last = Time::ZERO;
-        if has_fan && let Some(fan) = self.storm.own(me).filter(|fan| fan.holds(at(peer))) {
-            last = fan.arrival(&self.network, peer);
-            out.push((last, fan.elect_letter(peer), Claim { source: me, target: peer, answer: false }));
-        }
-        if let Some(fan) = self.storm.fans.as_ref().and_then(|fans| fans.of(peer)).filter(|fan| fan.holds(at(me))) {
-            let arrival = fan.arrival(&self.network, me);
-            if arrival <= now {
-                let answer = fan.answer(&self.network, me, arrival);
-                last = last.max(answer);
-                if !fan.answered_apart.contains(&at(me)) {
-                    out.push((answer, fan.ack_letter(me), Claim { source: peer, target: me, answer: true }));
-                }
-            }
-        }
-        for (arrival, letter, claim) in out {
-            if arrival >= soon && !self.storm.claims.contains(&claim) {
-                self.storm.claims.push(claim);
-                self.put(arrival, letter);
+        for (arrival, event) in self.held(now, me, peer) {
+            last = last.max(arrival);
+            if arrival >= soon {
+                self.claim(arrival, event);
             }
         }
         last
+    }
+
+    /// Something that one host sends to another now arrives at `time`. What fans hold that was sent before and arrives at
+    /// the same instant becomes an event of its own, so that it comes first.
+    #[cold]
+    pub(crate) fn give_way_to_fans(&mut self, now: Time, time: Time, me: u32, peer: u32) {
+        for (arrival, event) in self.held(now, me, peer) {
+            if arrival == time {
+                self.claim(arrival, event);
+            }
+        }
+    }
+
+    fn claim(&mut self, arrival: Time, event: Option<(Letter, Claim)>) {
+        if let Some((letter, claim)) = event
+            && !self.storm.claims.contains(&claim)
+        {
+            self.storm.claims.push(claim);
+            self.put(arrival, letter);
+        }
     }
 }
 

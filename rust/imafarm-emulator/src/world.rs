@@ -167,7 +167,13 @@ impl World {
         let letter = Letter { target, to, source, parcel };
         let in_order = |time: Time| end.map_or(time, |end| end.in_order(time));
         match self.network.way(source, target, now, bytes) {
-            Way::Arrives(time) => self.put(in_order(time), letter),
+            Way::Arrives(time) => {
+                let time = in_order(time);
+                if self.storm.has_fans() {
+                    self.give_way_to_fans(now, time, source, target);
+                }
+                self.put(time, letter);
+            }
             Way::Queues(time) => self.piped.push((in_order(time), letter, bytes)),
             Way::Lost => return false,
         }

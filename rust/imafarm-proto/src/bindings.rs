@@ -133,7 +133,7 @@ impl Bindings {
             calls: VecDeque::new(),
             wanted: Queue::default(),
             attempts: Attempts::default(),
-            callers_turn: true,
+            callers_turn: false,
             counts: BindingCounts::default(),
         }
     }

@@ -160,6 +160,11 @@ impl<T> Queue<T> {
         first
     }
 
+    /// All of them, in order.
+    pub fn iter(&self) -> impl Iterator<Item = &T> {
+        self.first.iter().chain(&self.behind)
+    }
+
     /// Keeps what is to stay, in order.
     pub fn retain(&mut self, mut stays: impl FnMut(&T) -> bool) {
         self.behind.retain(&mut stays);

@@ -239,21 +239,15 @@ impl Host {
         self.zone.counts()
     }
 
-    /// What an ELECT_MASTER on a binding that it began with, from a host ranked lower, would mean to it while it hears
-    /// nothing else. For drivers that need not bring it each one.
+    /// What an ELECT_MASTER on a binding that it began with, from a host ranked lower, would mean to it while it hears of
+    /// nothing else but bindings. For drivers that need not bring it each one.
     pub fn stance(&self, now: Time) -> Stance {
-        if !self.bindings.is_at_rest() {
-            return Stance::Other;
-        }
-        match self.zone.stance(&self.identity(), now) {
-            Stance::Ready if !self.bindings.takes_a_fan_out() => Stance::Other,
-            stance @ (Stance::Settled | Stance::Ready | Stance::Other) => stance,
-        }
+        if self.bindings.sends_only_up() { self.zone.stance(&self.identity(), now) } else { Stance::Other }
     }
 
-    /// Whether nothing waits for a binding, so that a message to which nothing follows changes nothing at all.
-    pub fn is_at_rest(&self) -> bool {
-        self.bindings.is_at_rest()
+    /// How many more bindings may be open before one has to go.
+    pub fn room(&self) -> u32 {
+        self.bindings.room()
     }
 
     /// Whether an ELECT_MASTER_ACK of this round means anything to it.

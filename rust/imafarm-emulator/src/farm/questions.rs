@@ -53,6 +53,11 @@ impl Farm {
         self.shards[0].world.exact
     }
 
+    /// How many messages of elections went a short cut: they never were events of their own.
+    pub fn settled_count(&self) -> u64 {
+        self.fans.settled
+    }
+
     /// The bytes that hosts, connections and events hold. What allocators add, and the directory, is not in it.
     pub fn memory(&self) -> usize {
         let seats = self.seats().map(|seat| size_of::<Seat>() + seat.memory());

@@ -13,7 +13,7 @@ use super::pass::{BLOCK, Beam, Lanes, Level, Sum};
 use super::{Fan, OpenFans, chance, many, set_apart};
 use crate::event::Form;
 use crate::farm::Farm;
-use crate::network::Network;
+use crate::network::{EndRef, Network};
 
 /// How many messages there are at least, when it is worth to start threads for them. Our guess.
 const WORTH_THREADS: u64 = 1 << 20;
@@ -21,8 +21,8 @@ const WORTH_THREADS: u64 = 1 << 20;
 /// Room for what is kept of hosts during a window; void between windows.
 #[derive(Debug, Default)]
 pub(crate) struct Scratch {
-    /// By host: whether something happens to it in the window that is not of an election.
-    busy: Vec<bool>,
+    /// By host: what happens to it in the window that is not of an election.
+    busy: Vec<Busy>,
     /// By position in the zone's order.
     hosts: Vec<u32>,
     marks: Vec<Mark>,
@@ -30,11 +30,25 @@ pub(crate) struct Scratch {
     hits: Vec<u32>,
 }
 
+/// What happens to a host in a window, besides elections.
+#[derive(Clone, Copy, Debug, Default)]
+struct Busy {
+    /// How much.
+    events: u32,
+    /// Whether there is anything but calls and the making of bindings.
+    other: bool,
+    /// Whether one of the connections that it began with may end by it.
+    ends: bool,
+}
+
+/// How many bindings one event may begin, besides those to hosts of the zone to which there is none. Our guess.
+const BEGUN_AT_ONCE: u32 = 64;
+
 /// What has come of a fan in a window.
 #[derive(Clone, Copy, Debug)]
 struct Part {
     sum: Sum,
-    /// The targets among whom the one is whose answer arrives first.
+    /// Between which positions all are whose answer arrives first.
     first: (u32, u32),
 }
 
@@ -44,6 +58,8 @@ impl Part {
     fn add(&mut self, sum: Sum, targets: (u32, u32)) {
         if sum.soonest < self.sum.soonest {
             (self.sum.soonest, self.first) = (sum.soonest, targets);
+        } else if sum.soonest == self.sum.soonest {
+            self.first = (self.first.0.min(targets.0), self.first.1.max(targets.1));
         }
         self.sum.count += sum.count;
         self.sum.chain = self.sum.chain.wrapping_add(sum.chain);
@@ -69,7 +85,8 @@ impl Farm {
             }
             let mut scratch = core::mem::take(&mut self.scratch);
             self.see_who_is_busy(&mut scratch, now);
-            for fan in fans.extract(|fan| !self.is_calm(&scratch, fan.source, end)) {
+            let stays = |fan: &Fan| self.is_connected(scratch.busy[fan.source as usize], fan.source, end);
+            for fan in fans.extract(|fan| !stays(fan)) {
                 self.recall(fan, now);
             }
             let arrives = |fan: &Fan| {
@@ -97,21 +114,61 @@ impl Farm {
         self.settle_answers(fan, fan.answers, fan.chain);
     }
 
-    /// Notes to whom something happens in the current window that is not of an election.
+    /// Notes what happens to whom in the current window that is not of an election.
     fn see_who_is_busy(&self, scratch: &mut Scratch, now: Time) {
         scratch.busy.clear();
-        scratch.busy.resize(self.directory.len(), false);
+        scratch.busy.resize(self.directory.len(), Busy::default());
         for event in self.shards.iter().flat_map(|shard| shard.world.schedule.of_window(now)) {
-            let of_election = matches!(event.form(), Form::ElectMaster | Form::ElectMasterAck | Form::Wake);
-            scratch.busy[event.target() as usize] |= !of_election;
+            let busy = &mut scratch.busy[event.target() as usize];
+            let form = event.form();
+            busy.events += u32::from(!matches!(form, Form::ElectMaster | Form::ElectMasterAck | Form::Wake));
+            match form {
+                Form::ElectMaster | Form::ElectMasterAck | Form::Wake => {}
+                Form::Connect | Form::Greeting | Form::BindCommit => {}
+                // If the host has a binding to the caller, it may close it.
+                Form::BindResponse => {
+                    busy.ends |= self.seat(event.target()).stands_bound(EndRef::BOUND, event.source())
+                }
+                Form::Finish | Form::Refused | Form::Broken => {
+                    busy.other = true;
+                    busy.ends |= event.to == EndRef::BOUND || event.detail == EndRef::BOUND.0;
+                }
+                Form::DeclareMaster
+                | Form::QueryMaster
+                | Form::MasterIs
+                | Form::Heartbeat
+                | Form::HeartbeatAck
+                | Form::ImaPing
+                | Form::ImaPingAck
+                | Form::Stored => busy.other = true,
+            }
         }
     }
 
-    /// Whether nothing happens to a host in the window but that it is asked and answered: a message that decides nothing
-    /// leaves no trace in it.
-    fn is_calm(&self, scratch: &Scratch, host: u32, end: Time) -> bool {
+    /// Whether the connections stay that a host began with, as far as they stand, whatever happens to it before `end`: then
+    /// an answer that decides nothing leaves no trace in it.
+    fn is_connected(&self, busy: Busy, host: u32, end: Time) -> bool {
         let seat = self.seat(host);
-        !scratch.busy[host as usize] && seat.is_undisturbed(end) && seat.host.is_at_rest()
+        seat.is_plainly_up() && !busy.ends && (busy.events == 0 && !seat.is_due(end) || self.has_room(busy, host))
+    }
+
+    /// Whether a host has room for all bindings that may be begun in a window, so that none has to go.
+    fn has_room(&self, busy: Busy, host: u32) -> bool {
+        let seat = self.seat(host);
+        let others = BEGUN_AT_ONCE + 8 * self.directory.zone_count() as u32;
+        seat.host.room() >= others + 2 * (busy.events + seat.amiss_count())
+    }
+
+    /// What an ELECT_MASTER from below means to the host at this position, whenever it comes before `end`.
+    fn stance(&self, busy: Busy, host: u32, position: u32, end: Time) -> Stance {
+        let seat = self.seat(host);
+        if busy.other || seat.is_due(end) || !self.is_connected(busy, host, end) {
+            return Stance::Other;
+        }
+        match seat.stance_below(self.now, position) {
+            Stance::Ready if seat.amiss_count() > 0 && !self.has_room(busy, host) => Stance::Other,
+            stance @ (Stance::Ready | Stance::Settled | Stance::Other) => stance,
+        }
     }
 
     fn settle_zone(
@@ -141,7 +198,7 @@ impl Farm {
                 .iter()
                 .map(|&(_, place)| (beam(&self.network, &fans.fans[place], now, end), &fans.fans[place]))
                 .collect();
-            let parts = pass(&beams, scratch, self.shards.len());
+            let parts = pass(&beams, scratch, self.threads);
             let firsts: Vec<Option<(u32, Time)>> = beams
                 .iter()
                 .zip(&parts)
@@ -153,6 +210,7 @@ impl Farm {
                     decides.then(|| (first_of(beam, fan, part, &scratch.hosts), answer))
                 })
                 .collect();
+            fans.settled += parts.iter().map(|part| 2 * u64::from(part.sum.count)).sum::<u64>();
             for ((&(_, place), part), first) in of_round.iter().zip(&parts).zip(firsts) {
                 self.settle_part(&mut fans.fans[place], zone, part, first, order);
             }
@@ -211,10 +269,7 @@ impl Farm {
                 at.filter(|at| (now..end).contains(at))
             };
             let arrivals = || which.iter().filter_map(|&place| arrival(place).map(|at| (place, position, at)));
-            let stance = match self.is_calm(scratch, target, end) {
-                true => self.seat(target).stance_below(now, position),
-                false => Stance::Other,
-            };
+            let stance = self.stance(scratch.busy[target as usize], target, position, end);
             if stance == Stance::Other {
                 apart.extend(arrivals());
                 continue;
@@ -231,7 +286,7 @@ impl Farm {
             if stance == Stance::Ready {
                 // Of those that are sure to be heard.
                 let heard = |other: &(usize, u32, Time)| !apart[before..].contains(other);
-                apart.extend(arrivals().filter(heard).min_by_key(|&(_, _, at)| at));
+                apart.extend(arrivals().filter(heard).min_by_key(|&(place, _, at)| (at, fans.fans[place].source)));
             }
         }
         apart.sort_unstable();
@@ -318,15 +373,16 @@ fn pass(beams: &[(Beam, &Fan)], scratch: &mut Scratch, threads: usize) -> Vec<Pa
     })
 }
 
-/// The target whose answer arrives first, of those among whom it is.
+/// The target whose answer arrives first; of several at one instant the one that its receiver takes first.
 fn first_of(beam: &Beam, fan: &Fan, part: &Part, hosts: &[u32]) -> u32 {
     let (from, until) = part.first;
     let is_first = |&position: &u32| {
         let host = hosts[position as usize];
         let late = beam.late(host);
-        beam.is_inside(late) && beam.answered(host, late, beam.base + Span(late.into())) == part.sum.soonest
+        let answered = beam.answered(host, late, beam.base + Span(late.into()));
+        beam.is_inside(late) && answered == part.sum.soonest && fan.holds(position)
     };
-    let found = (from..until).find(is_first);
-    debug_assert!(found.is_some_and(|position| fan.holds(position)), "the first answer is one of the fan's");
+    let found = (from..until).filter(is_first).min_by_key(|&position| hosts[position as usize]);
+    debug_assert!(found.is_some(), "the first answer is one of the fan's");
     found.unwrap_or(from)
 }

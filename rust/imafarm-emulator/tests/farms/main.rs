@@ -1,6 +1,7 @@
 //! Small farms against IMA Information and against the farm's own contract.
 
 mod bench;
+mod bound;
 mod configuration;
 mod contract;
 mod elections;

@@ -11,6 +11,7 @@
 use super::{AttemptIndex, Binding, Bindings, State, Wanted};
 use crate::host_record::HostIndex;
 use crate::host_resolver::{Directory, EntryIndex, Standing};
+use crate::message::Kind;
 use crate::outbox::{Fan, Sink, Verb};
 use crate::time::Time;
 use crate::turn::{Identity, Turn};
@@ -108,19 +109,16 @@ impl Bindings {
         peers
     }
 
-    /// Whether nobody waits for a binding.
-    pub fn is_at_rest(&self) -> bool {
-        self.calls.is_empty() && self.wanted.is_empty()
+    /// How many more bindings may be open before one has to go.
+    pub fn room(&self) -> u32 {
+        self.cache.capacity().saturating_sub(self.cache.open_count() + self.bound_count())
     }
 
-    /// Whether a message to any hosts of the zone would leave nothing that waits for a binding to be begun.
-    pub fn takes_a_fan_out(&self) -> bool {
-        let others = self.bound.as_ref().map_or(u32::MAX, |bound| bound.exceptions.len() as u32);
-        let fits = |begun: u32, most: u32| begun.checked_add(others).is_some_and(|then| then < most);
-        self.may_open()
-            && fits(self.cache.in_progress_count(), self.limits.in_progress)
-            && fits(self.outgoing_in_progress, self.limits.outgoing)
-            && fits(self.cache.open_count() + self.bound_count(), self.cache.capacity() + 1)
+    /// Whether nothing waits to be sent but ELECT_MASTERs, which go to hosts ranked higher.
+    pub fn sends_only_up(&self) -> bool {
+        let goes_up =
+            |wanted: &Wanted| matches!(wanted, Wanted::Fan(fan_out) if fan_out.message().kind() == Kind::ElectMaster);
+        self.wanted.iter().all(goes_up)
     }
 
     /// Messages were sent on bindings that the host began with.
