@@ -29,7 +29,7 @@ IN_ONE: Mapping[str, str] = {
 """Scenarios that are not, and why."""
 HOSTS, ZONES = 12, 2
 
-OFTEN = 20
+OFTEN = 30
 """Of fewer messages of a kind it is chance how many there are."""
 FACTOR = 2.0
 """By which counts of one kind may differ: who doubts first, and how many stand then, is a matter of milliseconds."""
