@@ -209,6 +209,11 @@ class EmulatedFarm(ObservedFarm):
         """
         Brings all hosts to one moment, if they stand apart: a little later, as if the last `advance` had gone on so long.
         """
+    @property
+    def handled(self, /) -> int:
+        """
+        How many events were handled, without those answers of a storm that are under way: `events`, but told at once.
+        """
     def heal(self, /, cut: SupportsIndex | None = None) -> None:
         """
         Heals one cut, or all.

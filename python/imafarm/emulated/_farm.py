@@ -181,6 +181,6 @@ class EmulatedFarm(EngineFarm[_imafarm.EmulatedFarm]):
     def _how_far(self, now: float) -> Progress:
         return Progress(
             farm_seconds=self._driven.now_ns / NANOSECONDS,
-            events=self._driven.events,
+            events=self._driven.handled,
             wall_seconds=now - self._opened_at,
         )

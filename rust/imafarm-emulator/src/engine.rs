@@ -149,8 +149,9 @@ impl Farm {
         scheduled.chain(others).min().map(|next| next.max(self.now))
     }
 
-    /// How many events were handled, but for those that fans stand for and that are not settled yet.
-    fn handled(&self) -> u64 {
+    /// How many events were handled, without the answers to fan-outs that are under way: what a storm has come to is known
+    /// at once, but not asked of each message.
+    pub fn handled(&self) -> u64 {
         self.shards.iter().map(|shard| shard.events).sum()
     }
 

@@ -113,6 +113,12 @@ impl EmulatedFarm {
         slf.as_super().emulated().window().0
     }
 
+    /// How many events were handled, without those answers of a storm that are under way: `events`, but told at once.
+    #[getter]
+    fn handled(slf: PyRef<'_, Self>) -> u64 {
+        slf.as_super().emulated().handled()
+    }
+
     /// When something next happens, in nanoseconds; None when nothing ever will.
     fn next_event_ns(slf: PyRef<'_, Self>) -> Option<u64> {
         slf.as_super().emulated().next_event().map(|time| time.0)
