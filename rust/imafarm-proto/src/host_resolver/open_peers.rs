@@ -95,11 +95,11 @@ impl OpenPeers {
         OpenPeers::Table(HashTable::new())
     }
 
-    /// Forgets all.
+    /// Forgets all; the room of bits is given back.
     #[inline]
     pub(super) fn clear(&mut self) {
         match self {
-            OpenPeers::Bits { words, .. } => words.clear(),
+            OpenPeers::Bits { words, .. } => *words = Vec::new(),
             OpenPeers::Table(table) => table.clear(),
         }
     }
