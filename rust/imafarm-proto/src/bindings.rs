@@ -125,7 +125,7 @@ impl Bindings {
     /// No bindings yet, for a host of these settings.
     pub fn new(settings: &Settings) -> Self {
         Bindings {
-            cache: ConnectionCache::new(settings.max_host_address_cache_entries),
+            cache: ConnectionCache::mostly_missed(settings.max_host_address_cache_entries),
             bound: None,
             limits: Limits::of(settings),
             outgoing_in_progress: 0,
