@@ -86,26 +86,26 @@ class Target:
         return min((bound.verdict(figures[unit]) for unit, bound in self.bounds.items()), key=VERDICTS.index)
 
 
-def _failover(hosts: int, entries: int, *, bound: bool = False) -> Case:
-    return Case("failover", hosts, entries=entries, bound=bound)
+def _failover(hosts: int, entries: int, *, threads: int = 1, bound: bool = False) -> Case:
+    return Case("failover", hosts, entries=entries, threads=threads, bound=bound)
 
 
 TARGETS = (
     Target(
         "failover, 10,000 hosts, 512 entries",
-        _failover(10_000, 512),
+        _failover(10_000, 512, threads=2),
         {"s": Bound(15.0, 5.0), "MiB": Bound(768)},
         short=True,
     ),
     Target(
         "failover, 10,000 hosts, 16,384 entries",
-        _failover(10_000, 16_384),
+        _failover(10_000, 16_384, threads=2),
         {"s": Bound(8.0, 1.0), "MiB": Bound(1_024)},
         short=True,
     ),
     Target(
         "failover, 1,000 hosts, 512 entries",
-        _failover(1_000, 512),
+        _failover(1_000, 512, threads=2),
         {"s": Bound(0.15, 0.05)},
         short=True,
         runs=3,
@@ -119,7 +119,7 @@ TARGETS = (
     ),
     Target(
         "storm, all bound already, 100,000 hosts",
-        _failover(100_000, 131_072, bound=True),
+        _failover(100_000, 131_072, threads=2, bound=True),
         {"s": Bound(120.0, 10.0), "MiB": Bound(4_096)},
     ),
     Target(
