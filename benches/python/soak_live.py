@@ -174,10 +174,10 @@ class Mischief:
         """Takes back all harm, and starts those who are off."""
         await self._farm.heal()
         await self._farm.store_up()
-        await self._farm.resume([host for host in self._farm.hosts if self._power(host) == "paused"])
+        await self._farm.resume([host for host in self._farm.host_names if self._power(host) == "paused"])
         # Whoever is about to stop, and elects another first, is to be started as well.
-        await self._farm.wait_stopped([host for host in self._farm.hosts if self._role(host) == "stopping"])
-        await self._farm.start([host for host in self._farm.hosts if self._power(host) in {"off", "crashed"}])
+        await self._farm.wait_stopped([host for host in self._farm.host_names if self._role(host) == "stopping"])
+        await self._farm.start([host for host in self._farm.host_names if self._power(host) in {"off", "crashed"}])
 
     async def log_off(self) -> None:
         """Ends every session; those whose servers have crashed are gone already."""
@@ -192,7 +192,7 @@ class Mischief:
         return self._farm.host_state(host).role
 
     def _some(self, most: int) -> list[str]:
-        running = [host for host in self._farm.hosts if self._power(host) == "up"]
+        running = [host for host in self._farm.host_names if self._power(host) == "up"]
         return self._dice.sample(running, min(len(running), self._dice.randint(1, most)))
 
     async def _crash(self) -> None:
@@ -274,10 +274,10 @@ async def _until_still(look: Callable[[], Awaitable[T | str]]) -> T:
 
 async def _up(farm: LiveFarm) -> tuple[int, int, int] | str:
     """Descriptors and tasks besides those of bindings, and how many there are; or what is not at rest."""
-    if down := {host: state for host in farm.hosts if (state := farm.host_state(host)).power != "up"}:
+    if down := {host: state for host in farm.host_names if (state := farm.host_state(host)).power != "up"}:
         return f"hosts that are not up: {down}"
     if None in farm.masters.values():
-        return f"collectors {farm.masters}, of { ({host: farm.host_state(host) for host in farm.hosts}) }"
+        return f"collectors {farm.masters}, of { ({host: farm.host_state(host) for host in farm.host_names}) }"
     if sessions := farm.sessions():
         return f"sessions {sessions}"
     # A call that is under way, or a caller that nobody knows yet, is a link without a binding.
@@ -395,7 +395,7 @@ async def soak(
                     await mischief.log_off()
                     weighed.append(await _weigh(farm, processes, began))
                     tell(weighed[-1])
-                    await farm.start(farm.hosts)
+                    await farm.start(farm.host_names)
                 await processes.end_all(signal.SIGTERM)
             finally:
                 await processes.end_all(signal.SIGKILL)
@@ -405,7 +405,7 @@ async def soak(
 async def _weigh(farm: LiveFarm, processes: Processes, began: float) -> Weighed:
     up = await _until_still(partial(_up, farm))
     witness = await processes.weigh()
-    await farm.crash(farm.hosts)
+    await farm.crash(farm.host_names)
     off_descriptors, off_tasks = await _until_still(_off)
     gc.collect()
     return Weighed(

@@ -182,7 +182,7 @@ async def play(
         scenario=scenario.name,
         seed=seed,
         product=product,
-        hosts=len(farm.hosts),
+        hosts=len(farm.host_names),
         zones=len(farm.zones),
         settings=settings,
         checks=tuple(journal.checks),

@@ -109,7 +109,7 @@ def test_watching_changes_nothing(expected: str, monkeypatch: pytest.MonkeyPatch
             nursery.cancel_scope.cancel()
 
     async def listen(farm: imafarm.EmulatedFarm) -> None:
-        async with farm.events() as events:
+        async with farm.watch() as events:
             async for event in events:
                 assert event.seconds <= trio.current_time()
 

@@ -53,7 +53,7 @@ def test_a_published_application_is_known_to_all_within_a_second() -> None:
             await farm.wait_change(second, "H6")
         assert (first, second) == (1, 2)
         await trio.sleep(1)
-        assert [farm.change_of(host) for host in farm.hosts] == [2] * 6
+        assert [farm.change_of(host) for host in farm.host_names] == [2] * 6
         assert farm.check_caches() == []
         session = await farm.logon("H1", app="Excel")
         assert session.app == "Excel"
@@ -128,7 +128,7 @@ def test_a_slow_start_is_waited_for_and_leaves_an_error_that_is_benign() -> None
         assert 8_673 * 0.06 < started < 8_673 * 0.06 + 60
         assert [event.kind for event in farm.event_log()] == [EventKind.SERVICE_TIMED_OUT] * 6
         await farm.wait_converged()
-        assert all(farm.host_state(host).power == "up" for host in farm.hosts)
+        assert all(farm.host_state(host).power == "up" for host in farm.host_names)
 
     play(story, Topology.of(6, 2, store=StorePlan(round_trip_seconds=0.06)))
 

@@ -64,10 +64,10 @@ def test_the_counters_of_updates_tell_the_bytes_that_went_by() -> None:
         async with imafarm.open_emulated_farm(hosts=6, zones=2, seed=3) as farm:
             masters = await farm.wait_converged()
             await trio.sleep(60)
-            before, links = farm.statistics(), farm.traffic()
+            before, links = farm.statistics(), farm.links()
             await farm.logon(next(host for host in farm.hosts_of("Z1") if host != masters["Z1"]))
             await trio.sleep(QUIET_SECONDS)
-            counters, now = farm.statistics().since(before).counters, farm.traffic()
+            counters, now = farm.statistics().since(before).counters, farm.links()
 
             def sent(source: str, target: str, kind: str) -> int:
                 then = links[source, target].get(kind)
@@ -139,7 +139,7 @@ def test_an_unchanged_collector_is_not_told_all_again() -> None:
             master = await farm.wait_master()
             await trio.sleep(60)
             before = farm.statistics()
-            await farm.elect(next(host for host in farm.hosts if host != master))
+            await farm.elect(next(host for host in farm.host_names if host != master))
             await trio.sleep(30)
             assert farm.masters["Z1"] == master
             counted = farm.statistics().since(before)
@@ -175,7 +175,7 @@ def test_a_lost_server_is_down_everywhere_and_takes_its_subscriptions_along() ->
             await farm.subscribe(lost, "Conn_Sessions")
             await trio.sleep(QUIET_SECONDS)
             assert sorted(farm.subscriptions("Z1")) == [(owner, "Server_State"), (lost, "Conn_Sessions")]
-            async with farm.events(EventKind.TABLE_CHANGED) as changes:
+            async with farm.watch(EventKind.TABLE_CHANGED) as changes:
                 await farm.crash(lost)
                 assert (await changes.receive()).host == owner
             await trio.sleep(QUIET_SECONDS)
@@ -191,7 +191,7 @@ def test_a_server_that_stops_in_good_order_says_so() -> None:
         async with imafarm.open_emulated_farm(hosts=4, seed=7) as farm:
             master = await farm.wait_master()
             await trio.sleep(60)
-            leaving = next(host for host in farm.hosts if host != master)
+            leaving = next(host for host in farm.host_names if host != master)
             await farm.logon(leaving)
             await farm.stop(leaving)
             await trio.sleep(QUIET_SECONDS)

@@ -31,12 +31,12 @@ def test_kinds_of_events_are_numbered_as_in_the_engine() -> None:
 def test_a_farm_opens_at_once_and_boots_in_farm_time() -> None:
     async def story(farm: Farm) -> None:
         assert trio.current_time() == 0.0
-        assert farm.hosts == tuple(f"H{number}" for number in range(1, HOSTS + 1))
+        assert farm.host_names == tuple(f"H{number}" for number in range(1, HOSTS + 1))
         assert farm.zones == ("Z1",)
         assert farm.masters == {"Z1": None}
         assert await farm.wait_master() == "H1"
         assert trio.current_time() >= 5.0
-        assert all(farm.host_state(host).power == "up" for host in farm.hosts)
+        assert all(farm.host_state(host).power == "up" for host in farm.host_names)
 
     on_a_farm(story)
 
@@ -44,7 +44,7 @@ def test_a_farm_opens_at_once_and_boots_in_farm_time() -> None:
 def test_a_farm_that_is_opened_dark_stays_dark() -> None:
     async def story(farm: Farm) -> None:
         await trio.sleep(1_000)
-        assert {farm.host_state(host).power for host in farm.hosts} == {"off"}
+        assert {farm.host_state(host).power for host in farm.host_names} == {"off"}
         assert farm.statistics().events == 0
         await farm.start("H3")
         assert await farm.wait_master("Z1") == "H3"
@@ -89,7 +89,7 @@ def test_a_collector_that_is_stopped_has_itself_replaced() -> None:
 def test_a_restarted_host_comes_back_with_nothing() -> None:
     async def story(farm: Farm) -> None:
         await farm.wait_master()
-        async with farm.events(EventKind.HOST_UP | EventKind.HOST_DOWN) as events:
+        async with farm.watch(EventKind.HOST_UP | EventKind.HOST_DOWN) as events:
             await farm.restart("H5")
             told = [await events.receive() for _ in range(2)]
         assert [(event.kind, event.host) for event in told] == [(EventKind.HOST_DOWN, "H5"), (EventKind.HOST_UP, "H5")]
@@ -158,14 +158,14 @@ def test_zones_are_told_apart() -> None:
 
 def test_events_come_in_order_and_none_is_lost() -> None:
     async def story(farm: Farm) -> None:
-        async with farm.events(EventKind.HOST_UP | EventKind.ZONE_AGREED) as events:
+        async with farm.watch(EventKind.HOST_UP | EventKind.ZONE_AGREED) as events:
             await farm.wait_master()
             up, seconds = set[str](), [0.0]
             async for event in events:
                 seconds.append(event.seconds)
                 if event.kind is EventKind.HOST_UP:
                     up.add(event.host)
-                elif up == set(farm.hosts):
+                elif up == set(farm.host_names):
                     break
         assert seconds == sorted(seconds)
         assert event.host == "H1"
@@ -245,7 +245,7 @@ def test_a_closed_farm_lets_go_of_those_who_wait() -> None:
         ended = []
 
         async def listen(farm: Farm) -> None:
-            async with farm.events(EventKind.BINDING_REFUSED) as events:
+            async with farm.watch(EventKind.BINDING_REFUSED) as events:
                 async for _ in events:
                     raise AssertionError("nobody was refused")
             ended.append("stream")

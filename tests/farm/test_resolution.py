@@ -38,10 +38,10 @@ async def set_loads(farm: EmulatedFarm, loads: dict[str, int]) -> None:
 @pytest.mark.parametrize("share", [0, 1])
 def test_the_least_loaded_server_of_the_farm_is_found(share: int) -> None:
     async def story(farm: EmulatedFarm) -> None:
-        await set_loads(farm, {host: 1_000 + number for number, host in enumerate(farm.hosts)} | {"H11": 500})
+        await set_loads(farm, {host: 1_000 + number for number, host in enumerate(farm.host_names)} | {"H11": 500})
         assert await farm.resolve("Desktop") == Assignment("H11", 500, "Z3")
         assert await farm.resolve("CAD", at="H3") == Assignment("H2", 1_001, "Z1")
-        await set_loads(farm, dict.fromkeys(farm.hosts, 10_000))
+        await set_loads(farm, dict.fromkeys(farm.host_names, 10_000))
         assert await farm.resolve("Desktop") is None, "all are full"
 
     on_a_farm(story, settings={"ShareLoadInformation": share})
@@ -109,7 +109,7 @@ def test_a_host_that_goes_down_answers_nobody() -> None:
             await farm.crash("H3")
         assert found == [None]
         assert await farm.resolve("Desktop", at="H3") is None
-        await farm.crash(farm.hosts)
+        await farm.crash(farm.host_names)
         with pytest.raises(ConfigurationError, match="at: no host of the farm runs"):
             await farm.resolve("Desktop")
 
@@ -161,7 +161,7 @@ def test_users_come_are_counted_and_are_seen_by_the_collectors() -> None:
 
 def test_users_of_a_full_farm_are_refused() -> None:
     async def story(farm: EmulatedFarm) -> None:
-        await farm.set_load(farm.hosts, 10_000)
+        await farm.set_load(farm.host_names, 10_000)
         await trio.sleep_until(1_200)
         before = farm.statistics()
         await trio.sleep_until(2_400)

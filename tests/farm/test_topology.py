@@ -33,7 +33,7 @@ def test_a_host_with_another_magic_number_takes_itself_for_a_farm_of_its_own() -
         topology = Topology.of(4, magic=3, host_magic={"H4": 5})
         async with imafarm.open_emulated_farm(topology=topology, seed=7, boot_seconds=1.0) as farm:
             await trio.sleep(120)
-            assert {host: farm.host_state(host).master for host in farm.hosts} == {
+            assert {host: farm.host_state(host).master for host in farm.host_names} == {
                 "H1": "H1",
                 "H2": "H1",
                 "H3": "H1",

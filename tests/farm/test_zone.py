@@ -50,7 +50,7 @@ def test_a_host_with_another_number_is_a_farm_of_its_own_until_it_is_cured() -> 
     """IMA Information, "How does the ZDC ensure servers communicating with are in the farm"."""
 
     async def story(farm: Farm) -> None:
-        async with farm.events(EventKind.MASTER_DECLARED) as events:
+        async with farm.watch(EventKind.MASTER_DECLARED) as events:
             async for event in events:
                 if event.host == "H3":
                     break

@@ -52,7 +52,7 @@ def asked(story: Callable[[LiveFarm], Awaitable[None]], **ports: object) -> Call
     async def with_ports(farm: LiveFarm) -> None:
         async with open_admin_ports(farm, **ports):  # type: ignore[arg-type]
             await farm.wait_converged()
-            await until_reachable(at(farm, farm.hosts[-1]))
+            await until_reachable(at(farm, farm.host_names[-1]))
             await story(farm)
 
     return with_ports
@@ -64,7 +64,7 @@ def test_every_host_tells_of_itself_and_of_the_farm(play: Play) -> None:
             assert ((await first.state()).role, (await third.state()).role) == ("master", "member")
             assert (await third.state()).master == "H1"
             assert {name: address for name, (_, address) in (await third.hosts()).items()} == {
-                host: at(farm, host) for host in farm.hosts
+                host: at(farm, host) for host in farm.host_names
             }
             session = await third.logon(user=7)
             assert await third.logoff(session)

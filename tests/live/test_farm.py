@@ -35,7 +35,7 @@ async def settled(farm: LiveFarm) -> None:
 def test_hosts_boot_and_agree_on_the_most_preferred(play: Play) -> None:
     async def story(farm: LiveFarm) -> None:
         assert await farm.wait_master() == "H1"
-        assert {farm.host_state(host).power for host in farm.hosts} == {"up"}
+        assert {farm.host_state(host).power for host in farm.host_names} == {"up"}
         await settled(farm)
         assert farm.check_conservation() == []
 
@@ -45,7 +45,7 @@ def test_hosts_boot_and_agree_on_the_most_preferred(play: Play) -> None:
 def test_zones_have_collectors_of_their_own_which_know_one_another(play: Play) -> None:
     async def story(farm: LiveFarm) -> None:
         assert await farm.wait_converged() == {"Z1": "H1", "Z2": "H4"}
-        sessions = [await farm.logon(host, user=number) for number, host in enumerate(farm.hosts)]
+        sessions = [await farm.logon(host, user=number) for number, host in enumerate(farm.host_names)]
         await until(lambda: len(farm.sessions("Z2", at="H1")) == len(farm.sessions("Z1", at="H4")) == 3)
         await until(lambda: farm.check_stores() == [])
         assert await farm.logoff(sessions[0]) and not await farm.logoff(sessions[0])
@@ -85,7 +85,7 @@ def test_a_collector_that_stops_hands_over_before_it_goes(play: Play) -> None:
         await farm.wait_master()
         # For so long after an election nobody takes another one up.
         await trio.sleep(farm.setting("H1", "ElectMasterTimeout") / 1_000)
-        async with farm.events(EventKind.MASTER_UNREACHABLE) as doubts:
+        async with farm.watch(EventKind.MASTER_UNREACHABLE) as doubts:
             await farm.stop("H1")
             await farm.wait_stopped("H1")
             assert farm.host_state("H1").power == "off"
@@ -98,7 +98,7 @@ def test_a_collector_that_stops_hands_over_before_it_goes(play: Play) -> None:
 def test_a_restarted_host_has_forgotten_and_learns_again(play: Play) -> None:
     async def story(farm: LiveFarm) -> None:
         await farm.wait_master()
-        async with farm.events(EventKind.HOST_UP | EventKind.MASTER_ACCEPTED) as events:
+        async with farm.watch(EventKind.HOST_UP | EventKind.MASTER_ACCEPTED) as events:
             await farm.restart("H3")
             await farm.wait_started()
             async for event in events:
@@ -139,7 +139,7 @@ def test_a_paused_collector_is_succeeded(play: Play) -> None:
         await farm.wait_master()
         await farm.pause("H1")
         assert farm.host_state("H1").power == "paused"
-        await until(lambda: not {farm.host_state(host).master for host in farm.hosts[1:]} & {"H1", None})
+        await until(lambda: not {farm.host_state(host).master for host in farm.host_names[1:]} & {"H1", None})
         await farm.resume("H1")
         await farm.wait_master()
 
@@ -157,7 +157,7 @@ def test_an_application_is_published_and_a_session_resolved(play: Play) -> None:
         await farm.wait_master()
         number = await farm.publish("Word", ["H2", "H3"])
         await farm.wait_change(number)
-        await until(lambda: len(farm.server_states("Z1")) == len(farm.hosts))
+        await until(lambda: len(farm.server_states("Z1")) == len(farm.host_names))
         found = await farm.resolve("Word")
         assert found is not None and found.host in {"H2", "H3"}
         assert await farm.change_configuration(100) == number + 1

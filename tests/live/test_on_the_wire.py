@@ -98,12 +98,12 @@ async def story(topology: Topology, keys: FarmKeys | None) -> FarmStatistics:
     with trio.fail_after(LIMIT_SECONDS):
         async with open_live_farm(topology=topology, boot_seconds=0.5, keys=keys) as farm:
             old = await farm.wait_master("Z1")
-            other = next(host for host in farm.hosts if host != old)
+            other = next(host for host in farm.host_names if host != old)
             session = await farm.logon(other, user=3)
             await farm.logoff(session)
             await farm.stop(old)
             await farm.wait_master("Z1", other_than=old)
-            await farm.stop([host for host in farm.hosts if host != old])
+            await farm.stop([host for host in farm.host_names if host != old])
             await farm.wait_stopped()
             assert farm.check_conservation() == []
             return farm.statistics()

@@ -40,7 +40,7 @@ def play(
     async def main() -> tuple[LoadFigures, str]:
         async with (
             imafarm.open_emulated_farm(topology=topology, seed=plan.seed, boot_seconds=None) as farm,
-            farm.events(EventKind.MASTER_DECLARED) as declarations,
+            farm.watch(EventKind.MASTER_DECLARED) as declarations,
             trio.open_nursery() as nursery,
         ):
             await farm.start(collector)

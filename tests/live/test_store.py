@@ -78,7 +78,7 @@ async def two_processes(url: str, caches: Path | None = None) -> AsyncIterator[t
 
 async def have_collectors(farm: LiveFarm, hosts: Collection[str] = ()) -> None:
     """Waits until these hosts know a collector; all of this process, if none is named."""
-    async with farm.events(EventKind.MASTER_ACCEPTED | EventKind.MASTER_DECLARED) as events:
+    async with farm.watch(EventKind.MASTER_ACCEPTED | EventKind.MASTER_DECLARED) as events:
         while any(farm.host_state(host).master is None for host in hosts or farm.local_hosts):
             await events.receive()
 
@@ -223,7 +223,7 @@ def test_a_host_that_never_read_the_store_does_not_start_without_it(filled: str,
     async def main() -> None:
         async with open_live_farm(store=filled, boot_seconds=None) as farm:
             outage.begin()
-            async with farm.events(EventKind.START_REFUSED) as refusals:
+            async with farm.watch(EventKind.START_REFUSED) as refusals:
                 await farm.start("H1")
                 await refusals.receive()
             assert farm.host_state("H1").power == "off"
@@ -269,7 +269,7 @@ def test_how_old_a_cache_may_be_is_the_products_affair(
 
     async def main() -> None:
         async with open_live_farm(store=opened, boot_seconds=None) as farm:
-            async with farm.events(EventKind.STARTED_FROM_CACHE | EventKind.START_REFUSED) as ends:
+            async with farm.watch(EventKind.STARTED_FROM_CACHE | EventKind.START_REFUSED) as ends:
                 await farm.start("H1")
                 end = await ends.receive()
             assert end.kind == (EventKind.STARTED_FROM_CACHE if starts else EventKind.START_REFUSED)

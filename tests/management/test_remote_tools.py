@@ -50,7 +50,7 @@ class Ports:
         self.called: list[str] = []
         """Which hosts were called, in order."""
         self._nursery = nursery
-        self.addresses = {host: f"10.0.0.{number}" for number, host in enumerate(farm.hosts, 1)}
+        self.addresses = {host: f"10.0.0.{number}" for number, host in enumerate(farm.host_names, 1)}
 
     @asynccontextmanager
     async def dial(self, address: str, port: int) -> AsyncIterator[RemoteHost]:

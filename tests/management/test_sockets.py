@@ -132,8 +132,8 @@ def views(frozen: Callable[..., Any]) -> dict[str, Any]:
         async with imafarm.open_emulated_farm(hosts=6, zones=2) as farm:
             await farm.wait_converged()
             await trio.sleep_until(120)
-            addresses = {host: address_of(index) for index, host in enumerate(farm.hosts)}
-            found.update({addresses[host]: frozen(farm, host, addresses) for host in farm.hosts})
+            addresses = {host: address_of(index) for index, host in enumerate(farm.host_names)}
+            found.update({addresses[host]: frozen(farm, host, addresses) for host in farm.host_names})
 
     imafarm.run(main)
     return found

@@ -40,7 +40,7 @@ async def _fail_over(farm: imafarm.EmulatedFarm) -> str:
 
 async def _open(url: str | None = None, topology: Topology | None = None) -> str:
     async with imafarm.open_emulated_farm(store=url, topology=topology, seed=7) as farm:
-        assert farm.hosts == tuple(FARM.resolver.names_of(range(8)))
+        assert farm.host_names == tuple(FARM.resolver.names_of(range(8)))
         assert farm.setting("H1", "KeepAliveInterval") == 30_000
         return await _fail_over(farm)
 
@@ -81,8 +81,8 @@ def test_elections_and_restarts_write_nothing(filled: str, store: DataStore) -> 
     async def main() -> None:
         async with imafarm.open_emulated_farm(store=filled) as farm:
             await _fail_over(farm)
-            await farm.set_setting(farm.hosts, "KeepAliveInterval", 20_000)
-            await farm.restart(farm.hosts)
+            await farm.set_setting(farm.host_names, "KeepAliveInterval", 20_000)
+            await farm.restart(farm.host_names)
             await farm.wait_converged()
 
     imafarm.run(main)

@@ -88,7 +88,7 @@ def _storm(hosts: int, **how: Any) -> Outcome:
 
     async def main() -> Outcome:
         async with imafarm.open_emulated_farm(**_zone_of(hosts), **how) as farm:
-            ranked = [farm.hosts[place] for place in imafarm.rank_hosts(map(farm.record, farm.hosts))][::-1]
+            ranked = [farm.host_names[place] for place in imafarm.rank_hosts(map(farm.record, farm.host_names))][::-1]
             lowest, highest = ranked[0], ranked[-1]
             old = await farm.wait_master(ZONE)
             # Who is up first collects first; the work is the death of the highest.

@@ -91,7 +91,7 @@ async def _emulated(target: Target, plan: LoadPlan) -> LoadFigures:
     from imafarm.emulated import open_emulated_farm
 
     async with open_emulated_farm(topology=target.topology, seed=plan.seed, boot_seconds=None) as farm:
-        async with farm.events(EventKind.MASTER_DECLARED) as declarations:
+        async with farm.watch(EventKind.MASTER_DECLARED) as declarations:
             await farm.start(target.collector)
             await declarations.receive()
         return await Population(farm, plan, collector=target.collector, members=target.members).run()

@@ -93,7 +93,7 @@ class Farm(ABC):
 
     @property
     @abstractmethod
-    def hosts(self) -> tuple[str, ...]:
+    def host_names(self) -> tuple[str, ...]:
         """Every host, in the order of the records."""
 
     @property
@@ -117,7 +117,7 @@ class Farm(ABC):
     @cached_property
     def led_zones(self) -> tuple[str, ...]:
         """The zones that can have a data collector: those with a server that stands in elections."""
-        led = {record.zone for record in map(self.record, self.hosts) if not record.session_only}
+        led = {record.zone for record in map(self.record, self.host_names) if not record.session_only}
         return tuple(zone for zone in self.zones if zone in led)
 
     @abstractmethod
@@ -279,7 +279,7 @@ class Farm(ABC):
         """The other zones' collectors that a host knows, as a collector; else none. `KeyError` as above."""
 
     @abstractmethod
-    def traffic(self) -> Mapping[tuple[str, str], Mapping[str, Traffic]]:
+    def links(self) -> Mapping[tuple[str, str], Mapping[str, Traffic]]:
         """What went from zone to zone so far, by (from, to) and by kind; what had no messages is left out."""
 
     @abstractmethod
@@ -312,8 +312,8 @@ class Farm(ABC):
     # -- waits
 
     @abstractmethod
-    def events(self, kinds: EventKind = EventKind.ALL) -> trio.MemoryReceiveChannel[FarmEvent]:
-        """What happens from now on, in order: `async with farm.events() as events: async for event in events: ...`.
+    def watch(self, kinds: EventKind = EventKind.ALL) -> trio.MemoryReceiveChannel[FarmEvent]:
+        """What happens from now on, in order: `async with farm.watch() as events: async for event in events: ...`.
 
         Nothing is lost between two looks; close it (leave the `async with`) when done.
         """
@@ -331,7 +331,7 @@ class Farm(ABC):
     ) -> FarmEvent:
         """The next event of these kinds, on this host if given, for which `where` holds if given."""
         with self._waits.for_(f"an event {kinds.name}" + (f" on {host}" if host else "")):
-            async with self.events(kinds) as events:
+            async with self.watch(kinds) as events:
                 while True:
                     event = await receive(events)
                     if (host is None or event.host == host) and (where is None or where(event)):
@@ -346,7 +346,7 @@ class Farm(ABC):
         zone = self._known_zone(zone)
         but = f" other than {other_than}" if other_than else ""
         with self._waits.for_(f"zone {zone} to agree on a collector{but}"):
-            async with self.events(EventKind.ZONE_AGREED) as agreements:
+            async with self.watch(EventKind.ZONE_AGREED) as agreements:
                 await self.wait_started()
                 while True:
                     master = self.masters[zone]
@@ -360,7 +360,7 @@ class Farm(ABC):
         Zones of session-host-only servers have none, and are not waited for.
         """
         with self._waits.for_("all zones to agree on their collectors"):
-            async with self.events(EventKind.ZONE_AGREED) as agreements:
+            async with self.watch(EventKind.ZONE_AGREED) as agreements:
                 await self.wait_started()
                 while True:
                     masters = {zone: master for zone, master in self.masters.items() if master is not None}

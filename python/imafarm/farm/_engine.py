@@ -162,7 +162,7 @@ class EngineFarm(CommandedFarm[E]):
             users=Users(**raw["users"]),
         )
 
-    def traffic(self) -> Mapping[tuple[str, str], Mapping[str, Traffic]]:
+    def links(self) -> Mapping[tuple[str, str], Mapping[str, Traffic]]:
         links: dict[tuple[str, str], dict[str, Traffic]] = {}
         for source, target, kind, sent, delivered, dropped, sent_bytes in self._engine.traffic():
             link = links.setdefault((self._zone_names[source], self._zone_names[target]), {})

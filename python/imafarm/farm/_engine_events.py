@@ -57,7 +57,7 @@ class WatchedFarm(Farm, Generic[E]):
     # -- who is in it
 
     @property
-    def hosts(self) -> tuple[str, ...]:
+    def host_names(self) -> tuple[str, ...]:
         return self._hosts
 
     @property
@@ -77,7 +77,7 @@ class WatchedFarm(Farm, Generic[E]):
 
     # -- events
 
-    def events(self, kinds: EventKind = EventKind.ALL) -> trio.MemoryReceiveChannel[FarmEvent]:
+    def watch(self, kinds: EventKind = EventKind.ALL) -> trio.MemoryReceiveChannel[FarmEvent]:
         send, receive = trio.open_memory_channel[FarmEvent](math.inf)
         self._channels.append((kinds, send))
         self._keep_watched_events()

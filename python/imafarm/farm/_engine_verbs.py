@@ -126,7 +126,7 @@ class CommandedFarm(WatchedFarm[E]):
         number, preferred = self._app_number(app), [self._zone_number(zone) for zone in zones]
         which = self._first_up() if at is None else self._index(at)
         with self._waits.for_(f"{self._hosts[which]} to know where {app} should run"):
-            async with self.events(EventKind.RESOLVED) as answers:
+            async with self.watch(EventKind.RESOLVED) as answers:
                 try:
                     request = await self._do(
                         Verb.RESOLVE,
@@ -193,7 +193,7 @@ class CommandedFarm(WatchedFarm[E]):
         if order is None:
             raise ConfigurationError([f"at: {self._hosts[host]} does not run, so nobody can change anything on it"])
         with self._waits.for_(f"a change made on {self._hosts[host]} to come to the data store"):
-            async with self.events(EventKind.CHANGE_MADE | EventKind.CHANGE_REFUSED) as events:
+            async with self.watch(EventKind.CHANGE_MADE | EventKind.CHANGE_REFUSED) as events:
                 while (number := self._engine.order_state(order)) == _ON_ITS_WAY:
                     await _next(events)
         if number == _REFUSED:
@@ -205,7 +205,7 @@ class CommandedFarm(WatchedFarm[E]):
     async def wait_change(self, number: int, hosts: Hosts | None = None) -> None:
         which: Sequence[int] = range(len(self._hosts)) if hosts is None else self._indices(hosts)
         with self._waits.for_(f"change {number} to be known"):
-            async with self.events(EventKind.CHANGE_LEARNT | EventKind.HOST_DOWN) as events:
+            async with self.watch(EventKind.CHANGE_LEARNT | EventKind.HOST_DOWN) as events:
                 while which := self._engine.hosts_without_change(number, which):
                     await _next(events)
 
@@ -213,7 +213,7 @@ class CommandedFarm(WatchedFarm[E]):
         """Waits until every service that reads the data store has started, or has been refused to."""
         ends = EventKind.HOST_UP | EventKind.START_REFUSED | EventKind.HOST_DOWN
         starting = 0
-        async with self.events(ends) as events:
+        async with self.watch(ends) as events:
             while (found := self._engine.next_starting(starting)) is not None:
                 starting = found
                 await _next(events)

@@ -40,7 +40,7 @@ async def open_admin_ports(
     Errors: `ConfigurationError` for ports that cannot be had.
     """
     context = None if tls is None else server_context(tls)
-    addresses = {host: farm.address(host)[0] for host in farm.hosts}
+    addresses = {host: farm.address(host)[0] for host in farm.host_names}
     with ExitStack() as taken:
         ports: dict[str, AdminPort] = {}
         for _, host in sorted(farm.driver.hosts.items()):
@@ -49,7 +49,7 @@ async def open_admin_ports(
                 port = AdminPort(farm, host, view, keys=() if keys is None else keys.understood, tls=context)
                 taken.callback(port.shut)
                 ports[host.name] = port
-        async with farm.events(EventKind.HOST_UP | EventKind.HOST_DOWN) as events, trio.open_nursery() as nursery:
+        async with farm.watch(EventKind.HOST_UP | EventKind.HOST_DOWN) as events, trio.open_nursery() as nursery:
             nursery.start_soon(_follow, farm, ports, events, nursery)
             yield
             nursery.cancel_scope.cancel()

@@ -233,7 +233,7 @@ class LiveFarm(EngineFarm[_imafarm.LiveFarm]):
         which = sorted(self.driver.hosts) if hosts is None else self._indices(hosts)
         self._check_here(which)
         with self._waits.for_("hosts to stop"):
-            async with self.events(EventKind.HOST_DOWN | EventKind.START_REFUSED) as events:
+            async with self.watch(EventKind.HOST_DOWN | EventKind.START_REFUSED) as events:
                 while any(self.driver.hosts[index].is_on for index in which):
                     await events.receive()
 

@@ -13,7 +13,7 @@ OUT_OF_THE_ORDINARY = EventKind.STARTED_FROM_CACHE | EventKind.START_REFUSED
 
 async def tell_starts(farm: LiveFarm, log: LiveLog, *, task_status: trio.TaskStatus[None]) -> None:
     """Says of each start without the data store whether it came about, until cancelled."""
-    async with farm.events(OUT_OF_THE_ORDINARY) as events:
+    async with farm.watch(OUT_OF_THE_ORDINARY) as events:
         task_status.started()
         async for event in events:
             if event.kind is EventKind.STARTED_FROM_CACHE:

@@ -95,7 +95,7 @@ class Population:
         """
         figures: list[LoadFigures] = []
         wrong: ConfigurationError | None = None
-        async with self._farm.events(_WATCHED) as events, trio.open_nursery() as nursery:
+        async with self._farm.watch(_WATCHED) as events, trio.open_nursery() as nursery:
             nursery.start_soon(self._watch, events)
             try:
                 figures.append(await self._go_through())

@@ -83,7 +83,7 @@ class FarmView:
         return self._host
 
     def hosts(self) -> list[tuple[HostRecord, str | None]]:
-        return [(self._farm.record(host), self._addresses.get(host)) for host in self._farm.hosts]
+        return [(self._farm.record(host), self._addresses.get(host)) for host in self._farm.host_names]
 
     def state(self) -> HostState:
         return self._farm.host_state(self._host)
@@ -106,7 +106,7 @@ class FarmView:
     async def elect(self) -> str | None:
         """It is over when the host has declared itself or accepted another; `ConfigurationError` if it goes down."""
         over = EventKind.MASTER_DECLARED | EventKind.MASTER_ACCEPTED
-        async with self._farm.events(over | EventKind.HOST_DOWN) as events:
+        async with self._farm.watch(over | EventKind.HOST_DOWN) as events:
             self._check_running()
             await self._farm.elect(self._host)
             async for event in events:

@@ -96,11 +96,11 @@ class Running:
 
     async def during(self, act: Callable[[], Awaitable[object]]) -> Flow:
         """Has something done, waits until all is still, and tells what was sent."""
-        before = self.farm.traffic()
+        before = self.farm.links()
         with trio.move_on_after(PATIENCE_SECONDS):
             await act()
         await settle(self.farm)
-        return Flow(before, self.farm.traffic())
+        return Flow(before, self.farm.links())
 
     def store_bytes(self) -> int:
         """Bytes that all hosts have read from the data store so far."""
@@ -129,7 +129,7 @@ class Bench:
         """A farm at rest, some hosts of which are not started. The applications are published on all."""
         async with self.unstarted(hosts, zones, settings=settings, applications=applications) as farm:
             idle = set(off)
-            await farm.start([host for host in farm.hosts if host not in idle], spread_seconds=BOOT_SECONDS)
+            await farm.start([host for host in farm.host_names if host not in idle], spread_seconds=BOOT_SECONDS)
             collectors = await _agreed(farm)
             await settle(farm)
             yield Running(farm, collectors)
@@ -166,10 +166,10 @@ async def _agreed(farm: Farm) -> Mapping[str, str]:
 async def settle(farm: Farm) -> None:
     """Waits until nothing is sent any more. `RuntimeError` if that does not come."""
     with trio.move_on_after(PATIENCE_SECONDS):
-        before = farm.traffic()
+        before = farm.links()
         while True:
             await trio.sleep(STILL_SECONDS)
-            now = farm.traffic()
+            now = farm.links()
             if now == before:
                 return
             before = now

@@ -96,7 +96,7 @@ async def _publish(bench: Bench, hosts_in_zone: int) -> Flow | None:
             made.append(await farm.publish("Winword", at=running.members()[0]))
 
         flow = await running.during(publish)
-        return flow if all(farm.change_of(host) == made[0] for host in farm.hosts) else None
+        return flow if all(farm.change_of(host) == made[0] for host in farm.host_names) else None
 
 
 async def limit(bench: Bench) -> Amounts:

@@ -25,13 +25,13 @@ async def heartbeats(bench: Bench) -> Amounts:
     async with bench.farm(2, settings=NOTICING) as running:
         farm, began = running.farm, trio.current_time()
         first = await _seconds_until(running, is_heartbeat, step_seconds=0.1)
-        before = farm.traffic()
+        before = farm.links()
         await trio.sleep(MINUTE_SECONDS * (HEARTBEATS - 0.5))
         last = await _seconds_until(running, is_heartbeat, step_seconds=0.1)
         if first is None or last is None:
             return {(HEARTBEAT, OUT): None}
         milliseconds = round((trio.current_time() - began - first) * 1_000)
-        return {(HEARTBEAT, OUT): Fraction(milliseconds, Flow(before, farm.traffic()).sent(kinds=["HEARTBEAT"]))}
+        return {(HEARTBEAT, OUT): Fraction(milliseconds, Flow(before, farm.links()).sent(kinds=["HEARTBEAT"]))}
 
 
 async def silent_member(bench: Bench) -> Amounts:
@@ -69,9 +69,9 @@ def is_heartbeat(flow: Flow) -> bool:
 
 async def _seconds_until(running: Running, is_so: Callable[[Flow], bool], *, step_seconds: float = 1.0) -> float | None:
     """How long it takes until something was sent, up to a step more; `None` if it never is."""
-    before = running.farm.traffic()
+    before = running.farm.links()
     for step in range(round(PATIENCE_SECONDS / step_seconds)):
-        if is_so(Flow(before, running.farm.traffic())):
+        if is_so(Flow(before, running.farm.links())):
             return step * step_seconds
         await trio.sleep(step_seconds)
     return None

@@ -49,7 +49,7 @@ async def stores_agree(
         while wrong:
             await trio.sleep(STORE_LOOK_SECONDS)
             wrong = farm.check_stores()
-    found = f"{farm.statistics().users.sessions:,} sessions of {len(farm.hosts):,} servers"
+    found = f"{farm.statistics().users.sessions:,} sessions of {len(farm.host_names):,} servers"
     return journal.check(name, not wrong, "; ".join(wrong[:3]) or found)
 
 
@@ -88,8 +88,8 @@ def check_ranks(farm: Farm, journal: Journal, zones: Iterable[str]) -> bool:
 
 def check_power(farm: Farm, journal: Journal, *, crashed: int = 0) -> bool:
     """Checks that every host is accounted for: `crashed` are down, all others are up."""
-    powers = Counter(farm.host_state(host).power for host in farm.hosts)
-    expected = Counter(up=len(farm.hosts) - crashed, crashed=crashed)
+    powers = Counter(farm.host_state(host).power for host in farm.host_names)
+    expected = Counter(up=len(farm.host_names) - crashed, crashed=crashed)
     return journal.check(
         "every host is accounted for", powers == expected, ", ".join(f"{n:,} {power}" for power, n in powers.items())
     )
@@ -97,7 +97,7 @@ def check_power(farm: Farm, journal: Journal, *, crashed: int = 0) -> bool:
 
 def keep_alive_seconds(farm: Farm) -> float:
     """The longest `KeepAliveInterval` of any host."""
-    return max(farm.setting(host, "KeepAliveInterval") for host in farm.hosts) / 1_000
+    return max(farm.setting(host, "KeepAliveInterval") for host in farm.host_names) / 1_000
 
 
 def names(hosts: Iterable[str]) -> str:

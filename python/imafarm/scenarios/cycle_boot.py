@@ -45,13 +45,13 @@ async def play(farm: Farm, journal: Journal) -> None:
         return
 
     journal.phase("all at once")
-    journal.moment(trio.current_time(), f"all {len(farm.hosts):,} servers restart")
-    at_once = await measure(farm, [farm.hosts])
+    journal.moment(trio.current_time(), f"all {len(farm.host_names):,} servers restart")
+    at_once = await measure(farm, [farm.host_names])
     check_boot(farm, journal, "all at once", at_once)
 
     journal.phase("in groups")
-    size = GROUP if len(farm.hosts) <= LARGE_FARM else GROUP_OF_LARGE_FARM
-    groups = [farm.hosts[first : first + size] for first in range(0, len(farm.hosts), size)]
+    size = GROUP if len(farm.host_names) <= LARGE_FARM else GROUP_OF_LARGE_FARM
+    groups = [farm.host_names[first : first + size] for first in range(0, len(farm.host_names), size)]
     journal.moment(trio.current_time(), f"{len(groups)} groups of {size} restart, {INTERVAL_SECONDS:g} s apart")
     grouped = await measure(farm, groups)
     check_boot(farm, journal, "in groups", grouped)
@@ -70,7 +70,7 @@ async def measure(farm: Farm, groups: list[tuple[str, ...]]) -> Boot:
     """Restarts these groups, one after the other, and watches them start."""
     kinds = EventKind.HOST_STARTING | EventKind.HOST_UP | EventKind.SERVICE_TIMED_OUT
     began = trio.current_time()
-    async with farm.events(kinds) as events:
+    async with farm.watch(kinds) as events:
         for number, group in enumerate(groups):
             if number:
                 await trio.sleep(INTERVAL_SECONDS)
@@ -98,7 +98,9 @@ def check_boot(farm: Farm, journal: Journal, name: str, boot: Boot) -> None:
     journal.figure(f"{name}: longest start, in seconds", f"{boot.longest:,.0f}")
     journal.figure(f"{name}: services taken for hung", len(boot.late))
     started = len(boot.took)
-    journal.check(f"{name}: every server starts", started == len(farm.hosts), f"{started:,} of {len(farm.hosts):,}")
+    journal.check(
+        f"{name}: every server starts", started == len(farm.host_names), f"{started:,} of {len(farm.host_names):,}"
+    )
     patience = {host: farm.setting(host, "ServiceStartTimeout") / 1_000 for host in boot.took}
     slow = {host for host, took in boot.took.items() if took > patience[host] + TICK_SECONDS}
     logged = {event.host for event in farm.event_log() if event.kind is EventKind.SERVICE_TIMED_OUT}

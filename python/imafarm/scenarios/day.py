@@ -87,13 +87,13 @@ async def play(farm: Farm, journal: Journal) -> None:
 def _spread(farm: Farm) -> tuple[int, int]:
     """The fewest and the most sessions of any server."""
     sessions = Counter(row.host for row in farm.sessions())
-    counts = [sessions[host] for host in farm.hosts]
+    counts = [sessions[host] for host in farm.host_names]
     return min(counts), max(counts)
 
 
 def _between_zones(farm: Farm) -> Traffic:
     """All that has gone from one zone to another."""
-    links = [kinds.values() for (source, target), kinds in farm.traffic().items() if source != target]
+    links = [kinds.values() for (source, target), kinds in farm.links().items() if source != target]
     kinds = [traffic for link in links for traffic in link]
     return Traffic(sent=sum(kind.sent for kind in kinds), bytes=sum(kind.bytes for kind in kinds))
 

@@ -25,7 +25,7 @@ async def play(farm: Farm, journal: Journal) -> None:
         return
     zone = farm.zones[0]
     console = await farm.wait_master(zone)
-    interval = max(farm.setting(host, "DCNChangePollingInterval") for host in farm.hosts) / 1_000
+    interval = max(farm.setting(host, "DCNChangePollingInterval") for host in farm.host_names) / 1_000
 
     journal.phase("a long change")
     before, began = farm.statistics(), trio.current_time()
@@ -36,7 +36,7 @@ async def play(farm: Farm, journal: Journal) -> None:
     last = max(polls.values(), default=began) - began
     journal.check(
         "every server reads it at its next poll",
-        len(polls) == len(farm.hosts) - 1 and last <= interval + TICK_SECONDS,
+        len(polls) == len(farm.host_names) - 1 and last <= interval + TICK_SECONDS,
         f"{len(polls):,} servers in {last:,.0f} s, a poll every {interval:,.0f} s",
     )
     others = [host for host in farm.hosts_of(zone) if host != console and host in polls]
@@ -50,7 +50,7 @@ async def play(farm: Farm, journal: Journal) -> None:
     journal.moment(trio.current_time(), f"{deaf} is cut off")
     number = await farm.change_configuration(SHORT_BYTES, at=console)
     with trio.move_on_after(NOTICE_SECONDS) as limit:
-        await farm.wait_change(number, [host for host in farm.hosts if host != deaf])
+        await farm.wait_change(number, [host for host in farm.host_names if host != deaf])
     await farm.heal(cut)
     journal.moment(trio.current_time(), "all others know of a change, and the cut is healed")
     journal.check(
@@ -69,12 +69,12 @@ async def play(farm: Farm, journal: Journal) -> None:
     )
     journal.figure("seconds without it", f"{(found or due) - healed:,.0f}")
     behind = farm.check_caches()
-    journal.check("all local host caches agree", not behind, "; ".join(behind[:3]) or f"{len(farm.hosts):,} hosts")
+    journal.check("all local host caches agree", not behind, "; ".join(behind[:3]) or f"{len(farm.host_names):,} hosts")
 
 
 async def learn(farm: Farm, number: int, interval: float, host: str | None = None) -> dict[str, float]:
     """Waits until this server knows a change, or all do, for one poll at the most; by server: when it came to know."""
-    async with farm.events(EventKind.CHANGE_LEARNT) as events:
+    async with farm.watch(EventKind.CHANGE_LEARNT) as events:
         with trio.move_on_after(interval + TICK_SECONDS):
             await farm.wait_change(number, host)
         learnt: list[FarmEvent] = []

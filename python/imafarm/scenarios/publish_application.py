@@ -27,7 +27,7 @@ async def play(farm: Farm, journal: Journal) -> None:
     if not await steps.boot(farm, journal):
         return
     at = await farm.wait_master(farm.zones[0])
-    before = farm.traffic()
+    before = farm.links()
 
     journal.phase("publish")
     began = trio.current_time()
@@ -42,15 +42,15 @@ async def play(farm: Farm, journal: Journal) -> None:
         f"change {number}, {took:.3f} s",
     )
     if not limit.cancelled_caught:
-        journal.moment(trio.current_time(), f"all {len(farm.hosts):,} servers know it")
+        journal.moment(trio.current_time(), f"all {len(farm.host_names):,} servers know it")
     journal.figure("seconds until all know it", f"{took:.3f}")
 
     journal.phase("count")
     await trio.sleep(QUIET_SECONDS)
-    check_links(farm, journal, before, farm.traffic())
-    check_members(farm, journal, before, farm.traffic())
+    check_links(farm, journal, before, farm.links())
+    check_members(farm, journal, before, farm.links())
     behind = farm.check_caches()
-    journal.check("all local host caches agree", not behind, "; ".join(behind[:3]) or f"{len(farm.hosts):,} hosts")
+    journal.check("all local host caches agree", not behind, "; ".join(behind[:3]) or f"{len(farm.host_names):,} hosts")
 
 
 def check_links(farm: Farm, journal: Journal, before: Links, after: Links) -> None:
@@ -81,7 +81,7 @@ def check_links(farm: Farm, journal: Journal, before: Links, after: Links) -> No
 def check_members(farm: Farm, journal: Journal, before: Links, after: Links) -> None:
     """Inside the zones, each server but the collectors is told, in as many bytes as each server is said to cost."""
     told = [counted(before, after, (zone, zone), "CONFIG_CHANGE") for zone in farm.zones]
-    servers, messages = len(farm.hosts) - len(farm.zones), sum(sent for sent, _ in told)
+    servers, messages = len(farm.host_names) - len(farm.zones), sum(sent for sent, _ in told)
     journal.check("each member is told once", messages == servers, f"{messages:,} notices to {servers:,} members")
     figure = published(farm, EACH_SERVER, None)
     if figure is not None and messages:

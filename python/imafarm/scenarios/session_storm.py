@@ -113,7 +113,7 @@ def _check_users(farm: Farm, journal: Journal, before: Users, meanwhile: Users, 
 
 def _check_spread(farm: Farm, journal: Journal, but: str) -> None:
     sessions = Counter(row.host for row in farm.sessions())
-    counts = [sessions[host] for host in farm.hosts if host != but]
+    counts = [sessions[host] for host in farm.host_names if host != but]
     spread = max(counts) - min(counts)
     journal.figure("sessions on a server", f"{min(counts)} to {max(counts)}")
     journal.check("servers are loaded alike", spread <= SPREAD_SESSIONS, f"{min(counts)} to {max(counts)} sessions")

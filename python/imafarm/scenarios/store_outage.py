@@ -77,7 +77,7 @@ async def play(farm: Farm, journal: Journal) -> None:
     journal.phase("back")
     await farm.store_up()
     journal.moment(trio.current_time(), "the data store is back")
-    await farm.start([host for host in farm.hosts if farm.host_state(host).power != "up"])
+    await farm.start([host for host in farm.host_names if farm.host_state(host).power != "up"])
     with trio.move_on_after(steps.AGREEMENT_SECONDS) as limit:
         await farm.wait_converged()
         number = await farm.publish("Notepad")
@@ -97,7 +97,7 @@ def reads(farm: Farm) -> int:
 async def starts(farm: Farm, host: str) -> bool:
     """Restarts a server; whether it starts, from its local host cache."""
     kinds = EventKind.STARTED_FROM_CACHE | EventKind.START_REFUSED
-    async with farm.events(kinds) as events:
+    async with farm.watch(kinds) as events:
         await farm.restart(host)
         with trio.move_on_after(START_SECONDS):
             while (event := await events.receive()).host != host:

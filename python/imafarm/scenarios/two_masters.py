@@ -50,7 +50,7 @@ async def by_partition(farm: Farm, journal: Journal, zone: str, rival: str) -> b
     others = [host for host in farm.hosts_of(zone) if host not in (master, rival)]
     near, far = [master, *others[1::2]], [rival, *others[::2]]
     before = farm.statistics()
-    async with farm.events(EventKind.MASTER_ACCEPTED | EventKind.MASTER_DECLARED) as events:
+    async with farm.watch(EventKind.MASTER_ACCEPTED | EventKind.MASTER_DECLARED) as events:
         cut = await farm.partition(far, near)
         journal.moment(trio.current_time(), f"{zone} is cut: {len(near):,} hosts with {master}, {len(far):,} without")
         with trio.move_on_after(steps.AGREEMENT_SECONDS):
@@ -98,7 +98,7 @@ async def by_magic_number(farm: Farm, journal: Journal, zone: str, stray: str) -
     right, before = farm.magic(stray), farm.statistics()
     rest = [host for host in farm.hosts_of(zone) if host != stray]
     refusing: set[str] = set()
-    async with farm.events(EventKind.BINDING_REFUSED | EventKind.MASTER_DECLARED) as events:
+    async with farm.watch(EventKind.BINDING_REFUSED | EventKind.MASTER_DECLARED) as events:
         await farm.set_magic(stray, right ^ 1)
         await farm.restart(stray)
         journal.moment(trio.current_time(), f"{stray} comes back with another magic number")
@@ -123,7 +123,7 @@ async def by_magic_number(farm: Farm, journal: Journal, zone: str, stray: str) -
     journal.check("it caused a further election", started >= 1, f"{started} started")
 
     journal.phase("cure")
-    async with farm.events(EventKind.MASTER_ACCEPTED | EventKind.MASTER_DECLARED) as events:
+    async with farm.watch(EventKind.MASTER_ACCEPTED | EventKind.MASTER_DECLARED) as events:
         await farm.set_magic(stray, right)
         await farm.restart(stray)
         began = trio.current_time()

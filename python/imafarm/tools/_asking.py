@@ -26,7 +26,7 @@ class Asked(Protocol):
     """
 
     @property
-    def hosts(self) -> tuple[str, ...]:
+    def host_names(self) -> tuple[str, ...]:
         """Every host."""
 
     @property
@@ -77,7 +77,7 @@ async def settle(farm: Farm, after_seconds: float | None) -> None:
 
 def check_known(farm: Asked, host: str) -> str:
     """The host, if the farm has it. Errors: `ConfigurationError`."""
-    if host not in farm.hosts:
+    if host not in farm.host_names:
         raise ConfigurationError([f"HOST: no host of this farm is named {host!r}"])
     return host
 

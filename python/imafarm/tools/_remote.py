@@ -105,7 +105,7 @@ class RemoteFarm:
     # -- who is in it
 
     @property
-    def hosts(self) -> tuple[str, ...]:
+    def host_names(self) -> tuple[str, ...]:
         return tuple(self._records)
 
     @property

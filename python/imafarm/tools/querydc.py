@@ -60,7 +60,7 @@ async def _elect_in(farm: Farm, zone: str, by: str | None) -> str | None:
     A zone without a collector is in an election as it is: it is waited for.
     """
     with trio.move_on_after(AGREEMENT_SECONDS):
-        async with farm.events(EventKind.ZONE_AGREED) as agreements:
+        async with farm.watch(EventKind.ZONE_AGREED) as agreements:
             if by is not None:
                 await farm.elect(by)
             async for agreement in agreements:
