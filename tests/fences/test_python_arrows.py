@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-BASE = {"_imafarm", "errors", "settings", "topology", "farm", "configuration"}
+BASE = {"_imafarm", "errors", "settings", "tables", "topology", "farm", "configuration"}
 """What a farm is, whatever world its hosts live in."""
 
 MAY_IMPORT = {
@@ -16,7 +16,9 @@ MAY_IMPORT = {
     "topology": {"_imafarm", "errors", "settings"},
     # What may be changed in a farm's configuration. A farm is given a log to tell; it never sees a database.
     "configuration": {"_imafarm", "errors", "topology"},
-    "farm": {"_imafarm", "errors", "settings", "topology", "configuration"},
+    # Columns with names and units, for whatever opens Arrow.
+    "tables": {"_imafarm", "errors"},
+    "farm": {"_imafarm", "errors", "settings", "tables", "topology", "configuration"},
     # Who may talk: for whoever listens or asks on real sockets.
     "keys": {"errors"},
     # One host, asked over a stream; in which world it lives is not its affair.
@@ -31,8 +33,15 @@ MAY_IMPORT = {
     "emulated": BASE,
     "live": BASE | {"keys", "management"},
     "store": {"_imafarm", "errors", "settings", "topology", "configuration"},
-    "report": {"errors", "settings", "topology", "farm", "load", "published", "scenario"},
-    "study": {"errors", "settings", "topology", "farm", "published", "scenario", "scenarios", "report"},
+    # What a run leaves in its directory.
+    "results": {"errors", "settings", "tables", "topology", "farm", "scenario"},
+    # The packets of an emulated farm, as a capture file.
+    "capture": {"_imafarm", "errors", "farm"},
+    "report": {"errors", "settings", "tables", "topology", "farm", "load", "published", "results", "scenario"},
+    # A study is a great many emulated farms: on sockets its points would wait for one another.
+    "study": BASE | {"scenario", "scenarios", "emulated", "results"},
+    # One emulated farm, looked at while it runs.
+    "watch": BASE | {"scenario", "scenarios", "emulated", "report"},
     "tools": {"_imafarm", "errors", "settings", "topology", "farm", "management"},
     # The one place where a world is chosen.
     "cli": BASE
@@ -45,6 +54,9 @@ MAY_IMPORT = {
         "scenarios",
         "study",
         "report",
+        "results",
+        "capture",
+        "watch",
         "tools",
         "emulated",
         "live",
@@ -53,7 +65,7 @@ MAY_IMPORT = {
     # The command, once more: `python -m imafarm`.
     "__main__": {"cli"},
     # The public face: what `import imafarm` gives.
-    "__init__": BASE | {"scenario", "emulated", "live", "store"},
+    "__init__": BASE | {"scenario", "emulated", "live", "store", "study", "results"},
 }
 
 
@@ -107,7 +119,9 @@ def test_the_arrows_have_no_circle() -> None:
 def test_the_worlds_are_apart() -> None:
     for room, below in MAY_IMPORT.items():
         if room not in {"cli", "__init__"}:
-            assert not below & {"emulated", "live"}, room
+            # A study, and whoever watches, has farm time only.
+            known = {"emulated"} if room in {"study", "watch"} else set[str]()
+            assert below & {"emulated", "live"} == known, room
 
 
 @pytest.mark.parametrize(
