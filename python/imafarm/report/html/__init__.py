@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-__all__ = ["make_report"]
+__all__ = ["make_comparison", "make_report"]
 
 NAME = "report.html"
 
@@ -34,9 +34,26 @@ def make_report(directory: Path) -> Path:
         from imafarm.report.html._study_page import study_page
 
         made = study_page(directory)
-    path = directory / NAME
+    return _written(made, directory / NAME)
+
+
+def make_comparison(first: Path, second: Path, out: Path) -> Path:
+    """Writes a page that sets two runs, or two studies, side by side, their curves laid over each other.
+
+    Raises `ConfigurationError` as `make_report` does, and if one directory is a run's and the other a study's.
+    """
+    from imafarm.report.html._compare_page import compare_page
+    from imafarm.report.html._draw import require_drawing
+
+    require_drawing()
+    return _written(compare_page(first, second), out)
+
+
+def _written(page: str, path: Path) -> Path:
+    from imafarm.errors import ConfigurationError
+
     try:
-        path.write_text(made, encoding="utf-8", newline="\n")
+        path.write_text(page, encoding="utf-8", newline="\n")
     except OSError as error:
         raise ConfigurationError([f"cannot be written: {error.strerror}"], source=str(path)) from None
     return path

@@ -180,7 +180,8 @@ def _finished(svg: str, name: str) -> str:
     box = _ROOT.search(svg)
     if box is None:
         raise RuntimeError(f"no picture was drawn of {name}")
-    svg = _ROOT.sub(f'<svg viewBox="{box[1]}" focusable="false" aria-hidden="true">', svg, count=1)
+    wide = round(float(box[1].split()[2]))
+    svg = _ROOT.sub(f'<svg width="{wide}" viewBox="{box[1]}" focusable="false" aria-hidden="true">', svg, count=1)
     numbers: dict[str, str] = {}
     for found in _TAG.finditer(svg):
         for old in _ID.findall(found[0]):

@@ -11,7 +11,7 @@ from imafarm.report.html._columns import Columns
 from imafarm.report.html._documents import Election
 from imafarm.report.html._draw import Data, Key, Pen, Sheet
 from imafarm.report.html._markup import Safe, shortened
-from imafarm.report.html._scales import SECOND, PhasedAxis, Unit, unit_of
+from imafarm.report.html._scales import SECOND, UNITS, PhasedAxis, Unit
 from imafarm.report.html._theme import PAINT
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ def draw_election(pen: Pen, number: int, story: Story, rank: Mapping[str, int], 
     """The pictures of one election: of a small zone every host's line, of a large one the curves, and some hosts' lines."""
     figures = []
     axis = PhasedAxis(story.times)
-    unit = unit_of(story.end_ns - story.start_ns)
+    unit = UNITS[0] if story.end_ns - story.start_ns < 20 * SECOND else UNITS[1]
     if len(story.hosts) > ROWS:
         figures.append(_curves(pen, number, story, axis, unit, hosts_in_zone))
     figures.append(_lines(pen, number, story, axis, unit, rank))
@@ -143,7 +143,7 @@ def _curves(pen: Pen, number: int, story: Story, axis: PhasedAxis, unit: Unit, h
     rows = [
         {"x": axis.place(ns), "y": count, "kind": kind}
         for kind, times in curves.items()
-        for ns, count in [(story.start_ns, 0), *_sampled(times), (story.end_ns, len(times))]
+        for ns, count in [(story.start_ns, 0), *curve_of(times), (story.end_ns, len(times))]
     ]
 
     def draw(sheet: Sheet) -> alt.LayerChart:
@@ -168,7 +168,7 @@ def _curves(pen: Pen, number: int, story: Story, axis: PhasedAxis, unit: Unit, h
             )
         )
         return (
-            alt.layer(*_time_axis(sheet, axis, unit, height), lines)
+            alt.layer(*phased_axis(sheet, axis, unit, height), lines)
             .properties(width=sheet.plot, height=height)
             .configure_axisX(grid=False)
         )
@@ -178,7 +178,7 @@ def _curves(pen: Pen, number: int, story: Story, axis: PhasedAxis, unit: Unit, h
         [
             (f"{unit.of(ns - axis.origin_ns):,.3f}", SAID[kind], count)
             for kind, times in curves.items()
-            for ns, count in _sampled(times, 12)
+            for ns, count in curve_of(times, 12)
         ],
     )
     election = story.election
@@ -193,7 +193,7 @@ def _curves(pen: Pen, number: int, story: Story, axis: PhasedAxis, unit: Unit, h
     )
 
 
-def _sampled(times: Sequence[int], most: int = CURVE_POINTS) -> list[tuple[int, int]]:
+def curve_of(times: Sequence[int], most: int = CURVE_POINTS) -> list[tuple[int, int]]:
     """A curve's steps, evenly spread over the counts."""
     if len(times) <= most:
         return [(ns, count) for count, ns in enumerate(times, 1)]
@@ -244,7 +244,7 @@ def _lines(
         y = alt.Y("y:Q", axis=None, scale=alt.Scale(domain=[0, len(hosts)], reverse=True, nice=False))
         colour = alt.Color("paint:N", scale=None)
         layers: list[Any] = [
-            *_time_axis(sheet, axis, unit, height),
+            *phased_axis(sheet, axis, unit, height),
             alt.Chart(sheet.rows(names))
             .mark_text(align="right", baseline="middle", color=PAINT["ink"], limit=sheet.left + 30)
             .encode(y=y, x=alt.value(-8), text="name:N"),
@@ -382,7 +382,8 @@ def _x(alt: Any) -> Any:
     return alt.X("x:Q", axis=None, scale=alt.Scale(domain=[0, 1], nice=False))
 
 
-def _time_axis(sheet: Sheet, axis: PhasedAxis, unit: Unit, height: int) -> list[Any]:
+def phased_axis(sheet: Sheet, axis: PhasedAxis, unit: Unit, height: int) -> list[Any]:
+    """Ticks, and the waits that are left out, for a picture of this height."""
     import altair as alt
 
     ticks = [{"x": x, "text": text} for x, text in axis.ticks(unit, 5 if sheet.narrow else 9)]

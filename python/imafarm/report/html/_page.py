@@ -83,14 +83,19 @@ def _tightened(style: str) -> str:
     return re.sub(r"\n+", "\n", style)
 
 
-def verdict_badge(passed: bool) -> Safe:
-    """`passed` or `failed`, in words, with a mark, and in colour."""
+def verdict_badge(passed: bool, said: str | None = None) -> Safe:
+    """`passed` or `failed`, in these words or those, with a mark, and in colour."""
     mark, word = ("\u2713", "passed") if passed else ("\u2717", "failed")
     return element(
-        "span", element("span", mark, aria_hidden="true"), word, class_=f"verdict {'good' if passed else 'bad'}"
+        "span", element("span", mark, aria_hidden="true"), said or word, class_=f"verdict {'good' if passed else 'bad'}"
     )
 
 
 def gone(file: str, what: str) -> Safe:
     """Says that a section has nothing to show, since a file is not there."""
     return element("p", f"There is no {file} beside this page, so there is nothing to show of {what}.", class_="gone")
+
+
+def titled(title: str, *body: Child) -> Safe:
+    """A part of a section."""
+    return element("div", element("h3", title), body)

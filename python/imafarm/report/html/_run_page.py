@@ -14,7 +14,7 @@ from imafarm.report.html._draw import Pen
 from imafarm.report.html._election import EVENTS, HOSTS, MESSAGES, draw_election, ranks, stories, worth_drawing
 from imafarm.report.html._links import draw_links
 from imafarm.report.html._markup import Child, Safe, definitions, element, table
-from imafarm.report.html._page import Section, gone, page, verdict_badge
+from imafarm.report.html._page import Section, gone, page, titled, verdict_badge
 from imafarm.report.html._scales import amount, seconds, size
 from imafarm.report.html._traffic import TRAFFIC, draw_traffic, rates_of
 
@@ -52,7 +52,6 @@ def run_page(directory: Path) -> str:
                 "messages-sent",
                 "Messages",
                 [
-                    _messages(run),
                     *(
                         [gone("traffic.parquet", "when messages were sent")]
                         if traffic is None
@@ -60,6 +59,7 @@ def run_page(directory: Path) -> str:
                         if rates is not None
                         else []
                     ),
+                    _messages(run),
                 ],
             ),
             Section("between-zones", "Between zones", draw_links(pen, rates) if rates is not None else []),
@@ -67,7 +67,6 @@ def run_page(directory: Path) -> str:
                 "bindings",
                 "Bindings",
                 [
-                    _bindings(run),
                     *(
                         [gone("bindings.parquet", "how bindings came and went")]
                         if bindings is None
@@ -75,6 +74,7 @@ def run_page(directory: Path) -> str:
                         if course is not None
                         else []
                     ),
+                    _bindings(run),
                 ],
             ),
             Section("again", "The same run again", _again(run)),
@@ -191,9 +191,7 @@ def _elections(elections: Sequence[Election]) -> Safe | None:
     ]
     head = ("zone", "began", "doubted by", "stood", "first ACK", "declared", "collector", "agreed", "took")
     of_all = "" if len(kept) == len(elections) else f", the {len(kept)} of {len(elections):,} in which the most stood"
-    return element(
-        "div", element("h3", "All elections"), table(f"In farm seconds{of_all}", head, rows), class_="block"
-    )
+    return titled("All elections", table(f"In farm seconds{of_all}", head, rows))
 
 
 def _messages(run: RunDocument) -> Safe:
@@ -205,14 +203,14 @@ def _messages(run: RunDocument) -> Safe:
     sums = [sum(getattr(m, name) for m in kinds.values()) for name in ("sent", "delivered", "dropped", "in_flight")]
     foot = ("all", *(f"{value:,}" for value in sums), size(sum(m.bytes for m in kinds.values())))
     head = ("kind", "sent", "delivered", "dropped", "in flight", "bytes")
-    return table("Sent = delivered + dropped + in flight, for each kind", head, rows, foot=foot)
+    return titled("In all, by kind", table("Sent = delivered + dropped + in flight, for each kind", head, rows, foot=foot))
 
 
 def _bindings(run: RunDocument) -> Safe:
     b = run.verdict.bindings
     head = ("", "opened", "used again", "torn down", "closed", "refused", "open at the end")
     row = ("all hosts", *(f"{value:,}" for value in (b.opened, b.hit, b.evicted, b.closed, b.refused, b.active)))
-    return table("Counted at both ends, over the whole run", head, [row])
+    return titled("In all", table("Counted at both ends, over the whole run", head, [row]))
 
 
 def command_of(asked: Asked, product: str) -> list[str]:

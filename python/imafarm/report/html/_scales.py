@@ -188,7 +188,7 @@ class PhasedAxis:
 
     def ticks(self, unit: Unit, most: int) -> list[tuple[float, str]]:
         """Places and labels of round times since the first moment, at most so many over the whole axis."""
-        told = []
+        told: list[tuple[float, str]] = []
         for phase in self.phases:
             start, end = (unit.of(ns - self.origin_ns) for ns in (phase.start_ns, phase.end_ns))
             share = max(1, round(most * (phase.right - phase.left)))
@@ -199,7 +199,11 @@ class PhasedAxis:
             digits = max(0, math.ceil(-math.log10(step) - 1e-9)) if step < 1 else 0
             if step < 1 and round(step, digits) != round(step, digits + 2):
                 digits += 1
-            told += [(self.place(at * unit.ns + self.origin_ns), f"{at + 0.0:,.{digits}f}") for at in steps]
+            for at in steps:
+                place = self.place(at * unit.ns + self.origin_ns)
+                # On both sides of a wait two may come too close to be read.
+                if not told or place - told[-1][0] > 0.5 / most:
+                    told.append((place, f"{at + 0.0:,.{digits}f}"))
         return told
 
 

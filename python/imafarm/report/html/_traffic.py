@@ -109,7 +109,7 @@ def _figure(
             for kind in order
         ],
     )
-    if _asks_for_log(total):
+    if asks_for_log(total):
         label += " Each kind has a row; all rows have one logarithmic scale."
         return pen.figure(name, title, label, _ridges(bins, rates, order, unit, told_moments, told), data)
     drawn = order[:COLOURED]
@@ -127,7 +127,8 @@ def _figure(
     )
 
 
-def _asks_for_log(total: Sequence[float]) -> bool:
+def asks_for_log(total: Sequence[float]) -> bool:
+    """Whether a peak would make a stroke of all else on an even scale."""
     some = [value for value in total if value > 0]
     return len(some) > 1 and max(some) > LOG_SPAN * max(median(some), 1e-9)
 
@@ -187,7 +188,7 @@ def _stacked(
     bins: Bins, rates: Mapping[str, Sequence[float]], unit: Unit, marks: Sequence[Mark], of_bytes: bool
 ) -> Callable[[Sheet], Any]:
     """Areas one above the other: the kind of which there is most lies at the bottom."""
-    areas: list[dict[str, Any]] = []
+    areas: list[Row] = []
     base = [0.0] * bins.count
     numbers: list[dict[str, Any]] = []
     for place, (kind, values) in enumerate(rates.items()):
@@ -196,7 +197,9 @@ def _stacked(
         for at in range(bins.count):
             areas.append({"x": unit.of(bins.edge(at)), "y": base[at], "y2": top[at], "kind": place})
         areas.append({"x": unit.of(bins.end_ns), "y": base[-1], "y2": top[-1], "kind": place})
-        thickest = max(range(bins.count), key=values.__getitem__)
+        # Not at the edges, where half of the number would be cut off.
+        inner = range(bins.count // 20, max(bins.count - bins.count // 20, 1))
+        thickest = max(inner, key=values.__getitem__)
         numbers.append({
             "x": unit.of(bins.edge(thickest) + bins.width_ns / 2), "y": base[thickest] + values[thickest] / 2,
             "thick": values[thickest], "text": str(place + 1), "kind": kind,
@@ -263,7 +266,7 @@ def _ridges(
         step, tall = (46, 28) if sheet.narrow else (36, 30)
         left = 0 if sheet.narrow else 172
         height = step * len(rows)
-        areas: list[dict[str, Any]] = []
+        areas: list[Row] = []
         words: list[dict[str, Any]] = []
         for place, (kind, values) in enumerate(rows.items()):
             base = (place + 1) * step - 4
