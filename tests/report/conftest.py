@@ -46,13 +46,19 @@ SCHEMAS: Mapping[str, Mapping[str, DataType]] = {
     },
     "messages": {"time_ns": INT, "source": WORDS, "target": WORDS, "kind": WORDS, "bytes": INT},
 }
-MESSAGE_KINDS = {"ELECT_MASTER": 18, "ELECT_MASTER_ACK": 18, "DECLARE_MASTER": 20, "HEARTBEAT": 18, "SERVER_UPDATE": 4_060}
+MESSAGE_KINDS = {
+    "ELECT_MASTER": 18,
+    "ELECT_MASTER_ACK": 18,
+    "DECLARE_MASTER": 20,
+    "HEARTBEAT": 18,
+    "SERVER_UPDATE": 4_060,
+}
 BETWEEN = {"PEER_PING": 22, "GATEWAY_UPDATE": 2_243, "LOAD_UPDATE": 21}
 
 
 def write_table(path: Path, schema: Mapping[str, DataType], rows: Sequence[Sequence[Any]]) -> None:
     columns: list[Sequence[Any]] = list(zip(*rows, strict=True)) if rows else [[] for _ in schema]
-    made = {}
+    made: dict[str, Any] = {}
     for (name, type_), values in zip(schema.items(), columns, strict=True):
         if type_ == WORDS:
             made[name] = Array(list(values), DataType.utf8()).cast(WORDS)
@@ -74,8 +80,8 @@ class MadeRun:
     """Whether the first zone loses its collector."""
     tapped: bool = True
     limit: int = 512
-    name: Callable[[int], str] = staticmethod(lambda number: f"H{number}")
-    zone_name: Callable[[int], str] = staticmethod(lambda number: f"Z{number}")
+    name: Callable[[int], str] = "H{}".format
+    zone_name: Callable[[int], str] = "Z{}".format
     scenario: str = "master-failover"
     detail: str = "H1 at 60.000 s"
     passed: bool = True
@@ -339,10 +345,10 @@ class MadeStudy:
                             "messages": 490_000 + load * 1_000 + torn * 40 + dice.random() * 9_000,
                             "memory": 30.0 + load * 4,
                         },
-                        "digest": hashlib.blake2b(f"{point}{seed}".encode(), digest_size=16).hexdigest(),
+                        "digest": hashlib.blake2b(f"{point}{seed}{self.factor}".encode(), digest_size=16).hexdigest(),
                     }
                 )
-        document = {
+        document: dict[str, Any] = {
             "format": "imafarm study 1",
             "version": "0.1.0",
             "asked": {
@@ -374,8 +380,8 @@ class MadeStudy:
             }
             if self.knee
             else None,
-            "recommendation": "Set MaxHostAddressCacheEntries to 1,024 on the data collector and on every host that may "
-            "become it: below that it tears bindings down to make room, above it nothing is gained."
+            "recommendation": "Set MaxHostAddressCacheEntries to 1,024 on the data collector and on every host that "
+            "may become it: below that it tears bindings down to make room, above it nothing is gained."
             if self.knee
             else None,
             "complete": self.complete,

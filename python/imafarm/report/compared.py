@@ -78,7 +78,9 @@ def ratio_of(pair: Pair) -> str:
     ratio = pair.ratio
     if ratio is None:
         return ""
-    return "=" if pair.same else f"{ratio:,.3g}x" if ratio < 1000 else f"{ratio:,.0f}x"
+    if pair.same:
+        return "="
+    return f"{ratio:.3f}x" if 0.1 <= ratio < 10 else f"{ratio:,.3g}x" if ratio < 1000 else f"{ratio:,.0f}x"
 
 
 def _style(verdict: str) -> str:

@@ -156,7 +156,9 @@ def compare_studies(directories: tuple[Path, Path], one: StudyDocument, other: S
                 [Pair(point, ours.get(point), theirs.get(point)) for point in points],
             )
         )
-    digests = [{(str(sorted(point.vary.items())), point.seed): point.digest for point in each.rows} for each in (one, other)]
+    digests = [
+        {(str(sorted(point.vary.items())), point.seed): point.digest for point in each.rows} for each in (one, other)
+    ]
     return Comparison(
         "study",
         directories,

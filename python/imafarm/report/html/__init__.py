@@ -14,13 +14,12 @@ NAME = "report.html"
 
 
 def make_report(directory: Path) -> Path:
-    """Writes `report.html` into a directory that `imafarm run --out` or `imafarm study --out` has left, and tells where it is.
+    """Writes `report.html` into what `imafarm run --out` or `imafarm study --out` has left, and tells where it is.
 
-    Tables that are not there are said to be missing in the page. Raises `ConfigurationError` if the directory is neither
-    a run's nor a study's, if a file in it is broken, which it names, if the page cannot be written, or if the extra
-    `report` is not installed. A page that was there stays as it was then.
+    Tables that are not there are said to be missing in the page. Raises `ConfigurationError` if the directory is
+    neither a run's nor a study's, if a file in it is broken, which it names, if the page cannot be written, or if the
+    extra `report` is not installed. A page that was there stays as it was then.
     """
-    from imafarm.errors import ConfigurationError
     from imafarm.report.html._documents import kind_of
     from imafarm.report.html._draw import require_drawing
 

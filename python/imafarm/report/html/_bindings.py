@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from imafarm.report.html._columns import Columns
 from imafarm.report.html._documents import Moment
-from imafarm.report.html._draw import Data, Key, Pen, Sheet
+from imafarm.report.html._draw import TOLD, Data, Key, Pen, Sheet
 from imafarm.report.html._markup import Safe
 from imafarm.report.html._scales import Bins, Unit, amount, bins_over, unit_of
 from imafarm.report.html._theme import PAINT
 from imafarm.report.html._traffic import MOST_BINS, Mark, marks_of, moment_layers, time_axis
-
-if TYPE_CHECKING:
-    import altair as alt
 
 BINDINGS = ("start_ns", "end_ns", "zone", "opened", "evicted", "active", "collector_active", "busy_ns")
 LIMIT = "MaxHostAddressCacheEntries"
@@ -96,9 +93,7 @@ def draw_bindings(pen: Pen, course: Course, limit: int | None, moments: Sequence
     return figures
 
 
-def _collector(
-    pen: Pen, course: Course, limit: int | None, marks: Sequence[Mark], unit: Unit, most: float
-) -> Safe:
+def _collector(pen: Pen, course: Course, limit: int | None, marks: Sequence[Mark], unit: Unit, most: float) -> Safe:
     bins, several = course.bins, course.zones > 1
     rows = [
         {"x": unit.of(bins.edge(at) + bins.width_ns), "y": fullest, "y2": emptiest}
@@ -106,7 +101,7 @@ def _collector(
     ]
     top = max(most, limit or 0)
 
-    def draw(sheet: Sheet) -> alt.LayerChart:
+    def draw(sheet: Sheet) -> Any:
         import altair as alt
 
         y = alt.Y("y:Q", title=None, scale=alt.Scale(domain=[0, top * 1.12], nice=False)).axis(
@@ -132,14 +127,20 @@ def _collector(
     share = f", {most / limit:.0%} of the {limit:,} that it may hold" if limit else ""
     label = f"At most {most:,.0f} at once{share}."
     if several:
-        label = f"The fullest of {course.zones} zones' collectors held at most {most:,.0f} at once{share}; the band reaches down to the emptiest."
+        label = (
+            f"The fullest of {course.zones} zones' collectors held at most {most:,.0f} at once{share}; "
+            "the band reaches down to the emptiest."
+        )
     keys = [Key("line", "one", "the fullest collector" if several else "the collector")]
     if limit is not None:
         keys.append(Key("dash", "two", LIMIT))
     data = Data(
         (f"farm time, {unit.name}", "fullest", "emptiest") if several else (f"farm time, {unit.name}", "open bindings"),
         [
-            (f"{row['x']:,.4g}", *(("-" if v is None else f"{v:,.0f}") for v in ((row["y"], row["y2"]) if several else (row["y"],))))
+            (
+                f"{row['x']:,.4g}",
+                *(("-" if v is None else f"{v:,.0f}") for v in ((row["y"], row["y2"]) if several else (row["y"],))),
+            )
             for row in rows
         ],
     )
@@ -156,19 +157,23 @@ def _all(pen: Pen, course: Course, marks: Sequence[Mark], unit: Unit) -> Safe:
         ("torn down to make room, in a second", "two", course.evicted),
     ]
 
-    def draw(sheet: Sheet) -> alt.VConcatChart:
+    def draw(sheet: Sheet) -> Any:
         import altair as alt
 
         def y_axis(values: Sequence[float], count: int) -> Any:
             return alt.Y("y:Q", title=None, scale=alt.Scale(domain=[0, max(max(values), 1) * 1.1], nice=False)).axis(
-                tickCount=count, format="~s", minExtent=sheet.left, maxExtent=sheet.left
+                tickCount=count, labelExpr=TOLD, minExtent=sheet.left, maxExtent=sheet.left
             )
 
         def titled(text: str) -> Any:
             return (
                 alt.Chart(sheet.rows([{"text": text}]))
                 .mark_text(align="left", baseline="bottom", color=PAINT["ink"])
-                .encode(x=alt.value(0), y=alt.value(-6 if text != "open at both ends together" or not marks else -22), text="text:N")
+                .encode(
+                    x=alt.value(0),
+                    y=alt.value(-6 if text != "open at both ends together" or not marks else -22),
+                    text="text:N",
+                )
             )
 
         tall = 110 if sheet.narrow else 130
@@ -213,15 +218,17 @@ def _busy(pen: Pen, course: Course, marks: Sequence[Mark], unit: Unit) -> Safe:
     steps = [{"x": unit.of(bins.edge(at)), "y": value} for at, value in enumerate(course.busy)]
     steps.append({"x": unit.of(bins.end_ns), "y": course.busy[-1]})
 
-    def draw(sheet: Sheet) -> alt.LayerChart:
+    def draw(sheet: Sheet) -> Any:
         import altair as alt
 
-        y = alt.Y("y:Q", title=None).axis(tickCount=3, format="~s", minExtent=sheet.left, maxExtent=sheet.left)
+        y = alt.Y("y:Q", title=None).axis(tickCount=3, labelExpr=TOLD, minExtent=sheet.left, maxExtent=sheet.left)
         area = alt.Chart(sheet.rows(steps)).mark_area(color=PAINT["four"], interpolate="step-after")
         return alt.layer(
             area.encode(x=time_axis(bins, unit, sheet), y=y), *moment_layers(marks, bins, unit, sheet)
         ).properties(width=sheet.plot, height=130)
 
     data = Data((f"farm time, {unit.name}", "hosts"), [(f"{row['x']:,.4g}", amount(row["y"])) for row in steps[:-1]])
-    label = f"Work done in a second, as the number of hosts whose whole time it takes: at most {amount(max(course.busy))}."
+    label = (
+        f"Work done in a second, as the number of hosts whose whole time it takes: at most {amount(max(course.busy))}."
+    )
     return pen.figure("busy", "Busy hosts", label, draw, data)

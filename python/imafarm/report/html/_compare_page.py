@@ -76,7 +76,10 @@ def _part(part: Part) -> Safe:
     def row(pair: Pair) -> Sequence[Child]:
         return (pair.name, told(pair.first), told(pair.second), ratio_of(pair))
 
-    return titled(part.title, table("The ratio is the second over the first", ("", "first", "second", "ratio"), map(row, part.pairs)))
+    return titled(
+        part.title,
+        table("The ratio is the second over the first", ("", "first", "second", "ratio"), map(row, part.pairs)),
+    )
 
 
 def _runs(pen: Pen, comparison: Comparison) -> list[Safe]:
@@ -94,7 +97,9 @@ def _runs(pen: Pen, comparison: Comparison) -> list[Safe]:
     if courses[0] is not None and courses[1] is not None:
         drawn += _bindings(pen, names, (courses[0], courses[1]))
     if not drawn:
-        drawn.append(element("p", "One of the two has no tables, so there are no curves to lay over each other.", class_="gone"))
+        drawn.append(
+            element("p", "One of the two has no tables, so there are no curves to lay over each other.", class_="gone")
+        )
     return drawn
 
 
@@ -148,9 +153,7 @@ def _traffic(pen: Pen, names: tuple[str, str], both: tuple[Rates, Rates], what: 
     label = "; ".join(f"{name}: at most {shown(max(total))}" for name, total in zip(names, totals, strict=True))
     log = any(asks_for_log(total) for total in totals)
     scale = " On a logarithmic scale." if log else ""
-    return draw_overlay(
-        pen, what, title, f"{label}.{scale}", names, (one, other), f"farm time, {unit.name}", log_y=log
-    )
+    return draw_overlay(pen, what, title, f"{label}.{scale}", names, (one, other), f"farm time, {unit.name}", log_y=log)
 
 
 def _course(directory: Path) -> Course | None:
@@ -171,9 +174,7 @@ def _bindings(pen: Pen, names: tuple[str, str], both: tuple[Course, Course]) -> 
         )
         most = [max((value for value in found if value is not None), default=0.0) for found in values]
         label = "; ".join(f"{of}: at most {amount(each)}" for of, each in zip(names, most, strict=True))
-        figures.append(
-            draw_overlay(pen, name, title, f"{label}.", names, (one, other), f"farm time, {unit.name}")
-        )
+        figures.append(draw_overlay(pen, name, title, f"{label}.", names, (one, other), f"farm time, {unit.name}"))
     return figures
 
 
@@ -185,7 +186,8 @@ def _studies(pen: Pen, comparison: Comparison) -> list[Safe]:
         said = "Curves are laid over each other where both studies vary one and the same number."
         return [element("p", said, class_="gone")]
     name = varied[0].name
-    figures, small = [], []
+    figures: list[Safe] = []
+    small: list[Safe] = []
     for number, measure in enumerate(measure for measure in measures_in_order(one) if measure in other.measures):
         what = one.measures[measure]
         curves = _medians(one, measure), _medians(other, measure)

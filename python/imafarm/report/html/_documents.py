@@ -1,4 +1,4 @@
-"""`run.json` and `study.json`, as far as a report goes by them. What is wrong with one is told with its file and key."""
+"""`run.json` and `study.json`, as far as a report goes by them. What is wrong is told by file and key."""
 
 from __future__ import annotations
 
@@ -223,7 +223,7 @@ def kind_of(directory: Path) -> Literal["run", "study"]:
     if (directory / STUDY).is_file():
         return "study"
     raise ConfigurationError(
-        [f"DIR: {directory} holds neither {RUN} nor {STUDY}: it is not what `imafarm run --out` or `study --out` leaves"]
+        [f"DIR: {directory} holds neither {RUN} nor {STUDY}, which `imafarm run --out` or `study --out` leaves"]
     )
 
 

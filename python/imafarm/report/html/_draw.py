@@ -32,7 +32,7 @@ class Sheet:
     """What is drawn, by names of its own."""
 
     def rows(self, rows: Sequence[Row]) -> alt.NamedData:
-        """The rows, as a chart takes them. They go around altair, which would look at each one of them several times."""
+        """The rows, as a chart takes them. They go around altair, which would look at each of them several times."""
         import altair as alt
 
         name = f"rows{len(self.tables)}"
@@ -59,7 +59,11 @@ WIDE, NARROW = (800, False), (340, True)
 SMALL = (384, True)
 """One of several side by side, which is as wide on a phone."""
 
-Draw = Callable[[Sheet], "alt.Chart | alt.LayerChart | alt.VConcatChart"]
+Draw = Callable[[Sheet], Any]
+"""Draws on a sheet; what comes of it is one of altair's charts."""
+
+TOLD = "abs(datum.value) < 10000 ? format(datum.value, ',~f') : format(datum.value, '~s')"
+"""How an amount is written at a vertical axis."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +112,7 @@ class Pen:
         self._worker.shutdown(cancel_futures=True)
 
     def figure(self, name: str, title: str, label: str, draw: Draw, data: Data, keys: Sequence[Key] = ()) -> Safe:
-        """A figure in two widths, of which a reader's window shows one. `name` is its id, `label` what it shows in words."""
+        """A figure in two widths, of which a window shows one. `name` is its id, `label` what it shows, in words."""
         pictures = (
             self._picture(f"{name}-wide", draw, WIDE, "wide"),
             self._picture(f"{name}-narrow", draw, NARROW, "narrow"),
@@ -173,7 +177,7 @@ _BARE = re.compile(r"<g><g>((?:(?!</?g\b).)*)</g></g>", re.DOTALL)
 
 
 def _finished(svg: str, name: str) -> str:
-    """A picture as it stands in a page: in the page's colours and fonts, with names of its own, and no longer than it has to be.
+    """A picture as it stands in a page: in the page's colours and fonts, with names of its own, all needless left out.
 
     Only tags are touched, never the text between them, which may be anything.
     """

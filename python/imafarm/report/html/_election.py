@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from imafarm.report.html._columns import Columns
 from imafarm.report.html._documents import Election
@@ -13,9 +13,6 @@ from imafarm.report.html._draw import Data, Key, Pen, Sheet
 from imafarm.report.html._markup import Safe, shortened
 from imafarm.report.html._scales import SECOND, UNITS, PhasedAxis, Unit
 from imafarm.report.html._theme import PAINT
-
-if TYPE_CHECKING:
-    import altair as alt
 
 EVENTS = ("time_ns", "kind", "host", "zone")
 MESSAGES = ("time_ns", "source", "target", "kind")
@@ -69,7 +66,7 @@ def worth_drawing(elections: Sequence[Election], most: int) -> list[Election]:
     """The elections that a picture is worth: those that followed a doubt, and of all those in which the most stood."""
     told = [each for each in elections if each.began_seconds is not None and each.converged_seconds is not None]
     doubted = [each for each in told if each.doubted_seconds is not None]
-    # While a farm boots, a host that is alone for a moment elects itself; that is drawn only where there is nothing else.
+    # While a farm boots, hosts that are alone for a moment elect themselves; drawn only where there is nothing else.
     chosen = sorted(doubted or told, key=lambda each: (-each.candidates, -(each.took_seconds or 0)))[:most]
     return sorted(chosen, key=lambda each: each.began_seconds or 0)
 
@@ -117,7 +114,7 @@ def _number(value: Any) -> float:
 
 
 def draw_election(pen: Pen, number: int, story: Story, rank: Mapping[str, int], hosts_in_zone: int) -> list[Safe]:
-    """The pictures of one election: of a small zone every host's line, of a large one the curves, and some hosts' lines."""
+    """The pictures of one election: every host's line, or for a large zone the curves, and some hosts' lines."""
     figures = []
     axis = PhasedAxis(story.times)
     unit = UNITS[0] if story.end_ns - story.start_ns < 20 * SECOND else UNITS[1]
@@ -146,7 +143,7 @@ def _curves(pen: Pen, number: int, story: Story, axis: PhasedAxis, unit: Unit, h
         for ns, count in [(story.start_ns, 0), *curve_of(times), (story.end_ns, len(times))]
     ]
 
-    def draw(sheet: Sheet) -> alt.LayerChart:
+    def draw(sheet: Sheet) -> Any:
         import altair as alt
 
         height = 220 if sheet.narrow else 300
@@ -205,7 +202,7 @@ def curve_of(times: Sequence[int], most: int = CURVE_POINTS) -> list[tuple[int, 
 
 
 def chosen_hosts(story: Story, rank: Mapping[str, int]) -> list[str]:
-    """Whose lines are drawn, by rank from the highest: all if they are few, else those that matter and a spread of the rest."""
+    """Whose lines are drawn, the highest-ranked first: all if they are few, else those that matter and some others."""
     far = len(rank)
     everybody = sorted(story.hosts, key=lambda host: (rank.get(host, far), host))
     if len(everybody) <= ROWS:
@@ -214,7 +211,10 @@ def chosen_hosts(story: Story, rank: Mapping[str, int]) -> list[str]:
     known = set(everybody)
     wanted = [election.master, election.doubted_by, election.started_by]
     # Those whose messages were written down come before others, since they have arrows.
-    tapped = sorted({host for _, source, target, _ in story.arrows for host in (source, target)} & known, key=rank.get)
+    tapped = sorted(
+        {host for _, source, target, _ in story.arrows for host in (source, target)} & known,
+        key=lambda host: (rank.get(host, far), host),
+    )
     picked = dict.fromkeys(host for host in wanted if host in known)
     picked.update(dict.fromkeys(tapped[: ROWS - len(picked)]))
     for host in everybody[: ROWS // 2]:
@@ -227,16 +227,14 @@ def chosen_hosts(story: Story, rank: Mapping[str, int]) -> list[str]:
     return [host for host in everybody if host in picked]
 
 
-def _lines(
-    pen: Pen, number: int, story: Story, axis: PhasedAxis, unit: Unit, rank: Mapping[str, int]
-) -> Safe:
+def _lines(pen: Pen, number: int, story: Story, axis: PhasedAxis, unit: Unit, rank: Mapping[str, int]) -> Safe:
     hosts = chosen_hosts(story, rank)
     row = {host: place + 0.5 for place, host in enumerate(hosts)}
     bars, marks = _bars(story, axis, row), _marks(story, axis, row)
     arrows = _arrows(story, axis, row)
     names = [{"y": row[host], "name": shortened(host, 14)} for host in hosts]
 
-    def draw(sheet: Sheet) -> alt.LayerChart:
+    def draw(sheet: Sheet) -> Any:
         import altair as alt
 
         step = 19 if sheet.narrow else 21
@@ -256,15 +254,11 @@ def _lines(
             .encode(x=_x(alt), x2="x2:Q", y=y, color=colour, strokeWidth=alt.StrokeWidth("width:Q", scale=None)),
         ]
         if arrows:
-            shafts = alt.Chart(sheet.rows(arrows)).mark_rule(
-                strokeWidth=1, opacity=0.5 if len(arrows) < 120 else 0.28
-            )
+            shafts = alt.Chart(sheet.rows(arrows)).mark_rule(strokeWidth=1, opacity=0.5 if len(arrows) < 120 else 0.28)
             heads = alt.Chart(sheet.rows(arrows)).mark_point(filled=True, size=22, opacity=0.9)
             shape = alt.Shape("shape:N", scale=None)
             layers.append(shafts.encode(x=_x(alt), y=y, y2="y2:Q", color=colour))
-            layers.append(
-                heads.encode(x=_x(alt), y=alt.Y("y2:Q", axis=None), color=colour, shape=shape)
-            )
+            layers.append(heads.encode(x=_x(alt), y=alt.Y("y2:Q", axis=None), color=colour, shape=shape))
         layers.append(
             alt.Chart(sheet.rows(marks))
             .mark_point(filled=True, opacity=1, strokeWidth=1.5)
@@ -277,16 +271,15 @@ def _lines(
                 stroke=alt.Stroke("paint:N", scale=None),
             )
         )
-        return alt.layer(*layers).properties(
-            width=sheet.plot - (30 if sheet.narrow else 34), height=height
-        ).resolve_scale(color="independent")
+        return (
+            alt.layer(*layers)
+            .properties(width=sheet.plot - (30 if sheet.narrow else 34), height=height)
+            .resolve_scale(color="independent")
+        )
 
     data = Data(
         ("host", *(SAID[kind] for kind in KINDS)),
-        [
-            (host, *(_since(story.first[kind].get(host), axis, unit) for kind in KINDS))
-            for host in hosts
-        ],
+        [(host, *(_since(story.first[kind].get(host), axis, unit) for kind in KINDS)) for host in hosts],
     )
     of_all = "" if len(hosts) == len(story.hosts) else f" {len(hosts)} of {len(story.hosts):,} hosts are shown."
     asked = " Arrows are messages between them, at the moment they arrived." if arrows else ""
@@ -387,9 +380,7 @@ def phased_axis(sheet: Sheet, axis: PhasedAxis, unit: Unit, height: int) -> list
     import altair as alt
 
     ticks = [{"x": x, "text": text} for x, text in axis.ticks(unit, 5 if sheet.narrow else 9)]
-    gaps = [
-        {"x": before.right, "x2": after.left} for before, after in zip(axis.phases, axis.phases[1:], strict=False)
-    ]
+    gaps = [{"x": before.right, "x2": after.left} for before, after in zip(axis.phases, axis.phases[1:], strict=False)]
     title = [{"text": f"{unit.name} since the first doubt"}]
     layers = [
         alt.Chart(sheet.rows(ticks))
@@ -415,5 +406,3 @@ def phased_axis(sheet: Sheet, axis: PhasedAxis, unit: Unit, height: int) -> list
             .encode(x=_x(alt), y=alt.value(height / 2), text="text:N")
         )
     return layers
-
-

@@ -1,17 +1,15 @@
-"""A map of cells: rows and columns by name, each cell as dark as what it stands for is large, and written into it where there is room."""
+"""A map: rows and columns by name, each cell as dark as its number is large, and the number in it if there is room."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from itertools import pairwise
+from typing import Any
 
 from imafarm.report.html._draw import Draw, Key, Sheet
 from imafarm.report.html._theme import PAINT, STEPS
-
-if TYPE_CHECKING:
-    import altair as alt
 
 LABELLED = 12
 """Cells of a map with more columns than that have no room for a number."""
@@ -51,7 +49,7 @@ class Grid:
         edges = self.edges
         return [
             Key("area", STEPS[step], f"{self.told(low)} to {self.told(high)}")
-            for step, (low, high) in enumerate(zip(edges, edges[1:], strict=False))
+            for step, (low, high) in enumerate(pairwise(edges))
         ]
 
 
@@ -60,7 +58,7 @@ def draw_grid(grid: Grid) -> Draw:
     inner = grid.edges[1:-1]
     across, down = len(grid.columns), len(grid.rows)
 
-    def draw(sheet: Sheet) -> alt.LayerChart:
+    def draw(sheet: Sheet) -> Any:
         import altair as alt
 
         left = (66 if sheet.narrow else 100) + (18 if grid.row_title else 0)

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from statistics import fmean, median, quantiles
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from imafarm.report.html._documents import Scalar, StudyDocument, Varied
-from imafarm.report.html._draw import Data, Key, Pen, Sheet
+from imafarm.report.html._draw import TOLD, Data, Key, Pen, Sheet
 from imafarm.report.html._grid import Grid, draw_grid
 from imafarm.report.html._markup import Child, Safe, shortened
 from imafarm.report.html._scales import amount
 from imafarm.report.html._theme import PAINT
-
-if TYPE_CHECKING:
-    import altair as alt
 
 QUARTILES_FROM = 5
 """With fewer seeds quartiles say nothing."""
@@ -24,7 +21,7 @@ ROUND = "format(datum.value, ',~f')"
 
 
 def place_of(varied: Varied) -> tuple[dict[Scalar, float], bool]:
-    """Where each value stands on the axis: at itself, if all are numbers, else in a row. And whether they are numbers."""
+    """Where each value stands on the axis: at itself, if all are numbers, else in a row. And whether they are."""
     if all(isinstance(value, int | float) and not isinstance(value, bool) for value in varied.values):
         return {value: float(value) for value in varied.values if isinstance(value, int | float)}, True
     return {value: float(at) for at, value in enumerate(varied.values)}, False
@@ -62,7 +59,8 @@ def draw_curve(pen: Pen, study: StudyDocument, varied: Varied, measure: str, nam
     if curve:
         low, high = curve[0], curve[-1]
         said.append(
-            f"The median goes from {amount(low['median'])}{unit} at {labels[low['x']]} to {amount(high['median'])}{unit} at "
+            f"The median goes from {amount(low['median'])}{unit} at {labels[low['x']]} "
+            f"to {amount(high['median'])}{unit} at "
             f"{labels[high['x']]}."
         )
     else:
@@ -86,7 +84,7 @@ def draw_curve(pen: Pen, study: StudyDocument, varied: Varied, measure: str, nam
     bottom = min(0.0, *(dot["y"] for dot in dots)) if dots else 0.0
     shown = dots if len(dots) <= MOST_DOTS else dots[:: len(dots) // MOST_DOTS + 1]
 
-    def draw(sheet: Sheet) -> alt.LayerChart:
+    def draw(sheet: Sheet) -> Any:
         import altair as alt
 
         height = 300 if large and not sheet.narrow else 220 if large else 190
@@ -102,7 +100,7 @@ def draw_curve(pen: Pen, study: StudyDocument, varied: Varied, measure: str, nam
         )
         x = alt.X("x:Q", scale=scale, axis=axis)
         y_scale = alt.Scale(domain=[bottom, top * 1.06 if top > 0 else 1], nice=False)
-        y_axis = alt.Axis(title=None, tickCount=4, format="~s", minExtent=sheet.left, maxExtent=sheet.left)
+        y_axis = alt.Axis(title=None, tickCount=4, labelExpr=TOLD, minExtent=sheet.left, maxExtent=sheet.left)
 
         def y(field: str) -> Any:
             return alt.Y(field, scale=y_scale, axis=y_axis)
@@ -129,7 +127,14 @@ def draw_curve(pen: Pen, study: StudyDocument, varied: Varied, measure: str, nam
         return alt.layer(*layers).properties(width=sheet.plot, height=height)
 
     drawn = pen.figure if large else pen.small
-    return drawn(name, f"{title}{f', {what.unit}' if what.unit else ''}", " ".join(filter(None, said)), draw, data, keys if large else ())
+    return drawn(
+        name,
+        f"{title}{f', {what.unit}' if what.unit else ''}",
+        " ".join(filter(None, said)),
+        draw,
+        data,
+        keys if large else (),
+    )
 
 
 def _rules(sheet: Sheet, rules: Sequence[dict[str, Any]], x: Any, large: bool) -> list[Any]:

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from imafarm.report.html._draw import Data, Pen, Sheet
+from imafarm.report.html._draw import TOLD, Data, Pen, Sheet
 from imafarm.report.html._grid import Grid, draw_grid
 from imafarm.report.html._markup import Safe, element, shortened
 from imafarm.report.html._scales import amount, size, unit_of
 from imafarm.report.html._theme import PAINT
 from imafarm.report.html._traffic import Rates, time_axis
-
-if TYPE_CHECKING:
-    import altair as alt
 
 MOST_CELLS = 32
 """How many rows and columns the map has at the most; of more zones several share one."""
@@ -36,7 +33,9 @@ def draw_links(pen: Pen, rates: Rates) -> list[Safe]:
     figures.append(
         element(
             "div",
-            element("h3", "Over time" if len(links) <= BUSIEST else f"The {BUSIEST} busiest of {len(links):,}, over time"),
+            element(
+                "h3", "Over time" if len(links) <= BUSIEST else f"The {BUSIEST} busiest of {len(links):,}, over time"
+            ),
             element("p", f"Bytes in a second, all on one scale, which ends at {size(top)}.", class_="note"),
             element("div", multiples, class_="multiples"),
         )
@@ -51,21 +50,21 @@ def _small(
     rows = [{"x": unit.of(bins.edge(at)), "y": value} for at, value in enumerate(values)]
     rows.append({"x": unit.of(bins.end_ns), "y": values[-1]})
 
-    def draw(sheet: Sheet) -> alt.Chart:
+    def draw(sheet: Sheet) -> Any:
         import altair as alt
 
         y = alt.Y("y:Q", title=None, scale=alt.Scale(domain=[0, top * 1.05], nice=False)).axis(
-            tickCount=3, format="~s", minExtent=sheet.left, maxExtent=sheet.left
+            tickCount=3, labelExpr=TOLD, minExtent=sheet.left, maxExtent=sheet.left
         )
         plotted = alt.Chart(sheet.rows(rows)).mark_area(interpolate="step-after", color=PAINT["one"])
         return plotted.encode(x=time_axis(bins, unit, sheet), y=y).properties(width=sheet.plot, height=110)
 
     source, target = (shortened(name, 24) for name in pair)
     mean = sum(values) / bins.count
-    label = f"mean {size(mean)}/s, at most {size(max(values))}/s, {size(mean * bins.width_seconds * bins.count)} in all."
-    data = Data(
-        (f"farm time, {unit.name}", "bytes/s"), [(f"{row['x']:,.4g}", amount(row["y"])) for row in rows[:-1]]
+    label = (
+        f"mean {size(mean)}/s, at most {size(max(values))}/s, {size(mean * bins.width_seconds * bins.count)} in all."
     )
+    data = Data((f"farm time, {unit.name}", "bytes/s"), [(f"{row['x']:,.4g}", amount(row["y"])) for row in rows[:-1]])
     return pen.small(f"link-{number}", f"{source} to {target}", label, draw, data)
 
 

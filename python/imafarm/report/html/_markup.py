@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from html import escape
+from typing import TypeAlias
 
 Attribute = str | int | float | bool | None
 
@@ -19,7 +20,7 @@ class Safe(str):
     __slots__ = ()
 
 
-Child = str | int | None | Iterable[str]
+Child: TypeAlias = "str | int | Iterable[Child] | None"
 
 
 def clean(text: str) -> str:
@@ -47,7 +48,7 @@ def markup(child: Child) -> Safe:
 
 
 def element(tag: str, *children: Child, **attributes: Attribute) -> Safe:
-    """`<tag attributes>children</tag>`. `class_` is `class`, `aria_label` is `aria-label`; `None` and `False` are left out."""
+    """`<tag attributes>children</tag>`. `class_` is `class`, `aria_label` `aria-label`; `None` and `False` are nothing."""
     said = [tag]
     for name, value in attributes.items():
         if value is None or value is False:
@@ -68,7 +69,7 @@ def table(
     foot: Sequence[Child] | None = None,
     class_: str | None = None,
 ) -> Safe:
-    """A table in a container that scrolls by itself. The first cell of a row heads it; `numbers` sets the others right."""
+    """A table in a container that scrolls by itself. A row's first cell heads it; `numbers` sets the others right."""
     side = "n" if numbers else None
 
     def row(cells: Sequence[Child], first: str = "th") -> Safe:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from imafarm.report.html._draw import Data, Key, Pen, Sheet
+from imafarm.report.html._draw import TOLD, Data, Key, Pen, Sheet
 from imafarm.report.html._markup import Child, Safe
 from imafarm.report.html._scales import PhasedAxis, Unit, amount
 from imafarm.report.html._theme import PAINT
-
-if TYPE_CHECKING:
-    import altair as alt
 
 COLOURS = ("one", "two")
 DASHES = ([1, 0], [6, 4])
@@ -48,7 +46,7 @@ def draw_overlay(
     top, least = max(known, default=1.0), min(known, default=0.0)
     across = [row["x"] for row in rows] or [0.0, 1.0]
 
-    def draw(sheet: Sheet) -> alt.LayerChart:
+    def draw(sheet: Sheet) -> Any:
         import altair as alt
 
         height = (220 if sheet.narrow else 280) if large else 190
@@ -60,16 +58,24 @@ def draw_overlay(
             under = phased_axis(sheet, *phases, height)
         else:
             x_scale = alt.Scale(type="log" if log_x else "linear", domain=[low, high if high > low else low + 1])
-            labels = {"labelExpr": "format(datum.value, ',~f')"}
-            if not steps:
-                labels["values"] = sorted(set(across))
+            values = alt.Undefined if steps else sorted(set(across))
             x = alt.X("x:Q", scale=x_scale.copy()).axis(
-                title=x_title, titleAnchor="end", tickCount=4 if sheet.narrow else 8, grid=False, **labels
+                title=x_title,
+                titleAnchor="end",
+                tickCount=4 if sheet.narrow else 8,
+                grid=False,
+                labelExpr="format(datum.value, ',~f')",
+                values=values,
             )
             under = []
         domain = [least / 1.5, top * 1.5] if log_y else [min(0.0, least), top * 1.06 if top > 0 else 1]
         y = alt.Y("y:Q", scale=alt.Scale(type="log" if log_y else "linear", domain=domain, nice=False)).axis(
-            title=None, tickCount=4, format="~s", minExtent=sheet.left, maxExtent=sheet.left
+            title=None,
+            tickCount=4,
+            values=_decades(*domain) if log_y else alt.Undefined,
+            labelExpr=TOLD,
+            minExtent=sheet.left,
+            maxExtent=sheet.left,
         )
         lines = (
             alt.Chart(sheet.rows(rows))
@@ -91,3 +97,9 @@ def draw_overlay(
     keys = [Key(glyph, colour, of) for glyph, colour, of in zip(GLYPHS, COLOURS, names, strict=True)]
     drawn = pen.figure if large else pen.small
     return drawn(name, title, label, draw, Data(("of", x_title, title.lower()), table), keys)
+
+
+def _decades(least: float, most: float) -> list[float]:
+    """The powers of ten between these, every second of them where there are many."""
+    low, high = math.ceil(math.log10(least)), math.floor(math.log10(most))
+    return [10.0**power for power in range(low, high + 1, 1 if high - low < 6 else 2)]

@@ -35,9 +35,7 @@ def page(title: str, head: Child, sections: Sequence[Section], foot: Child) -> S
             element("header", head),
             element(
                 "nav",
-                element(
-                    "ul", (element("li", element("a", each.title, href=f"#{each.name}")) for each in kept)
-                ),
+                element("ul", (element("li", element("a", each.title, href=f"#{each.name}")) for each in kept)),
                 aria_label="Sections",
             ),
             element(

@@ -91,7 +91,9 @@ def _head(run: RunDocument) -> list[Safe]:
         if not failed
         else f"{len(failed)} of {len(verdict.checks)} checks failed: {'; '.join(check.name for check in failed)}."
     )
-    asked = f"{counted(verdict.hosts, 'host')} in {counted(verdict.zones, 'zone')}, {verdict.product}, seed {verdict.seed}"
+    asked = (
+        f"{counted(verdict.hosts, 'host')} in {counted(verdict.zones, 'zone')}, {verdict.product}, seed {verdict.seed}"
+    )
     changed = ", ".join(f"{name} = {value:,}" for name, value in run.asked.settings.items())
     if changed:
         asked += f", {changed}"
@@ -203,7 +205,9 @@ def _messages(run: RunDocument) -> Safe:
     sums = [sum(getattr(m, name) for m in kinds.values()) for name in ("sent", "delivered", "dropped", "in_flight")]
     foot = ("all", *(f"{value:,}" for value in sums), size(sum(m.bytes for m in kinds.values())))
     head = ("kind", "sent", "delivered", "dropped", "in flight", "bytes")
-    return titled("In all, by kind", table("Sent = delivered + dropped + in flight, for each kind", head, rows, foot=foot))
+    return titled(
+        "In all, by kind", table("Sent = delivered + dropped + in flight, for each kind", head, rows, foot=foot)
+    )
 
 
 def _bindings(run: RunDocument) -> Safe:

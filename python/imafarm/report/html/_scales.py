@@ -110,7 +110,7 @@ class Bins:
 
 
 def bins_over(starts: Sequence[int], ends: Sequence[int], most: int) -> Bins | None:
-    """At most so many bins over spans that were counted in bins of their own; each holds whole ones as far as that goes."""
+    """At most so many bins over spans that were counted in bins of their own; each holds whole ones where it can."""
     if not starts:
         return None
     start, end = min(starts), max(ends)

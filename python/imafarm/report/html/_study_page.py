@@ -86,7 +86,9 @@ def _head(study: StudyDocument) -> list[Child]:
     return [
         element("p", "A study of imafarm", class_="kicker"),
         element("h1", headline, class_="sentence" if study.recommendation else None),
-        element("div", verdict_badge(passed == len(study.rows), _of_all(passed, len(study.rows))), class_="title under"),
+        element(
+            "div", verdict_badge(passed == len(study.rows), _of_all(passed, len(study.rows))), class_="title under"
+        ),
         unfinished,
         element("p", f"{', '.join(said)}.", class_="asked"),
         definitions(_tiles(study), class_="tiles"),

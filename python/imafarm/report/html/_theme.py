@@ -90,9 +90,7 @@ def own_colours(markup: str) -> str:
 
 def properties() -> str:
     """The style sheet's part that says what the colours are."""
-    light, dark = (
-        ";".join(f"--{name}:{value}" for name, value in colours.items()) for colours in (LIGHT, DARK)
-    )
+    light, dark = (";".join(f"--{name}:{value}" for name, value in colours.items()) for colours in (LIGHT, DARK))
     return (
         f":root{{color-scheme:light dark;{light}}}"
         f"@media (prefers-color-scheme:dark){{:root{{{dark}}}}}"

@@ -7,17 +7,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from imafarm.report.html._columns import Columns
 from imafarm.report.html._documents import Moment
-from imafarm.report.html._draw import Data, Key, Pen, Sheet
+from imafarm.report.html._draw import TOLD, Data, Key, Pen, Row, Sheet
 from imafarm.report.html._markup import Safe, shortened
 from imafarm.report.html._scales import SECOND, Bins, Unit, amount, bins_over, size, unit_of
 from imafarm.report.html._theme import PAINT, SERIES
-
-if TYPE_CHECKING:
-    import altair as alt
 
 TRAFFIC = ("start_ns", "end_ns", "from_zone", "to_zone", "kind", "sent", "sent_bytes")
 MOST_BINS = 200
@@ -153,9 +150,7 @@ def marks_of(moments: Sequence[Moment], bins: Bins, unit: Unit) -> list[Mark]:
             marks[-1] = (marks[-1][0], marks[-1][1], number)
         else:
             marks.append((ns, number, number))
-    return [
-        Mark(unit.of(ns), str(first) if first == last else f"{first}\u2013{last}") for ns, first, last in marks
-    ]
+    return [Mark(unit.of(ns), str(first) if first == last else f"{first}\u2013{last}") for ns, first, last in marks]
 
 
 def time_axis(bins: Bins, unit: Unit, sheet: Sheet) -> Any:
@@ -208,12 +203,12 @@ def _stacked(
     most = max(base) or 1.0
     paints = [PAINT[SERIES[-1] if kind == OTHER else SERIES[place]] for place, kind in enumerate(rates)]
 
-    def draw(sheet: Sheet) -> alt.LayerChart:
+    def draw(sheet: Sheet) -> Any:
         import altair as alt
 
         height = 200 if sheet.narrow else 260
         y = alt.Y("y:Q", scale=alt.Scale(domain=[0, most * 1.05], nice=False)).axis(
-            title=None, tickCount=4, format="~s", minExtent=sheet.left, maxExtent=sheet.left
+            title=None, tickCount=4, labelExpr=TOLD, minExtent=sheet.left, maxExtent=sheet.left
         )
         plotted = alt.Chart(sheet.rows(areas)).mark_area(
             interpolate="step-after", stroke=PAINT["paper"], strokeWidth=0.6
@@ -260,7 +255,7 @@ def _ridges(
     def high(value: float) -> float:
         return 0.0 if value <= 0 else min(1.0, max(0.02, (math.log10(value) - floor) / decades))
 
-    def draw(sheet: Sheet) -> alt.LayerChart:
+    def draw(sheet: Sheet) -> Any:
         import altair as alt
 
         step, tall = (46, 28) if sheet.narrow else (36, 30)
@@ -297,7 +292,9 @@ def _ridges(
                 baseline="bottom",
                 color=PAINT["soft"],
                 dy=-tall - 1 if sheet.narrow else -6,
-            ).encode(y=y, x=alt.value("width") if sheet.narrow else alt.value(sheet.width - left - 110 + 8), text="peak:N"),
+            ).encode(
+                y=y, x=alt.value("width") if sheet.narrow else alt.value(sheet.width - left - 110 + 8), text="peak:N"
+            ),
         ).properties(width=sheet.width - left - (12 if sheet.narrow else 110), height=height)
 
     return draw
