@@ -398,3 +398,14 @@ def made_run() -> type[MadeRun]:
 @pytest.fixture(scope="session")
 def made_study() -> type[MadeStudy]:
     return MadeStudy
+
+
+@pytest.fixture(scope="session", name="write_table")
+def written() -> Callable[..., None]:
+    """Writes a table of these rows; `without` leaves columns out."""
+
+    def write(directory: Path, table: str, rows: Sequence[Sequence[Any]], without: Sequence[str] = ()) -> None:
+        schema = {name: type_ for name, type_ in SCHEMAS[table].items() if name not in without}
+        write_table(directory / f"{table}.parquet", schema, rows)
+
+    return write

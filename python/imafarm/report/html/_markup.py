@@ -48,7 +48,7 @@ def markup(child: Child) -> Safe:
 
 
 def element(tag: str, *children: Child, **attributes: Attribute) -> Safe:
-    """`<tag attributes>children</tag>`. `class_` is `class`, `aria_label` `aria-label`; `None` and `False` are nothing."""
+    """`<tag attributes>children</tag>`. A name `aria_label` is `aria-label`; `None` and `False` are left out."""
     said = [tag]
     for name, value in attributes.items():
         if value is None or value is False:
