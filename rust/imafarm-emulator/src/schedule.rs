@@ -312,12 +312,16 @@ impl Schedule {
         self.occupied.clear(bin);
         let cut = end.0 - (self.current << self.shift);
         if cut < self.window.0 {
-            let (now, later): (Vec<Event>, Vec<Event>) = events.iter().partition(|event| u64::from(event.when()) < cut);
-            self.spare.take_back(core::mem::replace(&mut events, Bin::of(now)));
-            if !later.is_empty() {
-                self.bins[bin] = Bin::of(later);
+            // Event by event, since a bin counts on its chunks being of one size.
+            let mut now = Bin::default();
+            for event in events.iter() {
+                let side = if u64::from(event.when()) < cut { &mut now } else { &mut self.bins[bin] };
+                side.push(*event, &mut self.spare);
+            }
+            if !self.bins[bin].is_empty() {
                 self.occupied.set(bin);
             }
+            self.spare.take_back(core::mem::replace(&mut events, now));
         }
         let count = events.len();
         match events.one_piece() {
@@ -435,6 +439,25 @@ mod tests {
             schedule.take(Time(600), Time(1024), &Share::ALL, 1).events().iter().map(Event::when).collect();
         assert_eq!(second, [900]);
         assert_eq!(schedule.next_window(), None);
+    }
+
+    /// What is left of a window, and what is put in behind it, come out however many they are.
+    #[test]
+    fn a_crowded_window_can_be_taken_in_parts() {
+        let mut schedule = Schedule::new(Span(1024));
+        let hosts = 20_000;
+        let put = |schedule: &mut Schedule, from: u64| {
+            (0..hosts).for_each(|host| wake(schedule, from + u64::from(host) % (1024 - from), host));
+        };
+        put(&mut schedule, 0);
+        let mut taken = 0;
+        for cut in [300, 301, 700] {
+            let batch = schedule.take(Time(0), Time(cut), &Share::ALL, hosts as usize);
+            taken += batch.count;
+            schedule.recycle(batch);
+            put(&mut schedule, cut);
+        }
+        assert_eq!(taken + drain(&mut schedule, hosts as usize).len(), 4 * hosts as usize);
     }
 
     proptest! {

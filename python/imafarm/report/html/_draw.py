@@ -172,7 +172,7 @@ _NEEDLESS = re.compile(
 _LONG = re.compile(r"(-?\d*\.\d{2})\d+")
 _ROOT = re.compile(r'<svg\b[^>]*?viewBox="([^"]*)"[^>]*>')
 _UNSEEN = re.compile(r'<path [^>]*?display="none"/>|<path [^>]*?d="M0,0h0v0h0Z"[^>]*/>')
-_EMPTY = re.compile(r"<g[^>]*></g>|<g[^>]*/>")
+_EMPTY = re.compile(r"<g(?: [^>]*[^>/])?></g>|<g(?: [^>]*)?/>")
 _BARE = re.compile(r"<g><g>((?:(?!</?g\b).)*)</g></g>", re.DOTALL)
 
 

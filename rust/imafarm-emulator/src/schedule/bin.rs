@@ -24,8 +24,8 @@ pub struct Spare {
 }
 
 impl Bin {
-    /// A bin of these events.
-    pub const fn of(events: Vec<Event>) -> Bin {
+    /// A bin of these events, to give their room back: a chunk of another size is none to go on with.
+    const fn of(events: Vec<Event>) -> Bin {
         Bin { full: Vec::new(), last: events }
     }
 
