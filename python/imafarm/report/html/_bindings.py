@@ -98,6 +98,8 @@ def _collector(pen: Pen, course: Course, limit: int | None, marks: Sequence[Mark
     rows = [
         {"x": unit.of(bins.edge(at) + bins.width_ns), "y": fullest, "y2": emptiest}
         for at, (fullest, emptiest) in enumerate(zip(course.fullest, course.emptiest, strict=True))
+        # While a farm boots a zone disagrees for moments. Only where it is without a collector for long is there a gap.
+        if fullest is not None or all(value is None for value in course.fullest[max(0, at - 3) : at + 4])
     ]
     top = max(most, limit or 0)
 

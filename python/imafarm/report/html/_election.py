@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 from imafarm.report.html._columns import Columns
 from imafarm.report.html._documents import Election
 from imafarm.report.html._draw import Data, Key, Pen, Sheet
 from imafarm.report.html._markup import Safe, shortened
-from imafarm.report.html._scales import SECOND, UNITS, PhasedAxis, Unit
+from imafarm.report.html._scales import SECOND, UNITS, PhasedAxis, Unit, amount
 from imafarm.report.html._theme import PAINT
 
 EVENTS = ("time_ns", "kind", "host", "zone")
@@ -380,7 +381,15 @@ def phased_axis(sheet: Sheet, axis: PhasedAxis, unit: Unit, height: int) -> list
     import altair as alt
 
     ticks = [{"x": x, "text": text} for x, text in axis.ticks(unit, 5 if sheet.narrow else 9)]
-    gaps = [{"x": before.right, "x2": after.left} for before, after in zip(axis.phases, axis.phases[1:], strict=False)]
+    gaps = [
+        {
+            "x": before.right,
+            "x2": after.left,
+            "at": (before.right + after.left) / 2,
+            "text": f"{amount(unit.of(after.start_ns - before.end_ns))} {unit.name} later",
+        }
+        for before, after in pairwise(axis.phases)
+    ]
     title = [{"text": f"{unit.name} since the first doubt"}]
     layers = [
         alt.Chart(sheet.rows(ticks))
@@ -401,8 +410,8 @@ def phased_axis(sheet: Sheet, axis: PhasedAxis, unit: Unit, height: int) -> list
             .encode(x=_x(alt), x2="x2:Q", y=alt.value(-4), y2=alt.value(height + 4))
         )
         layers.append(
-            alt.Chart(sheet.rows([{"x": (gap["x"] + gap["x2"]) / 2, "text": "wait"} for gap in gaps]))
+            alt.Chart(sheet.rows(gaps))
             .mark_text(angle=270, baseline="middle", color=PAINT["soft"], fontSize=11)
-            .encode(x=_x(alt), y=alt.value(height / 2), text="text:N")
+            .encode(x=alt.X("at:Q", axis=None), y=alt.value(height / 2), text="text:N")
         )
     return layers

@@ -148,6 +148,10 @@ class Phase:
     right: float
 
 
+LONG_WAIT = 0.04
+"""Which part of the whole time nothing has to happen in for it to be left out."""
+
+
 class PhasedAxis:
     """Time from 0 to 1, without the long waits in which nothing happens.
 
@@ -155,7 +159,7 @@ class PhasedAxis:
     that is two strokes. So spans between which nothing happens are drawn apart, each to a scale of its own.
     """
 
-    def __init__(self, times_ns: Sequence[int], most: int = 4) -> None:
+    def __init__(self, times_ns: Sequence[int], most: int = 7) -> None:
         """`times_ns` is when anything happens, in any order; `most` is how many spans there may be."""
         times = sorted(set(times_ns)) or [0, 1]
         if len(times) == 1:
@@ -168,7 +172,7 @@ class PhasedAxis:
         for start, end in spans:
             inside = bisect_right(times, end) - bisect_right(times, start - 1)
             weights.append(1.0 if len(spans) == 1 else 0.6 + math.log10(1 + inside))
-        gap = 0.035
+        gap = 0.035 if len(spans) < 4 else 0.024
         room = 1 - gap * (len(spans) - 1)
         self.phases: list[Phase] = []
         left = 0.0
@@ -211,7 +215,7 @@ def _apart(times: Sequence[int], most: int) -> list[tuple[int, int]]:
     """Spans of time between which there are waits that are long beside what they part."""
     total = times[-1] - times[0]
     waits = sorted(((times[n + 1] - times[n], n) for n in range(len(times) - 1)), reverse=True)[: most - 1]
-    cuts = sorted(n for wait, n in waits if wait > 0.25 * total)
+    cuts = sorted(n for wait, n in waits if wait > LONG_WAIT * total)
     spans, first = [], 0
     for cut in cuts:
         spans.append((times[first], times[cut]))

@@ -20,7 +20,7 @@ TRAFFIC = ("start_ns", "end_ns", "from_zone", "to_zone", "kind", "sent", "sent_b
 MOST_BINS = 200
 COLOURED = len(SERIES) - 1
 MOST_RIDGES = 14
-LOG_SPAN = 300.0
+LOG_SPAN = 20.0
 """How many times the median a peak is that an even scale makes a single stroke of."""
 OTHER = "all other kinds"
 
@@ -119,9 +119,7 @@ def _figure(
         for place, kind in enumerate(stacked)
     ]
     # The key is read as the areas lie: the topmost first.
-    return pen.figure(
-        name, title, label, _stacked(bins, stacked, unit, told_moments, name == "bytes"), data, keys[::-1]
-    )
+    return pen.figure(name, title, label, _stacked(bins, stacked, unit, told_moments), data, keys[::-1])
 
 
 def asks_for_log(total: Sequence[float]) -> bool:
@@ -180,7 +178,7 @@ def moment_layers(marks: Sequence[Mark], bins: Bins, unit: Unit, sheet: Sheet) -
 
 
 def _stacked(
-    bins: Bins, rates: Mapping[str, Sequence[float]], unit: Unit, marks: Sequence[Mark], of_bytes: bool
+    bins: Bins, rates: Mapping[str, Sequence[float]], unit: Unit, marks: Sequence[Mark]
 ) -> Callable[[Sheet], Any]:
     """Areas one above the other: the kind of which there is most lies at the bottom."""
     areas: list[Row] = []
@@ -228,7 +226,6 @@ def _stacked(
             .encode(x=time_axis(bins, unit, sheet), y=y, text="text:N"),
         ).properties(width=sheet.plot, height=height)
 
-    del of_bytes
     return draw
 
 
