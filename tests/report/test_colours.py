@@ -1,7 +1,7 @@
 """What can be read, and told apart, in both themes and by all eyes."""
 
 import math
-from itertools import combinations
+from itertools import combinations, pairwise
 
 import pytest
 
@@ -43,7 +43,7 @@ def seen(colour: str, eyes: str) -> Colour:
         0.2119034982 * r + 0.6806995451 * g + 0.1073969566 * b,
         0.0883024619 * r + 0.2817188376 * g + 0.6299787005 * b,
     )
-    long, medium, short = (math.cbrt(value) if hasattr(math, "cbrt") else value ** (1 / 3) for value in cones)
+    long, medium, short = map(math.cbrt, cones)
     return (
         0.2104542553 * long + 0.7936177850 * medium - 0.0040720468 * short,
         1.9779984951 * long - 2.4285922050 * medium + 0.4505937099 * short,
@@ -92,7 +92,7 @@ def test_series_can_be_told_apart(theme: dict[str, str], eyes: str) -> None:
 def test_more_looks_like_more(theme: dict[str, str], eyes: str) -> None:
     lightness = [seen(theme[step], eyes)[0] for step in STEPS]
     assert lightness in (sorted(lightness), sorted(lightness, reverse=True))
-    assert min(abs(after - before) for before, after in zip(lightness, lightness[1:], strict=False)) > 0.05
+    assert min(abs(after - before) for before, after in pairwise(lightness)) > 0.05
 
 
 def test_both_themes_have_all_colours() -> None:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from functools import partial
 from html import escape
 from html.parser import HTMLParser
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +80,7 @@ def check(text: str) -> Page:
     assert page.all("html")[0]["lang"] == "en"
     assert len(page.all("title")) == len(page.all("main")) == len(page.all("h1")) == 1
     levels = [HEADINGS.index(tag) for tag, _ in page.tags if tag in HEADINGS]
-    assert all(after <= before + 1 for before, after in zip(levels, levels[1:], strict=False)), levels
+    assert all(after <= before + 1 for before, after in pairwise(levels)), levels
     assert len(page.all("caption")) == len(page.all("table"))
     assert all(each["scope"] in {"row", "col"} for each in page.all("th"))
     pictures = [each for _, each in page.tags if each.get("role") == "img"]

@@ -1,7 +1,7 @@
 """`report.html` in a real browser: nothing is asked of a network, nothing sticks out, and both themes are there."""
 
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +21,13 @@ CONTRASTS = """
   const light = c => { c /= 255; return c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4; };
   const parts = s => s.match(/[0-9.]+/g).map(Number);
   const lum = s => { const [r, g, b] = parts(s).map(light); return 0.2126 * r + 0.7152 * g + 0.0722 * b; };
-  const ground = e => { for (; e; e = e.parentElement) {
-    const c = getComputedStyle(e).backgroundColor; if (!/, 0\\)$|transparent/.test(c)) return c; } return "rgb(255,255,255)"; };
+  const ground = e => {
+    for (; e; e = e.parentElement) {
+      const c = getComputedStyle(e).backgroundColor;
+      if (!/, 0\\)$|transparent/.test(c)) return c;
+    }
+    return "rgb(255,255,255)";
+  };
   const found = [];
   const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   while (walk.nextNode()) {
@@ -39,7 +44,7 @@ CONTRASTS = """
 @pytest.fixture(scope="session")
 def pages(
     made_run: Callable[..., Any], made_study: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[dict[str, Path]]:
+) -> dict[str, Path]:
     """A page of each kind."""
     root = tmp_path_factory.mktemp("pages")
     hostile = "<script>alert({})</script><img src=http://127.0.0.1:9/x>" + "w" * 90
@@ -61,7 +66,7 @@ def pages(
         ),
     }
     made["both"] = make_comparison(run, made_run(hosts=300, seed=2).write(root / "other"), root / "both.html")
-    yield made
+    return made
 
 
 NAMES = ("run", "zones", "hostile", "study", "map", "both")
@@ -78,7 +83,8 @@ def test_a_page_loads_alone_and_fits(browser: Any, pages: dict[str, Path], name:
     assert page.evaluate(STICKS_OUT) == []
     # Of the two widths in which each picture is drawn one is there.
     shown = page.evaluate(
-        "[...document.querySelectorAll('.picture')].map(p => [...p.children].filter(c => c.getClientRects().length).length)"
+        "[...document.querySelectorAll('.picture')].map(p =>"
+        " [...p.children].filter(c => c.getClientRects().length).length)"
     )
     assert shown and set(shown) == {1}
     least = min(page.evaluate(CONTRASTS))

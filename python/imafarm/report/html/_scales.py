@@ -102,11 +102,13 @@ class Bins:
             return [(first, 1.0)]
         length = end_ns - start_ns
         parts = []
-        for place in range(first, last + 1):
+        left = 1.0
+        for place in range(first, last):
             begins, ends = max(self.edge(place), start_ns), min(self.edge(place + 1), end_ns)
-            if ends > begins:
-                parts.append((place, (ends - begins) / length))
-        return parts
+            parts.append((place, max(ends - begins, 0.0) / length))
+            left -= parts[-1][1]
+        # The last has what is left, so that nothing is lost to rounding.
+        return [*parts, (last, left)]
 
 
 def bins_over(starts: Sequence[int], ends: Sequence[int], most: int) -> Bins | None:
