@@ -58,6 +58,11 @@ class Story:
         return {host for firsts in self.first.values() for host in firsts}
 
     @property
+    def since(self) -> str:
+        """What its time is counted from."""
+        return "its beginning" if self.election.doubted_seconds is None else "the first doubt"
+
+    @property
     def times(self) -> list[int]:
         """When anything happened."""
         return [ns for firsts in self.first.values() for ns in firsts.values()]
@@ -67,6 +72,7 @@ def worth_drawing(elections: Sequence[Election], most: int) -> list[Election]:
     """The elections that a picture is worth: those that followed a doubt, and of all those in which the most stood."""
     told = [each for each in elections if each.began_seconds is not None and each.converged_seconds is not None]
     doubted = [each for each in told if each.doubted_seconds is not None]
+    told = [each for each in told if each.candidates > 1]
     # While a farm boots, hosts that are alone for a moment elect themselves; drawn only where there is nothing else.
     chosen = sorted(doubted or told, key=lambda each: (-each.candidates, -(each.took_seconds or 0)))[:most]
     return sorted(chosen, key=lambda each: each.began_seconds or 0)
@@ -166,13 +172,13 @@ def _curves(pen: Pen, number: int, story: Story, axis: PhasedAxis, unit: Unit, h
             )
         )
         return (
-            alt.layer(*phased_axis(sheet, axis, unit, height), lines)
+            alt.layer(*phased_axis(sheet, axis, unit, height, story.since), lines)
             .properties(width=sheet.plot, height=height)
             .configure_axisX(grid=False)
         )
 
     data = Data(
-        (f"{unit.name} since the first doubt", "what", "hosts"),
+        (f"{unit.name} since {story.since}", "what", "hosts"),
         [
             (f"{unit.of(ns - axis.origin_ns):,.3f}", SAID[kind], count)
             for kind, times in curves.items()
@@ -243,7 +249,7 @@ def _lines(pen: Pen, number: int, story: Story, axis: PhasedAxis, unit: Unit, ra
         y = alt.Y("y:Q", axis=None, scale=alt.Scale(domain=[0, len(hosts)], reverse=True, nice=False))
         colour = alt.Color("paint:N", scale=None)
         layers: list[Any] = [
-            *phased_axis(sheet, axis, unit, height),
+            *phased_axis(sheet, axis, unit, height, story.since),
             alt.Chart(sheet.rows(names))
             .mark_text(align="right", baseline="middle", color=PAINT["ink"], limit=sheet.left + 30)
             .encode(y=y, x=alt.value(-8), text="name:N"),
@@ -284,13 +290,14 @@ def _lines(pen: Pen, number: int, story: Story, axis: PhasedAxis, unit: Unit, ra
     )
     of_all = "" if len(hosts) == len(story.hosts) else f" {len(hosts)} of {len(story.hosts):,} hosts are shown."
     asked = " Arrows are messages between them, at the moment they arrived." if arrows else ""
-    keys = [
-        Key("ring", "five", "could not reach the collector"),
-        Key("bar", "two", "stands for election"),
-        Key("thin", "other", "waits for a higher-ranked one"),
-        Key("dot", "three", "names the new collector"),
-        Key("diamond", "ink", "declares itself collector"),
-    ]
+    looks = {
+        DOUBTED: Key("ring", "five", "could not reach the collector"),
+        STOOD: Key("bar", "two", "stands for election"),
+        LEFT: Key("thin", "other", "waits for a higher-ranked one"),
+        NAMED: Key("dot", "three", "names the new collector"),
+        DECLARED: Key("diamond", "ink", "declares itself collector"),
+    }
+    keys = [key for kind, key in looks.items() if any(host in story.first[kind] for host in hosts)]
     if any(each["shape"] == "triangle-up" for each in arrows):
         keys.append(Key("up", "one", "ELECT_MASTER"))
     if any(each["shape"] == "triangle-down" for each in arrows):
@@ -376,7 +383,7 @@ def _x(alt: Any) -> Any:
     return alt.X("x:Q", axis=None, scale=alt.Scale(domain=[0, 1], nice=False))
 
 
-def phased_axis(sheet: Sheet, axis: PhasedAxis, unit: Unit, height: int) -> list[Any]:
+def phased_axis(sheet: Sheet, axis: PhasedAxis, unit: Unit, height: int, since: str) -> list[Any]:
     """Ticks, and the waits that are left out, for a picture of this height."""
     import altair as alt
 
@@ -390,7 +397,7 @@ def phased_axis(sheet: Sheet, axis: PhasedAxis, unit: Unit, height: int) -> list
         }
         for before, after in pairwise(axis.phases)
     ]
-    title = [{"text": f"{unit.name} since the first doubt"}]
+    title = [{"text": f"{unit.name} since {since}"}]
     layers = [
         alt.Chart(sheet.rows(ticks))
         .mark_rule(color=PAINT["grid"])
@@ -409,9 +416,10 @@ def phased_axis(sheet: Sheet, axis: PhasedAxis, unit: Unit, height: int) -> list
             .mark_rect(color=PAINT["sheet"])
             .encode(x=_x(alt), x2="x2:Q", y=alt.value(-4), y2=alt.value(height + 4))
         )
-        layers.append(
-            alt.Chart(sheet.rows(gaps))
-            .mark_text(angle=270, baseline="middle", color=PAINT["soft"], fontSize=11)
-            .encode(x=alt.X("at:Q", axis=None), y=alt.value(height / 2), text="text:N")
-        )
+        if height >= 130:
+            layers.append(
+                alt.Chart(sheet.rows(gaps))
+                .mark_text(angle=270, baseline="middle", color=PAINT["soft"], fontSize=11)
+                .encode(x=alt.X("at:Q", axis=None), y=alt.value(height / 2), text="text:N")
+            )
     return layers

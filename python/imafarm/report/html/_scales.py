@@ -57,7 +57,8 @@ def size(value: float) -> str:
     """Bytes for people, in powers of 1024."""
     for unit in ("B", "KiB", "MiB", "GiB"):
         if abs(value) < 1024:
-            return f"{value:,.0f} B" if unit == "B" and float(value).is_integer() else f"{value:,.3g} {unit}"
+            whole = abs(value) >= 999.5 or (unit == "B" and float(value).is_integer())
+            return f"{value:,.0f} {unit}" if whole else f"{value:,.3g} {unit}"
         value /= 1024
     return f"{value:,.4g} TiB"
 
@@ -150,7 +151,7 @@ class Phase:
     right: float
 
 
-LONG_WAIT = 0.04
+LONG_WAIT = 0.1
 """Which part of the whole time nothing has to happen in for it to be left out."""
 
 
@@ -169,7 +170,7 @@ class PhasedAxis:
         self.origin_ns = times[0]
         spans = _apart(times, most)
         # A span with nothing but one moment in it gets some air around it.
-        least = max((end - start for start, end in spans), default=1) * 0.04 or 1
+        least = max(max(end - start for start, end in spans) * 0.04, (times[-1] - times[0]) * 0.001)
         weights = []
         for start, end in spans:
             inside = bisect_right(times, end) - bisect_right(times, start - 1)
@@ -198,7 +199,7 @@ class PhasedAxis:
         for phase in self.phases:
             start, end = (unit.of(ns - self.origin_ns) for ns in (phase.start_ns, phase.end_ns))
             share = max(1, round(most * (phase.right - phase.left)))
-            steps = round_steps(start, end, share) or [start]
+            steps = [at for at in round_steps(start, end, share) if at > -1e-9] or [max(start, 0.0)]
             if len(steps) > share:
                 steps = steps[:: math.ceil(len(steps) / share)]
             step = steps[1] - steps[0] if len(steps) > 1 else end - start

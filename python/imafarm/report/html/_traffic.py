@@ -20,9 +20,12 @@ TRAFFIC = ("start_ns", "end_ns", "from_zone", "to_zone", "kind", "sent", "sent_b
 MOST_BINS = 200
 COLOURED = len(SERIES) - 1
 MOST_RIDGES = 14
+MOST_STACKED = 6
+"""Of more kinds than that areas one above the other are stripes that nobody can follow."""
 LOG_SPAN = 20.0
 """How many times the median a peak is that an even scale makes a single stroke of."""
 OTHER = "all other kinds"
+ALL = "all kinds"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +63,10 @@ def rates_of(traffic: Columns) -> Rates | None:
             of_kind[place] += sent * part
             of_bytes[place] += sent_bytes * part
             of_link[place] += sent_bytes * part
+    width = bins.width_seconds
     for group in (messages, bytes_, links):
         for values in group.values():
-            values[:] = [value / bins.width_seconds for value in values]
+            values[:] = [value / width for value in values]
     return Rates(bins, messages, bytes_, links)
 
 
@@ -106,8 +110,8 @@ def _figure(
             for kind in order
         ],
     )
-    if asks_for_log(total):
-        label += " Each kind has a row; all rows have one logarithmic scale."
+    if len(order) > MOST_STACKED or asks_for_log(total):
+        label += " Each kind has a row, all on one logarithmic scale; on the right is the most of each."
         return pen.figure(name, title, label, _ridges(bins, rates, order, unit, told_moments, told), data)
     drawn = order[:COLOURED]
     stacked = {kind: rates[kind] for kind in drawn}
@@ -244,6 +248,8 @@ def _ridges(
         rest = [rates[kind] for kind in order[MOST_RIDGES - 1 :]]
         rows = {kind: rates[kind] for kind in kept[:-1]}
         rows[OTHER] = [sum(values) for values in zip(*rest, strict=True)]
+    if len(rows) > 1:
+        rows = {ALL: [sum(values) for values in zip(*rates.values(), strict=True)], **rows}
     some = [value for values in rows.values() for value in values if value > 0]
     ceiling = math.ceil(math.log10(max(some)))
     floor = max(math.floor(math.log10(min(some))), ceiling - 7)
@@ -263,10 +269,11 @@ def _ridges(
         for place, (kind, values) in enumerate(rows.items()):
             base = (place + 1) * step - 4
             ups = [high(value) * tall for value in values]
+            of = {"kind": place, "paint": PAINT["other" if kind == ALL else "one"]}
             for at, up in enumerate(ups):
                 if up or (at and ups[at - 1]) or at == 0:
-                    areas.append({"x": unit.of(bins.edge(at)), "y": base, "y2": base - up, "kind": place})
-            areas.append({"x": unit.of(bins.end_ns), "y": base, "y2": base - ups[-1], "kind": place})
+                    areas.append({"x": unit.of(bins.edge(at)), "y": base, "y2": base - up, **of})
+            areas.append({"x": unit.of(bins.end_ns), "y": base, "y2": base - ups[-1], **of})
             words.append({"y": base, "name": shortened(kind, 22), "peak": f"{told(max(values))}/s"})
         y = alt.Y("y:Q", axis=None, scale=alt.Scale(domain=[0, height], reverse=True, nice=False))
         named = alt.Chart(sheet.rows(words))
@@ -275,8 +282,10 @@ def _ridges(
             .mark_rule(color=PAINT["line"])
             .encode(y=y, x=alt.value(0), x2=alt.value("width")),
             alt.Chart(sheet.rows(areas))
-            .mark_area(interpolate="step-after", color=PAINT["one"], line=False)
-            .encode(x=time_axis(bins, unit, sheet), y=y, y2="y2:Q", detail="kind:N"),
+            .mark_area(interpolate="step-after")
+            .encode(
+                x=time_axis(bins, unit, sheet), y=y, y2="y2:Q", detail="kind:N", color=alt.Color("paint:N", scale=None)
+            ),
             *moment_layers(marks, bins, unit, sheet),
             named.mark_text(
                 align="left" if sheet.narrow else "right",
