@@ -81,6 +81,7 @@ class EmulatedFarm(EngineFarm[_imafarm.EmulatedFarm]):
         self._progress = progress
         self._has_store = topology.store is not None
         self._commands = CommandQueue()
+        self._stop_at = EventKind(0)
         self._started_seconds = trio.current_time()
 
     @property
@@ -143,6 +144,12 @@ class EmulatedFarm(EngineFarm[_imafarm.EmulatedFarm]):
             await trio.sleep(self._engine.tick_ns / NANOSECONDS)
             await self._wait_until_nobody_starts()
 
+    # -- for a pacer
+
+    def stop_at(self, kinds: EventKind) -> None:
+        """Has farm time stop for its pacer at the end of each tick in which such an event happens. Changes only the speed."""
+        self._stop_at = kinds
+
     # -- for the conductor
 
     @property
@@ -170,7 +177,10 @@ class EmulatedFarm(EngineFarm[_imafarm.EmulatedFarm]):
     def advance(self, until_ns: int, max_events: int) -> bool:
         """Runs to `until_ns`, or less: until a task's event, or `max_events`. Whether it was the latter."""
         reason = self._driven.advance(
-            until_ns - self._origin_ns, wake_on=self._watched_kinds().value, max_events=max_events, loosely=True
+            until_ns - self._origin_ns,
+            wake_on=(self._watched_kinds() | self._stop_at).value,
+            max_events=max_events,
+            loosely=True,
         )
         now = perf_counter()
         if self._progress is not None and now - self._told_at >= PROGRESS_SECONDS:
