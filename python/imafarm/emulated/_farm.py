@@ -147,7 +147,7 @@ class EmulatedFarm(EngineFarm[_imafarm.EmulatedFarm]):
     # -- for a pacer
 
     def stop_at(self, kinds: EventKind) -> None:
-        """Has farm time stop for its pacer at the end of each tick in which such an event happens. Changes only the speed."""
+        """Has farm time stop for its pacer at the end of each tick in which such an event happens."""
         self._stop_at = kinds
 
     # -- for the conductor

@@ -31,7 +31,7 @@ class _Saying:
 
 SAYINGS: Mapping[EventKind, _Saying] = MappingProxyType(
     {
-        EventKind.HOST_UP: _Saying("{host} is up", "quiet", notable=False),
+        EventKind.HOST_UP: _Saying("hosts come up, {host} first", "quiet", notable=False),
         EventKind.HOST_DOWN: _Saying("{host} is down", "bad"),
         EventKind.MASTER_UNREACHABLE: _Saying("{host} cannot reach {other}, its collector", "bad", slow=True),
         EventKind.ELECTION_STARTED: _Saying("{host} stands: ELECT_MASTER to all ranked higher", "notable", slow=True),
@@ -83,7 +83,7 @@ class Log:
     def __init__(self) -> None:
         """Nothing has happened."""
         self._lines: deque[_Line] = deque(maxlen=KEPT_LINES)
-        self._latest: dict[tuple[str, EventKind], _Line] = {}
+        self._latest: dict[tuple[str | None, EventKind], _Line] = {}
         self._count = 0
         self._open: set[str] = set()
 
@@ -99,13 +99,15 @@ class Log:
             self._open.discard(event.zone)
         elif event.kind in ELECTION_KINDS:
             self._open.add(event.zone)
-        line = self._latest.get((event.zone, event.kind))
+        # A farm that boots would fill the log, zone by zone.
+        zone = None if event.kind is EventKind.HOST_UP else event.zone
+        line = self._latest.get((zone, event.kind))
         if line is not None and self._is_near(line, event.seconds):
             line.times += 1
             line.last_seconds = event.seconds
             return False, saying.slow
         text = saying.text.format(host=event.host, other=event.other)
-        self._latest[event.zone, event.kind] = self._put(event.kind, event.seconds, event.zone, text, saying.tone)
+        self._latest[zone, event.kind] = self._put(event.kind, event.seconds, zone, text, saying.tone)
         return saying.notable, saying.slow
 
     def phase(self, seconds: float, name: str) -> None:

@@ -23,7 +23,7 @@ LINKS_SECONDS = 1 / 8
 """The same between two looks at what went from zone to zone."""
 COST_SHARE = 10
 """And so many times what the last look took."""
-HISTORY_LOOKS = 61
+HISTORY_LOOKS = 121
 """How many looks are kept for sparklines."""
 HISTORY_ZONES = 6_000
 """And how many counts of zones they hold together, at most."""
@@ -48,6 +48,7 @@ class Observer:
         self._wanted, self._looked_for = Wanted(), Wanted()
         self._latest: Snapshot | None = None
         self._next_look = 0.0
+        self._went = pace.now
 
     # -- for other threads
 
@@ -74,7 +75,7 @@ class Observer:
         self._messages: Rates[tuple[str, str]] = Rates(looks)
         self._next_links = 0.0
         self._ranked: dict[str, tuple[str, ...]] = {}
-        self._hosts = {zone: 0 for zone in zones}
+        self._hosts = dict.fromkeys(zones, 0)
         for host in farm.host_names:
             self._hosts[farm.record(host).zone] += 1
         self._led = frozenset(farm.led_zones)
@@ -107,6 +108,10 @@ class Observer:
         began = self._clock()
         self._hear(farm)
         wanted = self._looked_for = self._wanted
+        if (went := self._pace.now) != self._went:
+            self._went = went
+            self._figures.begin_anew(began)
+            self._messages.begin_anew(began)
         statistics = farm.statistics()
         figures = {zone: bindings.evicted for zone, bindings in statistics.zone_bindings.items()}
         self._figures.put(began, statistics.seconds, {**figures, "": statistics.events})
@@ -152,23 +157,20 @@ class Observer:
         sent: dict[tuple[str, str], int] = {}
         for (source, _), kinds in farm.links().items():
             for kind, traffic in kinds.items():
+                kind = "BIND_*" if kind.startswith("BIND_") else kind
                 sent[source, kind] = sent.get((source, kind), 0) + traffic.sent
         self._messages.put(began, seconds, sent)
         done = self._clock()
         self._next_links = began + max(LINKS_SECONDS, COST_SHARE * (done - began))
 
-    def _zones(
-        self, farm: EmulatedFarm, statistics: FarmStatistics, elections: list[Election]
-    ) -> tuple[ZoneView, ...]:
+    def _zones(self, farm: EmulatedFarm, statistics: FarmStatistics, elections: list[Election]) -> tuple[ZoneView, ...]:
         last = {election.zone: election for election in elections}
         masters, evicted = farm.masters, self._figures.per_farm_second()
         kinds: dict[str, dict[str, float]] = {}
         for (zone, kind), rate in self._messages.per_farm_second().items():
             kinds.setdefault(zone, {})[kind] = rate
         return tuple(
-            self._zone(
-                zone, masters[zone], last.get(zone), statistics, kinds.get(zone, {}), evicted.get(zone, 0.0)
-            )
+            self._zone(zone, masters[zone], last.get(zone), statistics, kinds.get(zone, {}), evicted.get(zone, 0.0))
             for zone in farm.zones
         )
 
@@ -182,10 +184,10 @@ class Observer:
         evicted: float,
     ) -> ZoneView:
         count = self._census.zones[name]
-        stage = self._stage(name, agreed, election)
         leading = max(((votes, host) for host, votes in count.votes.items() if votes), default=(0, None))[1]
+        stage = self._stage(name, agreed, leading, election)
         master = agreed or (election.master if stage == "declared" and election else None)
-        if stage == "joining":
+        if stage in ("joining", "lost"):
             master = leading
         return ZoneView(
             name=name,
@@ -201,7 +203,7 @@ class Observer:
             bindings=statistics.zone_bindings[name],
         )
 
-    def _stage(self, zone: str, agreed: str | None, election: Election | None) -> Stage:
+    def _stage(self, zone: str, agreed: str | None, leading: str | None, election: Election | None) -> Stage:
         if zone not in self._led:
             return "unled"
         if not self._census.zones[zone].up:
@@ -209,7 +211,7 @@ class Observer:
         if agreed is not None:
             return "agreed"
         if election is None or election.converged_seconds is not None:
-            return "joining"
+            return "joining" if leading is None or leading in self._census.zones[zone].up else "lost"
         if election.declared_seconds is not None:
             return "declared"
         return "in doubt" if election.started_seconds is None else "electing"

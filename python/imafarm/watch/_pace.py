@@ -14,8 +14,11 @@ from imafarm.errors import ConfigurationError
 NANOSECONDS = 1_000_000_000
 
 SPEEDS = tuple(
-    Fraction(mantissa) * Fraction(10) ** exponent for exponent in range(-3, 3) for mantissa in (1, 2, 5)
-) + (Fraction(1000),)
+    mantissa * Fraction(10) ** exponent
+    for exponent in range(-3, 4)
+    for mantissa in (1, 2, 5)
+    if mantissa * Fraction(10) ** exponent <= 1000
+)
 """Farm seconds in a real second, from slow motion to fast; `faster` and `slower` go from one to the next."""
 FULL_SPEED = math.inf
 """As fast as the machine can."""
@@ -23,7 +26,7 @@ BEGIN_SPEED = 10.0
 """Farm seconds in a real second unless somebody says otherwise."""
 SLOW_SPEED = 1 / 100
 """How fast it goes, at most, around what it slows down for. Our guess: a storm of a thousand takes a second or two."""
-SLOW_NS = 20_000_000
+SLOW_NS = 15_000_000
 """How long after each such event it stays slow, in farm time."""
 
 FRAME_SECONDS = 1 / 30

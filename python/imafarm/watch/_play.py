@@ -66,7 +66,7 @@ class Watched:
         self._thread.start()
 
     def leave(self) -> Ended:
-        """Ends it, if it has not ended by itself, and waits until all is closed: a slice of the engine's work at most."""
+        """Ends it, if it has not ended by itself; waits until all is closed, a slice of the engine's work at most."""
         self.pace.leave()
         if self._thread.ident is not None:
             self._thread.join()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Mapping
 from itertools import pairwise
@@ -18,12 +19,17 @@ class Rates(Generic[K]):
 
     def __init__(self, looks: int) -> None:
         """Nothing was counted; so many looks are kept, two at least."""
+        self._since = -math.inf
         self._looks: deque[tuple[float, float, Mapping[K, int]]] = deque(maxlen=max(2, looks))
 
     def put(self, real: float, farm_seconds: float, counts: Mapping[K, int]) -> None:
         """So much was counted by this moment. A look at which farm time has not gone on is none."""
         if not self._looks or farm_seconds > self._looks[-1][1]:
             self._looks.append((real, farm_seconds, counts))
+
+    def begin_anew(self, real: float) -> None:
+        """What was counted before this moment counts for no rate any more, since farm time went at another speed."""
+        self._since = real
 
     def latest(self) -> Mapping[K, int]:
         """The counts at the last look."""
@@ -61,5 +67,6 @@ class Rates(Generic[K]):
         if len(self._looks) < 2:
             return None, None
         last = self._looks[-1]
-        near = (look for look in list(self._looks)[:-1] if last[0] - look[0] <= RATE_SECONDS)
+        since = max(self._since, last[0] - RATE_SECONDS)
+        near = (look for look in list(self._looks)[:-1] if look[0] >= since)
         return next(near, self._looks[-2]), last

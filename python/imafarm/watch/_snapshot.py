@@ -9,11 +9,12 @@ from typing import Literal
 from imafarm.farm import Bindings, Election, Power, Role
 from imafarm.scenario import Verdict
 
-Stage = Literal["unled", "off", "joining", "agreed", "in doubt", "electing", "declared"]
+Stage = Literal["unled", "off", "lost", "joining", "agreed", "in doubt", "electing", "declared"]
 """How far a zone is with its data collector:
 
 - unled: it has session-host-only servers, and so never a collector;
 - off: no host runs;
+- lost: most take a host for their collector that does not run, and none has noticed;
 - joining: there is no election, and not all running hosts know the collector yet;
 - agreed: all running hosts have the same living collector;
 - in doubt: a host could not reach the collector, and nobody stands yet;
