@@ -45,7 +45,9 @@ def watch(
     """
     from imafarm.report.text import print_verdict
     from imafarm.settings import check_seed, check_threads
+    from imafarm.watch import Pace, Play, speed_of, watch_farm
 
+    pace = Pace(speed_of(speed))
     chosen = _scenario(scenario)
     check_seed(seed)
     check_threads(threads)
@@ -64,10 +66,8 @@ def watch(
     if chosen.prepare is not None:
         topology = chosen.prepare(topology)
     _check_terminal()
-    from imafarm.watch import Play, watch_farm
-
     with _log(store) as log:
-        ended = watch_farm(Play(chosen, topology, seed, log, threads, bound, exact_queue), speed)
+        ended = watch_farm(Play(chosen, topology, seed, log, threads, bound, exact_queue), pace)
     if ended.error is not None:
         raise ended.error
     if ended.verdict is None:

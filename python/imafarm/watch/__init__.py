@@ -29,14 +29,13 @@ __all__ = [
 ]
 
 
-def watch_farm(played: Play, speed: str = "10") -> Ended:
+def watch_farm(played: Play, pace: Pace | None = None) -> Ended:
     """Plays this on the terminal, until it is over and whoever watches has seen enough; how it ended.
 
-    speed: as `speed_of` takes it.
+    pace: how fast, at first; ten farm seconds in a real second unless said.
 
-    Errors: `ConfigurationError` for a speed that is none, and without the extra `tui`.
+    Errors: `ConfigurationError` without the extra `tui`.
     """
-    pace = Pace(speed_of(speed))
     try:
         from imafarm.watch._app import WatchApp
     except ModuleNotFoundError as missing:

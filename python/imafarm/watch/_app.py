@@ -194,7 +194,7 @@ class WatchApp(App[None]):
         # Title, clock and keys, three rules, and the heads of two tables.
         left = height - 8
         lines = {
-            "zones": max(1, min(len(zones) or 1, MOST_ZONES, left // 4)),
+            "zones": max(1, min(len(zones) or 1, MOST_ZONES, left // (4 if height < 32 else 3))),
             "middle": max(6, min(left // 3, 20)),
             "kinds": max(2, min(left // 5, 12)),
         }

@@ -16,7 +16,7 @@ from imafarm.watch._snapshot import HostView, KindView, LogLine, Snapshot, Tone,
 
 STYLES: dict[Tone, str] = {
     "plain": "",
-    "quiet": "$text-muted",
+    "quiet": "$foreground 65%",
     "good": "$text-success",
     "bad": "$text-error",
     "notable": "$text-warning",
@@ -39,13 +39,13 @@ def title(played: Play, room: Room) -> Content:
     hosts, zones = len(topology.resolver), len(topology.resolver.zones())
     size = f"{hosts:,} host{'s' * (hosts != 1)} in {zones:,} zone{'s' * (zones != 1)}"
     told = f"{size}, {topology.product}, seed {played.seed} "
-    return _ends([(f" {played.scenario.name}", "bold")], [(told, "$text-muted")], room.width)
+    return _ends([(f" {played.scenario.name}", "bold")], [(told, STYLES["quiet"])], room.width)
 
 
 def clock(snapshot: Snapshot | None, now: PaceNow, verdict: Verdict | None, room: Room) -> Content:
     """How late it is, and how fast it goes."""
     if snapshot is None:
-        return Content.assemble((" opening the farm", "$text-muted"))
+        return Content.assemble((" opening the farm", STYLES["quiet"]))
     if verdict is not None:
         state, style = ("ENDED: passed", STYLES["good"]) if verdict.passed else ("ENDED: failed", STYLES["bad"])
     else:
@@ -53,13 +53,13 @@ def clock(snapshot: Snapshot | None, now: PaceNow, verdict: Verdict | None, room
         style = STYLES[tone]
     left = [
         (f" {snapshot.seconds:,.6f} s", "bold"),
-        (f"  {snapshot.phase}  ", "$text-muted"),
+        (f"  {snapshot.phase}  ", STYLES["quiet"]),
         (state, f"bold {style}"),
     ]
     rate = f"{words.short(snapshot.events_per_second)} events/s"
-    right = [(f"{rate}  wall {snapshot.wall_seconds:,.1f} s ", "$text-muted")]
+    right = [(f"{rate}  wall {snapshot.wall_seconds:,.1f} s ", STYLES["quiet"])]
     if sum(len(text) for text, _ in left + right) > room.width:
-        right = [(f"{rate} ", "$text-muted")]
+        right = [(f"{rate} ", STYLES["quiet"])]
     return _ends(left, right, room.width)
 
 
@@ -188,36 +188,49 @@ def log(snapshot: Snapshot | None, room: Room) -> Content:
 def rule(name: str, room: Room) -> Content:
     """A line with a name in it."""
     text = f"── {name} "
-    return Content.assemble((words.cut(text, room.width).ljust(room.width, "─"), "$text-muted"))
+    return Content.assemble((words.cut(text, room.width).ljust(room.width, "─"), STYLES["quiet"]))
 
 
-KEYS = (
-    ("space", "pause"),
-    ("s", "step"),
-    ("n", "next event"),
-    ("+ -", "speed"),
-    ("m", "max"),
-    ("e", "slow elections"),
-    ("↑ ↓", "zone"),
-    ("?", "help"),
-    ("q", "quit"),
+@dataclass(frozen=True, slots=True)
+class _Key:
+    """A key, what it does, and the same in one word."""
+
+    name: str
+    does: str
+    word: str = ""
+
+
+ENDED_KEYS = (
+    _Key("v", "verdict"),
+    _Key("↑↓", "zone"),
+    _Key("d", "light or dark"),
+    _Key("?", "help"),
+    _Key("q", "quit"),
 )
-ENDED_KEYS = (("v", "verdict"), ("↑ ↓", "zone"), ("d", "light or dark"), ("?", "help"), ("q", "quit"))
+
+
+def _keys(now: PaceNow) -> tuple[_Key, ...]:
+    switch = "off" if now.slows else "on"
+    return (
+        _Key("space", "go on" if now.paused else "pause"),
+        _Key("s", "step"),
+        _Key("n", "next event", "next"),
+        _Key("+-", "speed"),
+        _Key("m", "max"),
+        _Key("e", f"slow elections {switch}", f"slow {switch}"),
+        _Key("↑↓", "zone"),
+        _Key("?", "help"),
+        _Key("q", "quit"),
+    )
 
 
 def keys(now: PaceNow, ended: bool, room: Room) -> Content:
-    """The keys, as far as there is room."""
-    parts: list[tuple[str, str]] = []
-    width = 0
-    for key, what in ENDED_KEYS if ended else KEYS:
-        if key == "space" and (now.paused or now.seeking):
-            what = "go on" if now.paused else "pause"
-        if key == "e" and not now.slows:
-            what = "elections at speed"
-        if width + len(key) + len(what) + 3 > room.width:
-            break
-        width += len(key) + len(what) + 3
-        parts += [(f" {key}", "bold $text-accent"), (f" {what} ", "")]
+    """The keys, in as many words as there is room for."""
+    shown = ENDED_KEYS if ended else _keys(now)
+    told, gap = [(key.name, key.does) for key in shown], "  "
+    if sum(len(name) + len(what) + 3 for name, what in told) > room.width:
+        told, gap = [(key.name, key.word or key.does) for key in shown], " "
+    parts = [part for name, what in told for part in ((f" {name}", "bold $text-accent"), (f" {what}{gap[1:]}", ""))]
     return Content.assemble(*parts)
 
 

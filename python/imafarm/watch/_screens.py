@@ -22,34 +22,38 @@ EDGE_WIDTH = 6
 
 HELP = """\
 Farm time
-  space         pause, or go on
-  s             step: to the end of the next tick in which anything happens
-  n             on to the next event that is told below, and pause there
-  + -           faster, slower: 1/1000 to 1000 farm seconds in a real second
-  m             full speed: as fast as the machine can
-  e             slow motion at elections of the zone that is picked, on or off;
-                at full speed there is none
-Nothing of this changes what happens: the verdict and its digest are those of
+  space        pause, or go on
+  s            step: to the end of the next tick in which anything happens
+  n            on to the next event that is told below, and pause there
+  + -          faster, slower: 1/1000 to 1000 farm seconds in a real one
+  m            full speed: as fast as the machine can
+  e            slow motion at elections of the zone that is picked, or
+               none; at full speed there is none
+Nothing of this changes what happens: verdict and digest are those of
 imafarm run with the same seed.
 
 Screen
-  up, down      pick a zone; page up, page down: ten at once
-  d             light or dark
-  v             the verdict, once it is there; escape closes it
-  q, Ctrl-C     quit
+  up, down     pick a zone; page up, page down: ten further
+  d            light or dark
+  v            the verdict, once it is there
+  q, Ctrl-C    quit
 
 Zones
-  up of hosts   hosts that run, of all
-  collector     whom all running hosts name, or who has declared itself
-  election      agreed; joining: not all that run know the collector yet;
-                in doubt: a host cannot reach it; electing: so many stand for
-                election; declared: so many have heard of the new one
-  messages/s    sent by the zone's hosts in a farm second; so is evicted/s
-  bindings      active now, counted at both ends
+  up of hosts  hosts that run, of all
+  collector    whom all running hosts name, or who has declared itself
+  election     agreed: all running hosts have the same living collector
+               joining: there is no election; so many know the collector
+               collector down: none of those who follow it has noticed
+               in doubt: a host could not reach it, and nobody stands yet
+               electing: so many have stood for election
+               declared: so many have heard of the new collector
+  messages/s   sent by the zone's hosts in a farm second; so is evicted/s
+  bindings     active now, counted at both ends
+
 Messages
-  BIND_*        the three packets that set a binding up
-  bars          a second's messages at the last looks, on a logarithmic scale:
-                two steps less is about a third
+  BIND_*       the three packets that set a binding up
+  lately       how many in a farm second, at the last looks, the youngest
+               at the right; logarithmic: two steps less is about a third
 """
 
 
@@ -105,4 +109,9 @@ class Help(_Over):
 
     def text(self, width: int) -> Text:
         """All of it."""
-        return Text(HELP.strip("\n"))
+        text = Text()
+        for line in HELP.splitlines():
+            text.append(
+                f"{line}\n", style="" if line.startswith(" ") or line.endswith((".", "are those of")) else "bold"
+            )
+        return text
