@@ -198,9 +198,12 @@ class WatchApp(App[None]):
             "middle": max(6, min(left // 3, 20)),
             "kinds": max(2, min(left // 5, 12)),
         }
-        self.query_one("#zones").styles.height = lines["zones"] + 1
-        self.query_one("#middle").styles.height = lines["middle"]
-        self.query_one("#kinds").styles.height = lines["kinds"] + 1
+        below = self.screen_stack[0]
+        below.query_one("#zones").styles.height = lines["zones"] + 1
+        below.query_one("#middle").styles.height = lines["middle"]
+        below.query_one("#kinds").styles.height = lines["kinds"] + 1
+        # What a part has room for is known once all are laid out.
+        self.call_after_refresh(self._draw)
         wanted = Wanted(
             zone=zones[self._picked].name if zones else None,
             hosts=lines["middle"] - 1,
