@@ -3,7 +3,6 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 
 import pytest
 from textual.pilot import Pilot
@@ -11,7 +10,7 @@ from textual.widgets import Static
 
 from imafarm.errors import ConfigurationError, FarmDeadlock
 from imafarm.farm import Farm
-from imafarm.scenario import Journal, Scenario
+from imafarm.scenario import Journal, Scenario, Verdict
 from imafarm.scenarios import SCENARIOS
 from imafarm.topology import Topology
 from imafarm.watch import FULL_SPEED, LogLine, Pace, Play, Watched
@@ -108,9 +107,9 @@ def test_a_scenario_is_watched_to_its_verdict(size: tuple[int, int]) -> None:
     assert ended is not None and ended.verdict is not None and ended.verdict.passed
 
 
-def test_the_verdict_is_that_of_a_run_nobody_watched() -> None:
-    from imafarm.cli._run import _Engine, _play
-
+def test_the_verdict_is_that_of_a_run_nobody_watched(
+    unwatched: Callable[[Play], Verdict], same: Callable[[Verdict], Verdict]
+) -> None:
     async def story(screen: Screen) -> None:
         await screen.press("s", "s", "minus", "e", "n", "m")
         await screen.until(lambda: screen.watched.pace.now.paused, "it has come to an event")
@@ -119,9 +118,7 @@ def test_the_verdict_is_that_of_a_run_nobody_watched() -> None:
 
     watched = look(story, zones=2, paused=True)
     assert watched.ended is not None and watched.ended.verdict is not None
-    played = watched.played
-    alone = _play(played.scenario, played.topology, played.seed, None, _Engine(None, False, False))
-    assert replace(watched.ended.verdict, wall_seconds=0) == replace(alone, wall_seconds=0)
+    assert same(watched.ended.verdict) == unwatched(watched.played)
 
 
 def test_space_pauses_and_a_step_goes_on_by_little() -> None:

@@ -3,7 +3,6 @@
 import random
 import time
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
 
@@ -43,32 +42,29 @@ def play(pace: Pace, meanwhile: Callable[[Watched], object] = lambda _: None) ->
     return ended.verdict
 
 
-def without_wall(verdict: Verdict) -> Verdict:
-    return replace(verdict, wall_seconds=0.0)
-
-
 @pytest.fixture(scope="module")
 def expected() -> Verdict:
     """What it comes to at full speed, unpaced but for that."""
     return play(Pace(FULL_SPEED))
 
 
-def test_a_watched_scenario_comes_to_what_it_comes_to_unwatched(expected: Verdict) -> None:
-    from imafarm.cli._run import _Engine, _play
-
-    alone = _play(PLAYED.scenario, PLAYED.topology, PLAYED.seed, None, _Engine(1, False, False))
-    assert without_wall(alone) == without_wall(expected)
+def test_a_watched_scenario_comes_to_what_it_comes_to_unwatched(
+    expected: Verdict, unwatched: Callable[[Play], Verdict], same: Callable[[Verdict], Verdict]
+) -> None:
+    assert same(expected) == unwatched(PLAYED)
     assert expected.passed
 
 
 @pytest.mark.parametrize("speed", [200.0, 1000.0])
-def test_speed_changes_nothing(expected: Verdict, speed: float, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_speed_changes_nothing(
+    expected: Verdict, same: Callable[[Verdict], Verdict], speed: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Nor does slow motion, of which this one is not very."""
     monkeypatch.setattr(_pace, "SLOW_SPEED", 1.0)
-    assert without_wall(play(Pace(speed))) == without_wall(expected)
+    assert same(play(Pace(speed))) == same(expected)
 
 
-def test_stepping_through_all_of_it_changes_nothing(expected: Verdict) -> None:
+def test_stepping_through_all_of_it_changes_nothing(expected: Verdict, same: Callable[[Verdict], Verdict]) -> None:
     steps = 0
 
     def step(watched: Watched) -> None:
@@ -77,11 +73,11 @@ def test_stepping_through_all_of_it_changes_nothing(expected: Verdict) -> None:
             watched.pace.step()
         steps += 100
 
-    assert without_wall(play(Pace(), step)) == without_wall(expected)
+    assert same(play(Pace(), step)) == same(expected)
     assert steps > 1_000
 
 
-def test_whatever_keys_are_pressed_changes_nothing(expected: Verdict) -> None:
+def test_whatever_keys_are_pressed_changes_nothing(expected: Verdict, same: Callable[[Verdict], Verdict]) -> None:
     dice = random.Random(5)
 
     def press(watched: Watched) -> None:
@@ -91,10 +87,10 @@ def test_whatever_keys_are_pressed_changes_nothing(expected: Verdict) -> None:
         dice.choice(keys)()
 
     for _ in range(3):
-        assert without_wall(play(Pace(), press)) == without_wall(expected)
+        assert same(play(Pace(), press)) == same(expected)
 
 
-def test_the_time_for_which_a_farm_was_kept_waiting_is_not_counted_as_work(expected: Verdict) -> None:
+def test_the_time_for_which_a_farm_was_kept_waiting_is_not_counted_as_work() -> None:
     pace = Pace(FULL_SPEED)
     pace.toggle_pause()
     began = time.monotonic()
