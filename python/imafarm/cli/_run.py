@@ -17,11 +17,14 @@ from imafarm.cli._errors import FAILED, PASSED, unknown
 from imafarm.cli._farm import product_of, topology_of
 from imafarm.cli._options import Assignments, Bound, ExactQueue, FarmFile, Hosts, Json, Seed, StoreUrl, Threads, Zones
 from imafarm.cli._out import check_writable
+from imafarm.cli._run_out import check_recording, recording_of, tables_of, write_results
 
 if TYPE_CHECKING:
     from imafarm.configuration import ConfigurationLog
+    from imafarm.farm import Recording
     from imafarm.report.progress import ProgressLine
     from imafarm.scenario import Scenario, Verdict
+    from imafarm.tables import Table
     from imafarm.topology import Topology
 
 
@@ -51,7 +54,15 @@ def run(
     threads: Threads = None,
     bound: Bound = False,
     exact_queue: ExactQueue = False,
-    out: Annotated[Path | None, Parameter(help="A directory for verdict.json and verdict.txt.")] = None,
+    out: Annotated[
+        Path | None, Parameter(help="A directory for the verdict, for everything measured, as Parquet, and a report.")
+    ] = None,
+    bin_: Annotated[
+        float | None,
+        Parameter(
+            name="--bin", help="With --out: how many farm seconds a row of traffic stands for (10 ms, and growing)."
+        ),
+    ] = None,
     json_: Json = False,
 ) -> int:
     """Play a scenario and judge it.
@@ -67,6 +78,7 @@ def run(
     chosen = _scenario(scenario)
     check_seed(seed)
     check_threads(threads)
+    check_recording(out, bin_)
     topology = topology_of(
         farm,
         hosts,
@@ -83,9 +95,10 @@ def run(
         topology = chosen.prepare(topology)
     if out is not None:
         check_writable(out)
-    verdict = _play(chosen, topology, seed, store, _Engine(threads, bound, exact_queue))
+    recording = None if out is None else recording_of(topology, bin_, bound=bound)
+    verdict, tables = _play(chosen, topology, seed, store, _Engine(threads, bound, exact_queue), recording)
     if out is not None:
-        _write(verdict, out)
+        write_results(out, verdict, tables, farm=farm, store=store, bound=bound)
     if json_:
         print(json.dumps(verdict.as_json()))
     else:
@@ -113,14 +126,6 @@ def _check_fits(scenario: Scenario, topology: Topology) -> None:
             raise ConfigurationError([f"hosts: {scenario.name} needs {least} in every zone, {name} has {count}"])
 
 
-def _write(verdict: Verdict, out: Path) -> None:
-    from imafarm.report.text import print_verdict
-
-    (out / "verdict.json").write_text(json.dumps(verdict.as_json(), indent=2) + "\n", encoding="utf-8")
-    with (out / "verdict.txt").open("w", encoding="utf-8") as file:
-        print_verdict(verdict, Console(file=file, width=80))
-
-
 @contextmanager
 def _log(store: str | None) -> Iterator[ConfigurationLog | None]:
     """What changes of the farm's configuration are told to, if it came from a store."""
@@ -142,13 +147,15 @@ class _Engine:
     exact_queue: bool
 
 
-def _play(scenario: Scenario, topology: Topology, seed: int, store: str | None, engine: _Engine) -> Verdict:
+def _play(
+    scenario: Scenario, topology: Topology, seed: int, store: str | None, engine: _Engine, recording: Recording | None
+) -> tuple[Verdict, dict[str, Table]]:
     from imafarm.emulated import run
     from imafarm.report.progress import progress_line
 
     began = perf_counter()
     with _log(store) as log, progress_line(Console(stderr=True)) as line:
-        return run(_play_emulated, scenario, topology, seed, engine, log, line, began)
+        return run(_play_emulated, scenario, topology, seed, engine, recording, log, line, began)
 
 
 async def _play_emulated(
@@ -156,10 +163,12 @@ async def _play_emulated(
     topology: Topology,
     seed: int,
     engine: _Engine,
+    recording: Recording | None,
     log: ConfigurationLog | None,
     line: ProgressLine | None,
     began: float,
-) -> Verdict:
+) -> tuple[Verdict, dict[str, Table]]:
+    """The verdict, and all that was written down."""
     from imafarm.emulated import open_emulated_farm
     from imafarm.scenario import Journal, play
     from imafarm.settings import default_settings
@@ -173,9 +182,10 @@ async def _play_emulated(
         threads=engine.threads,
         bound=engine.bound,
         exact_queue=engine.exact_queue,
+        record=recording,
         progress=progress,
     ) as farm:
-        return await play(
+        verdict = await play(
             scenario,
             farm,
             journal,
@@ -184,3 +194,6 @@ async def _play_emulated(
             settings={**default_settings(), **topology.settings},
             wall_clock=lambda: perf_counter() - began,
         )
+        if recording is None:
+            return verdict, {}
+        return verdict, tables_of(farm, recording)

@@ -14,10 +14,12 @@ from imafarm.configuration import ConfigurationLog
 from imafarm.emulated._clock import NANOSECONDS
 from imafarm.emulated._commands import CommandQueue
 from imafarm.emulated._conductor import Conductor
-from imafarm.farm import Cut, EventKind, Hosts
+from imafarm.farm import Cut, EventKind, Hosts, Recording
 from imafarm.farm._engine import EngineFarm
 from imafarm.farm._engine_verbs import span_ns
+from imafarm.farm._recording import ELECTION_KINDS
 from imafarm.farm._verbs import Verb
+from imafarm.tables import Table
 from imafarm.topology import Topology
 
 T = TypeVar("T")
@@ -55,6 +57,7 @@ class EmulatedFarm(EngineFarm[_imafarm.EmulatedFarm]):
         conductor: Conductor,
         progress: Callable[[Progress], object] | None,
         log: ConfigurationLog | None = None,
+        record: Recording | None = None,
     ) -> None:
         resolver = topology.resolver
         self._opened_at = self._told_at = perf_counter()
@@ -76,8 +79,16 @@ class EmulatedFarm(EngineFarm[_imafarm.EmulatedFarm]):
             threads=threads,
             bound=bound,
             exact_queue=exact_queue,
+            trace=ELECTION_KINDS if record is not None and record.message_hosts else (),
         )
         super().__init__(topology, engine, origin_ns=conductor.clock.now_ns, log=log)
+        if record is not None:
+            if record.kinds:
+                engine.write_down_events(record.kinds.value)
+            engine.record(traffic_ns=record.traffic_ns, bindings_ns=record.bindings_ns)
+            if record.message_hosts:
+                engine.trace_among(self._indices(record.message_hosts))
+        self._traces = record is not None and bool(record.message_hosts)
         self._progress = progress
         self._has_store = topology.store is not None
         self._commands = CommandQueue()
@@ -133,6 +144,21 @@ class EmulatedFarm(EngineFarm[_imafarm.EmulatedFarm]):
     def _others(self, near: Sequence[int]) -> tuple[int, ...]:
         inside = set(near)
         return tuple(index for index in range(len(self._hosts)) if index not in inside)
+
+    # -- tables
+
+    def traffic(self) -> Table:
+        return self._table("traffic", self._engine.traffic_table())
+
+    def bindings(self) -> Table:
+        return self._table("bindings", self._engine.bindings_table())
+
+    def messages(self) -> Table:
+        """The messages of elections so far that went from one of `Recording.message_hosts` to another, one by one.
+
+        `ConfigurationError` if there are no such hosts.
+        """
+        return self._table("messages", self._engine.messages_table() if self._traces else None)
 
     # -- waits
 

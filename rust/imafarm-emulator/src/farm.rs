@@ -26,6 +26,7 @@ use crate::event::{Event, HOSTS_MAX, PostOffice, Sack};
 use crate::letter::{Letter, Parcel};
 use crate::network::{EndRef, Link, Network, Pipes};
 use crate::prefetch::Lines;
+use crate::record::Record;
 use crate::schedule::Schedule;
 use crate::seat::Seat;
 use crate::shard::{Shard, Share};
@@ -152,6 +153,8 @@ pub struct Farm {
     /// What storms are held as, and room for going through them.
     pub(crate) fans: Arc<OpenFans>,
     pub(crate) scratch: Scratch,
+    /// What is written down while time goes on, if it is to be.
+    pub(crate) record: Option<Box<Record>>,
     dice: Dice,
     /// The number of the last question from outside.
     pub(crate) requests: u32,
@@ -225,6 +228,7 @@ impl Farm {
                 wire,
                 exact: exact_queue,
                 traced: Kind::ALL.map(|kind| traced.contains(&kind)),
+                traced_hosts: None,
                 trace: Vec::new(),
                 storm,
             };
@@ -247,6 +251,7 @@ impl Farm {
             bound,
             fans: Arc::default(),
             scratch: Scratch::default(),
+            record: None,
             dice,
             requests: 0,
         };
@@ -288,6 +293,14 @@ impl Farm {
             shard.world.network = Arc::clone(&self.network);
         }
         result
+    }
+
+    /// Traces only what goes from one of these hosts to another of them, from now on.
+    pub fn trace_among(&mut self, hosts: &[u32]) {
+        let mut among = vec![false; self.directory.len()];
+        hosts.iter().for_each(|&host| among[host as usize] = true);
+        let among: Arc<[bool]> = among.into();
+        self.shards.iter_mut().for_each(|shard| shard.world.traced_hosts = Some(Arc::clone(&among)));
     }
 
     // ---- commands ----------------------------------------------------------------------------------------------

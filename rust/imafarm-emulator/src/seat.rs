@@ -49,7 +49,7 @@ pub(crate) struct Seat {
     /// What it works on, if work takes time.
     pub(crate) work: Option<Box<Work>>,
     /// What earlier lives of this host have done, if it had any.
-    past: Option<Box<Totals>>,
+    pub(crate) past: Option<Box<Totals>>,
     /// How many lives it has had; it may begin again at 0.
     pub(crate) life: u16,
     aside: Option<Box<Aside>>,
@@ -432,7 +432,7 @@ impl Seat {
         world.settle_message(source, self.me, kind, bytes, true);
         self.chain.add_message(now, source, &message);
         if world.traced[kind.index()] {
-            world.trace.push(TraceRecord { time: now, target: self.me, source, kind, bytes });
+            world.trace(TraceRecord { time: now, target: self.me, source, kind, bytes });
         }
         let entry = if to == EndRef::BOUND { EntryIndex::bound(HostIndex(source)) } else { EntryIndex(to.entry()) };
         self.act(world, out, now, Input::Received(entry, message));
