@@ -55,6 +55,7 @@ class EmulatedFarm(EngineFarm[_imafarm.EmulatedFarm]):
         conductor: Conductor,
         progress: Callable[[Progress], object] | None,
         log: ConfigurationLog | None = None,
+        trace: Sequence[str] = (),
     ) -> None:
         resolver = topology.resolver
         self._opened_at = self._told_at = perf_counter()
@@ -76,6 +77,7 @@ class EmulatedFarm(EngineFarm[_imafarm.EmulatedFarm]):
             threads=threads,
             bound=bound,
             exact_queue=exact_queue,
+            trace=trace,
         )
         super().__init__(topology, engine, origin_ns=conductor.clock.now_ns, log=log)
         self._progress = progress
@@ -88,6 +90,23 @@ class EmulatedFarm(EngineFarm[_imafarm.EmulatedFarm]):
         # Between two slices of the engine's work zones may stand apart, and a task may be there by Ctrl-C.
         self._driven.gather()
         return self._driven
+
+    # -- what only the emulator can tell
+
+    def deliveries(self) -> list[tuple[float, str, str, str, int]]:
+        """The messages of the traced kinds that have been handled: when, in seconds, kind, from whom, by whom, and bytes.
+
+        In order of time, then of who handled it, then of who sent it. Empty unless `open_emulated_farm` was given `trace`.
+        """
+        return [
+            (self._seconds(time_ns), kind, self._hosts[source], self._hosts[target], size)
+            for time_ns, kind, source, target, size in self._engine.trace()
+        ]
+
+    @property
+    def memory_bytes(self) -> int:
+        """What hosts, connections and events hold in memory now. The same for the same farm, seed and number of threads."""
+        return self._engine.memory()
 
     # -- verbs
 

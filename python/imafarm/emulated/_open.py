@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from types import MappingProxyType
 
@@ -51,6 +51,7 @@ async def open_emulated_farm(
     threads: int | None = None,
     bound: bool = False,
     exact_queue: bool = False,
+    trace: Sequence[str] = (),
     progress: Callable[[Progress], object] | None = None,
 ) -> AsyncIterator[EmulatedFarm]:
     """A farm in virtual time: `async with imafarm.open_emulated_farm(hosts=300) as farm: ...`.
@@ -70,6 +71,8 @@ async def open_emulated_farm(
     bound: let the first life of each host begin with an active binding to every other host of its zone, as if the
       handshakes had passed long ago. `MaxHostAddressCacheEntries` must have room for them; no order of use is kept.
     exact_queue: let every message be an event of its own, without short cuts, which changes nothing but the speed.
+    trace: the kinds of messages that `EmulatedFarm.deliveries` tells of, as IMA Information writes them; each delivery is
+      kept in memory.
     progress: called now and then while farm time runs, about ten times a real second.
 
     Yields at once: the boot goes on in farm time, and `wait_master` waits for it.
@@ -101,6 +104,7 @@ async def open_emulated_farm(
                 threads=threads,
                 bound=bound,
                 exact_queue=exact_queue,
+                trace=trace,
                 progress=progress,
             ) as farm:
                 yield farm
@@ -124,6 +128,7 @@ async def open_emulated_farm(
         conductor=conductor,
         progress=progress,
         log=log,
+        trace=trace,
     )
     if boot_seconds is not None:
         farm.boot(boot_seconds)
