@@ -94,9 +94,9 @@ class EmulatedFarm(EngineFarm[_imafarm.EmulatedFarm]):
     # -- what only the emulator can tell
 
     def deliveries(self) -> list[tuple[float, str, str, str, int]]:
-        """The messages of the traced kinds that have been handled: when, in seconds, kind, from whom, by whom, and bytes.
+        """The messages of the traced kinds that have been handled: when, in seconds, kind, sender, receiver and bytes.
 
-        In order of time, then of who handled it, then of who sent it. Empty unless `open_emulated_farm` was given `trace`.
+        In order of time, then of receiver, then of sender. Empty unless `open_emulated_farm` was given `trace`.
         """
         return [
             (self._seconds(time_ns), kind, self._hosts[source], self._hosts[target], size)
@@ -105,7 +105,7 @@ class EmulatedFarm(EngineFarm[_imafarm.EmulatedFarm]):
 
     @property
     def memory_bytes(self) -> int:
-        """What hosts, connections and events hold in memory now. The same for the same farm, seed and number of threads."""
+        """What hosts, connections and events hold in memory now: the same for equal farms, seeds and threads."""
         return self._engine.memory()
 
     # -- verbs

@@ -71,8 +71,8 @@ async def open_emulated_farm(
     bound: let the first life of each host begin with an active binding to every other host of its zone, as if the
       handshakes had passed long ago. `MaxHostAddressCacheEntries` must have room for them; no order of use is kept.
     exact_queue: let every message be an event of its own, without short cuts, which changes nothing but the speed.
-    trace: the kinds of messages that `EmulatedFarm.deliveries` tells of, as IMA Information writes them; each delivery is
-      kept in memory.
+    trace: the kinds of messages that `EmulatedFarm.deliveries` tells of, as IMA Information writes them; each is kept
+      in memory.
     progress: called now and then while farm time runs, about ten times a real second.
 
     Yields at once: the boot goes on in farm time, and `wait_master` waits for it.

@@ -29,8 +29,8 @@ class PointsJournal:
         asked: what the study is, as far as it decides what a point comes to.
         resume: whether a study that is there may be gone on with, if it was asked for the same.
 
-        Errors: `ConfigurationError` for a directory that holds a run or another study, or cannot be written to, and for a
-        journal that is none.
+        Errors: `ConfigurationError` for a directory that holds a run or another study, or cannot be written to, and for
+        a journal that is none.
         """
         self.path = directory / FILE
         self.done: dict[Key, Outcome] = {}
@@ -125,9 +125,9 @@ class PointsJournal:
         if header.get("format") != FORMAT:
             raise ConfigurationError([f"out: {self.path} is no journal of a study"])
         # As JSON has it: what is asked now has tuples where what is read has lists.
-        now, then = json.loads(json.dumps(asked)), header["asked"]
+        now, then, where = json.loads(json.dumps(asked)), header["asked"], self.path.parent
         mistakes = [
-            f"{key}: the study in {self.path.parent} was asked for {json.dumps(then.get(key))}, not {json.dumps(now.get(key))}"
+            f"{key}: the study in {where} was asked for {json.dumps(then.get(key))}, not {json.dumps(now.get(key))}"
             for key in dict.fromkeys((*now, *then))
             if now.get(key) != then.get(key)
         ]

@@ -1,10 +1,10 @@
 """How large a connection cache has to be: what the protocol says, where experiments are made, and what they show.
 
 A collector hears each member of its zone once in a `KeepAliveInterval`, and exchanges pings with each other zone's
-collector once in a `PeerPingInterval`. So it uses as many bindings, one after the other and round again, as its zone has
-other hosts and the farm other collectors. A cache that keeps the most recently used of them and is one entry short of
-that has just torn down the one that is needed next: below the need nearly every heartbeat sets its binding up anew, from
-the need on none does. Between the two there is nothing, so what is looked for is one number.
+collector once in a `PeerPingInterval`. So it uses as many bindings, one after the other and round again, as its zone
+has other hosts and the farm other collectors. A cache that keeps the most recently used of them and is one entry short
+of that has just torn down the one that is needed next: below the need nearly every heartbeat sets its binding up anew,
+from the need on none does. Between the two there is nothing, so what is looked for is one number.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ CACHE_ENTRIES = "MaxHostAddressCacheEntries"
 GRID = 8
 """Values that are tried before the knee is looked for."""
 NOISE = 1e-3
-"""Bindings set up anew for less than this part of the heartbeats count as none. Our guess: in a farm without faults there
-are exactly none from the knee on."""
+"""Bindings set up anew for less than this part of the heartbeats count as none. Our guess: in a farm without faults
+there are exactly none from the knee on."""
 MEASURE = "binding_churn"
 """By which measure a value is too small."""
 
@@ -45,9 +45,12 @@ class Need:
     @property
     def told(self) -> str:
         """What it is made of."""
+        others = (
+            f"the {self.others} other hosts of {self.zone}" if self.others != 1 else f"the other host of {self.zone}"
+        )
         peers = f" and the {self.peers} other zones' collectors" if self.peers > 1 else ""
         peers = " and the other zone's collector" if self.peers == 1 else peers
-        return f"the {self.others} other hosts of {self.zone}{peers}"
+        return f"{others}{peers}"
 
     @property
     def who(self) -> str:
@@ -152,7 +155,8 @@ def recommendation(churn: Churn, need: Need, default: int) -> str | None:
     if below is None:
         keeps = "no binding that a data collector needs is torn down"
         if least <= default:
-            return f"Leave {CACHE_ENTRIES} at its default of {default}: even with {least}, the least tried, {keeps}; {rules}."
+            what = f"Leave {CACHE_ENTRIES} at its default of {default}"
+            return f"{what}: even with {least}, the least tried, {keeps}; {rules}."
         return f"Set {CACHE_ENTRIES} to at least {least}, the least tried, on {need.who}: with that, {keeps}; {rules}."
     if enough is None:
         return (
@@ -163,6 +167,6 @@ def recommendation(churn: Churn, need: Need, default: int) -> str | None:
     if enough <= default:
         what = f"Keep {CACHE_ENTRIES} at {enough} or more, as the default of {default} is,"
     return (
-        f"{what} on {need.who}: with {below}, {rate[below]:.6g} bindings a minute are torn down and set up again, since "
-        f"those that a data collector needs do not fit; from {enough} on nothing is gained; {rules}."
+        f"{what} on {need.who}: with {below}, {rate[below]:.6g} bindings a minute are torn down and set up again, "
+        f"since those that a data collector needs do not fit; from {enough} on nothing is gained; {rules}."
     )

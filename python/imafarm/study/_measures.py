@@ -9,7 +9,6 @@ from difflib import get_close_matches
 from types import MappingProxyType
 from typing import Literal
 
-from imafarm.errors import ConfigurationError
 from imafarm.farm import FarmStatistics
 from imafarm.scenario import Verdict
 
@@ -68,7 +67,7 @@ _UPDATES = _by_name(
         "update delay, median",
         "ms",
         "less",
-        "from a member's logon to the moment at which its collector has handled the SESSION_UPDATE: half take no longer",
+        "from a member's logon until its collector has handled the SESSION_UPDATE: half of them take no longer",
     ),
     Measure("update_delay_p99", "update delay, 99 of 100", "ms", "less", "the same: 99 of 100 take no longer"),
 )
@@ -106,7 +105,9 @@ _ELECTION = _by_name(
 )
 _FAILOVER = _by_name(
     *_ELECTION.values(),
-    Measure("failover_bindings", "bindings set up in failover", "bindings", "less", "BIND_COMMITs sent in the failover"),
+    Measure(
+        "failover_bindings", "bindings set up in failover", "bindings", "less", "BIND_COMMITs sent in the failover"
+    ),
     Measure(
         "failover_memory",
         "emulator's memory a host, after failover",
@@ -119,9 +120,7 @@ _HEARTBEATS = Measure(
     "heartbeats", "heartbeats a minute", "messages/min", None, "HEARTBEATs sent in a minute of steady state"
 )
 
-CACHE_MEASURES = MappingProxyType(
-    {**_STEADY, **_UPDATES, **_FAILOVER, **_COLLECTOR, _HEARTBEATS.name: _HEARTBEATS}
-)
+CACHE_MEASURES = MappingProxyType({**_STEADY, **_UPDATES, **_FAILOVER, **_COLLECTOR, _HEARTBEATS.name: _HEARTBEATS})
 """What the study of the connection cache can measure, by name."""
 NEEDS_FAILOVER = frozenset(_FAILOVER)
 """Of those, the ones for which a collector has to crash."""
@@ -137,9 +136,29 @@ _TOTALS = _by_name(
     Measure("events", "events", "events", None, "events that the emulator worked through"),
     Measure("users_logged_on", "users logged on", "users", "more", "users of workloads who got a session"),
     Measure("users_refused", "users refused", "users", "less", "users who were told that no server takes them"),
-    Measure("users_lost", "users lost", "users", "less", "users whose host or server was gone before they had a session"),
+    Measure(
+        "users_lost", "users lost", "users", "less", "users whose host or server was gone before they had a session"
+    ),
 )
-_DEFAULTS = ("converge_seconds", "election_messages", "messages", "message_bytes", "bindings_opened", "bindings_evicted")
+_CACHE_DEFAULTS = (
+    "binding_churn",
+    "handshake_bytes",
+    "update_delay_p50",
+    "update_delay_p99",
+    "collector_busy",
+    "memory",
+    "converge_seconds",
+    "election_messages",
+    "failover_memory",
+)
+_DEFAULTS = (
+    "converge_seconds",
+    "election_messages",
+    "messages",
+    "message_bytes",
+    "bindings_opened",
+    "bindings_evicted",
+)
 
 FIGURES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
@@ -201,7 +220,7 @@ def known_measures(scenario: str) -> dict[str, Measure]:
 def default_measures(scenario: str) -> tuple[str, ...]:
     """What is measured unless somebody says otherwise."""
     if scenario == CACHE:
-        return tuple(name for name in CACHE_MEASURES if name != _HEARTBEATS.name)
+        return _CACHE_DEFAULTS
     return (*_DEFAULTS, *(slug(figure) for figure in FIGURES.get(scenario, ())))
 
 

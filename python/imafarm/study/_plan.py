@@ -57,7 +57,8 @@ class Plan:
 
         Errors: `ConfigurationError` naming what is wrong.
         """
-        chosen, mistakes = (), []
+        chosen: tuple[Varied, ...] = ()
+        mistakes: list[str] = []
         try:
             chosen = varied(vary)
         except ConfigurationError as error:

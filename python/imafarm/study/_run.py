@@ -78,7 +78,7 @@ def study(
     progress: called as the study begins and after each point.
 
     Rows, table and files follow from what was asked for alone: not from the executor, the number of workers, or what
-    ended when. A point that kills its worker twice, or whose farm comes to no end, counts as failed and has no measures.
+    ended when. A point that kills its worker twice, or whose farm comes to no end, counts as failed, without measures.
 
     Errors: `ConfigurationError` names everything that is wrong before anything runs; `StudyStopped` where the study
     cannot go on. After either, and after Ctrl-C, what is done is in `out`.

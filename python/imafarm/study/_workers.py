@@ -1,7 +1,7 @@
 """Worker processes of our own: each plays one point at a time, and its death costs nobody else's.
 
-Every worker is an executor of one process. So it is known whose point a process died of, another process takes its place,
-and all others go on.
+Every worker is an executor of one process. So it is known of which point a process died, another process takes its
+place, and all others go on.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ SHARE_OF_MEMORY = 0.85
 END_SECONDS = 5.0
 """How long a process may take to end when it is told to, before it is killed."""
 PAIR_BYTES, HOST_BYTES, PROCESS_BYTES = 110, 4_096, 96 << 20
-"""What a point holds at most: for each two hosts that may be bound, for each host, and besides. Measured, and rounded up."""
+"""What a point holds at most: for each two hosts that may be bound, for each host, and besides. Measured."""
 
 Done = Callable[[Point, Outcome], None]
 
@@ -45,7 +45,7 @@ class _Context(SpawnContext):
         super().__init__()
         self.started: list[SpawnProcess] = []
 
-    def Process(self, *args: Any, **kwargs: Any) -> SpawnProcess:  # type: ignore[override]  # noqa: N802
+    def Process(self, *args: Any, **kwargs: Any) -> SpawnProcess:  # type: ignore[override]
         """A process, which is noted."""
         process = SpawnProcess(*args, **kwargs)
         self.started.append(process)
@@ -115,7 +115,7 @@ class Workers:
             for future in begun:
                 future.result()
         except BrokenProcessPool:
-            why = "a script that starts a study does so under `if __name__ == \"__main__\":`"
+            why = 'a script that starts a study does so under `if __name__ == "__main__":`'
             raise WorkersUseless(f"worker processes die before they do anything: {why}") from None
 
     def run(self, points: Sequence[Point], done: Done) -> None:
@@ -199,7 +199,7 @@ def zone_of(point: Point) -> tuple[int, int]:
 
 
 def cost_of(point: Point) -> float:
-    """About how long a point takes, beside others of its study: an election is as many messages as its zone has pairs."""
+    """About how long a point takes, beside others of its study: an election is as many messages as a zone has pairs."""
     hosts, in_zone = zone_of(point)
     return in_zone**2 * 2.0 + hosts * 50.0 if point.failover else hosts * 50.0
 
