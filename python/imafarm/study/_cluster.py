@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import socket
 from collections.abc import Iterator
 from concurrent.futures import Executor
 from contextlib import contextmanager
@@ -11,7 +12,9 @@ from urllib.parse import urlsplit
 
 from imafarm.errors import ConfigurationError
 
-ANSWER_SECONDS = 6.0
+CALL_SECONDS = 3.0
+"""How long the scheduler's port may take to take a call."""
+ANSWER_SECONDS = 5.0
 """How long the scheduler may take to answer."""
 WORKERS_SECONDS = 3.0
 """How long a scheduler without workers is waited for to have one."""
@@ -26,7 +29,12 @@ def cluster(place: str) -> Iterator[Executor]:
     Errors: `ConfigurationError` for an address that is none, a scheduler that does not answer or has no workers, and
     where the extra `cluster` is not installed.
     """
-    address = _address(place)
+    host, port = _address(place)
+    try:
+        # Whether anybody listens is known before Dask is read, and sooner than Dask would give up.
+        socket.create_connection((host, port), timeout=CALL_SECONDS).close()
+    except OSError as error:
+        raise _no_answer(place, error) from None
     try:
         import distributed
     except ImportError:
@@ -35,9 +43,14 @@ def cluster(place: str) -> Iterator[Executor]:
     # What it has to say of a scheduler that cannot be reached is said here.
     logging.getLogger("distributed").setLevel(logging.CRITICAL)
     try:
-        client = connect(address, timeout=ANSWER_SECONDS, name="imafarm study", set_as_default=False)
+        client = connect(
+            f"tcp://{f'[{host}]' if ':' in host else host}:{port}",
+            timeout=ANSWER_SECONDS,
+            name="imafarm study",
+            set_as_default=False,
+        )
     except (OSError, TimeoutError, ValueError) as error:
-        raise ConfigurationError([f"on: the scheduler at {place} does not answer ({_first_line(error)})"]) from None
+        raise _no_answer(place, error) from None
     try:
         try:
             client.wait_for_workers(1, timeout=WORKERS_SECONDS)
@@ -50,8 +63,8 @@ def cluster(place: str) -> Iterator[Executor]:
         client.close(timeout=ANSWER_SECONDS)
 
 
-def _address(place: str) -> str:
-    """Where Dask finds it."""
+def _address(place: str) -> tuple[str, int]:
+    """Host and port of the scheduler."""
     try:
         parts = urlsplit(place)
         port = parts.port
@@ -59,9 +72,9 @@ def _address(place: str) -> str:
         parts, port = urlsplit(""), None
     if parts.scheme != "dask" or not parts.hostname or port is None or parts.path not in ("", "/"):
         raise ConfigurationError([f"on: {place!r} is no place for a study; write it as dask://HOST:PORT"])
-    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-    return f"tcp://{host}:{port}"
+    return parts.hostname, port
 
 
-def _first_line(error: BaseException) -> str:
-    return (str(error) or type(error).__name__).splitlines()[0]
+def _no_answer(place: str, error: BaseException) -> ConfigurationError:
+    why = (str(error) or type(error).__name__).splitlines()[0]
+    return ConfigurationError([f"on: the scheduler at {place} does not answer ({why})"])

@@ -81,8 +81,9 @@ class PointsJournal:
     def _append(self, line: Mapping[str, Any]) -> None:
         data = json.dumps(line).encode() + b"\n"
         try:
-            if (written := self._file.write(data)) != len(data):
-                raise OSError(f"only {written} of {len(data)} bytes were written")
+            written = 0
+            while written < len(data):
+                written += self._file.write(data[written:])
             os.fsync(self._file.fileno())
         except OSError:
             # What is torn is taken back, if that can be done; whoever reads leaves a torn line aside anyway.

@@ -270,7 +270,7 @@ def measured(verdict: Verdict, *, collector_busy: float | None, memory: float) -
         # Each binding is opened at both its ends.
         found["binding_churn"] = (found["bindings_opened_in_steady_state"] or 0) / 2 / minutes
         found["evictions"] = found["evictions_a_minute"]
-    return {name: None if value is None else round(float(value), 6) for name, value in found.items()}
+    return {name: None if value is None else round(float(value), 9) for name, value in found.items()}
 
 
 def sent(seen: FarmStatistics, kinds: tuple[str, ...]) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from itertools import product as every_combination
@@ -137,7 +137,8 @@ class Plan:
         if self.scenario != CACHE:
             return
         tried = set(self.vary[0].values)
-        while (value := next_value(self._churn(done))) is not None and value not in tried:
+        # Of a study that goes on, more may be done than it has come to yet: that must not change what it comes to.
+        while (value := next_value(self._churn(done, tried))) is not None and value not in tried:
             tried.add(value)
             yield [self._point((value,), seed, refining=True) for seed in self._seeds()]
 
@@ -148,11 +149,12 @@ class Plan:
         needs_failover = self.scenario != CACHE or bool(NEEDS_FAILOVER.intersection(self.measures))
         return Point(self.scenario, self.farm, self.names, values, seed, failover=needs_failover and not refining)
 
-    def _churn(self, done: Mapping[Key, Outcome]) -> Churn:
+    def _churn(self, done: Mapping[Key, Outcome], tried: Collection[int] | None = None) -> Churn:
+        """What was counted at every value, or at those that were tried."""
         found: dict[int, list[tuple[float, float]]] = {}
         for (values, _), outcome in sorted(done.items(), key=lambda item: item[0]):
             churn, beats = outcome.measures.get(MEASURE), outcome.measures.get("heartbeats")
-            if churn is not None and beats is not None:
+            if churn is not None and beats is not None and (tried is None or values[0] in tried):
                 found.setdefault(values[0], []).append((churn, beats))
         return found
 
