@@ -12,6 +12,7 @@ from imafarm.configuration import ConfigurationLog, check_not_twice, open_store
 from imafarm.emulated._conductor import current_conductor
 from imafarm.emulated._farm import BOOT_SECONDS, EmulatedFarm, Progress
 from imafarm.errors import ConfigurationError
+from imafarm.farm import Recording
 from imafarm.settings import check_seed, check_threads, default_settings
 from imafarm.topology import Link, Topology
 
@@ -51,6 +52,7 @@ async def open_emulated_farm(
     threads: int | None = None,
     bound: bool = False,
     exact_queue: bool = False,
+    record: Recording | bool | None = None,
     trace: Sequence[str] = (),
     progress: Callable[[Progress], object] | None = None,
 ) -> AsyncIterator[EmulatedFarm]:
@@ -71,6 +73,8 @@ async def open_emulated_farm(
     bound: let the first life of each host begin with an active binding to every other host of its zone, as if the
       handshakes had passed long ago. `MaxHostAddressCacheEntries` must have room for them; no order of use is kept.
     exact_queue: let every message be an event of its own, without short cuts, which changes nothing but the speed.
+    record: what is written down, to be read as tables (`Farm.events`, `traffic`, `bindings`): everything, if `True`.
+      Changes nothing but the speed.
     trace: the kinds of messages that `EmulatedFarm.deliveries` tells of, as IMA Information writes them; each is kept
       in memory.
     progress: called now and then while farm time runs, about ten times a real second.
@@ -104,6 +108,7 @@ async def open_emulated_farm(
                 threads=threads,
                 bound=bound,
                 exact_queue=exact_queue,
+                record=record,
                 trace=trace,
                 progress=progress,
             ) as farm:
@@ -128,6 +133,7 @@ async def open_emulated_farm(
         conductor=conductor,
         progress=progress,
         log=log,
+        record=Recording.of(record),
         trace=trace,
     )
     if boot_seconds is not None:
