@@ -155,18 +155,25 @@ def _line(console: Console, *, quiet: bool) -> Iterator[Callable[[StudyProgress]
 
     columns = (
         BarColumn(24),
-        TextColumn("{task.completed:.0f} of {task.total:.0f} points"),
+        TextColumn("{task.fields[points]}"),
         TimeElapsedColumn(),
         TextColumn("{task.fields[left]}"),
         TextColumn("{task.fields[best]}", style="dim"),
     )
     with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task("", total=None, left="", best="")
+        task = bar.add_task("", total=None, points="", left="", best="")
 
         def tell(how_far: StudyProgress) -> None:
             seconds = how_far.seconds_left
             left = "" if seconds is None else f"{timedelta(seconds=round(seconds))} left"
-            bar.update(task, completed=how_far.done, total=how_far.total, left=left, best=_best(how_far.study))
+            bar.update(
+                task,
+                completed=how_far.done,
+                total=how_far.total,
+                points=f"{how_far.done} of {how_far.total} points",
+                left=left,
+                best=_best(how_far.study),
+            )
 
         yield tell
 

@@ -14,9 +14,11 @@ from imafarm.configuration import ConfigurationLog
 from imafarm.emulated._clock import NANOSECONDS
 from imafarm.emulated._commands import CommandQueue
 from imafarm.emulated._conductor import Conductor
+from imafarm.errors import ConfigurationError
 from imafarm.farm import Cut, EventKind, Hosts, Recording
 from imafarm.farm._engine import EngineFarm
 from imafarm.farm._engine_verbs import span_ns
+from imafarm.farm._recording import ELECTION_KINDS
 from imafarm.farm._verbs import Verb
 from imafarm.tables import Table
 from imafarm.topology import Topology
@@ -79,16 +81,20 @@ class EmulatedFarm(EngineFarm[_imafarm.EmulatedFarm]):
             threads=threads,
             bound=bound,
             exact_queue=exact_queue,
-            trace=trace,
+            trace=_traced(trace, record),
         )
         super().__init__(topology, engine, origin_ns=conductor.clock.now_ns, log=log)
         if record is not None:
             if record.kinds:
                 engine.write_down_events(record.kinds.value)
             engine.record(traffic_ns=record.traffic_ns, bindings_ns=record.bindings_ns)
+            if record.message_hosts:
+                engine.trace_among(self._indices(record.message_hosts))
+        self._traces = record is not None and bool(record.message_hosts)
         self._progress = progress
         self._has_store = topology.store is not None
         self._commands = CommandQueue()
+        self._stop_at = EventKind(0)
         self._started_seconds = trio.current_time()
 
     @property
@@ -166,6 +172,13 @@ class EmulatedFarm(EngineFarm[_imafarm.EmulatedFarm]):
     def bindings(self) -> Table:
         return self._table("bindings", self._engine.bindings_table())
 
+    def messages(self) -> Table:
+        """The messages of elections so far that went from one of `Recording.message_hosts` to another, one by one.
+
+        `ConfigurationError` if there are no such hosts.
+        """
+        return self._table("messages", self._engine.messages_table() if self._traces else None)
+
     # -- waits
 
     async def wait_started(self) -> None:
@@ -175,6 +188,12 @@ class EmulatedFarm(EngineFarm[_imafarm.EmulatedFarm]):
             # Who was told to start at this instant reads the data store by the end of the tick.
             await trio.sleep(self._engine.tick_ns / NANOSECONDS)
             await self._wait_until_nobody_starts()
+
+    # -- for a pacer
+
+    def stop_at(self, kinds: EventKind) -> None:
+        """Has farm time stop for its pacer at the end of each tick in which such an event happens."""
+        self._stop_at = kinds
 
     # -- for the conductor
 
@@ -203,7 +222,10 @@ class EmulatedFarm(EngineFarm[_imafarm.EmulatedFarm]):
     def advance(self, until_ns: int, max_events: int) -> bool:
         """Runs to `until_ns`, or less: until a task's event, or `max_events`. Whether it was the latter."""
         reason = self._driven.advance(
-            until_ns - self._origin_ns, wake_on=self._watched_kinds().value, max_events=max_events, loosely=True
+            until_ns - self._origin_ns,
+            wake_on=(self._watched_kinds() | self._stop_at).value,
+            max_events=max_events,
+            loosely=True,
         )
         now = perf_counter()
         if self._progress is not None and now - self._told_at >= PROGRESS_SECONDS:
@@ -217,3 +239,12 @@ class EmulatedFarm(EngineFarm[_imafarm.EmulatedFarm]):
             events=self._driven.handled,
             wall_seconds=now - self._opened_at,
         )
+
+
+def _traced(kinds: Sequence[str], record: Recording | None) -> Sequence[str]:
+    """The kinds of messages whose deliveries are kept: those asked for, or those of which a recording makes a table."""
+    if record is None or not record.message_hosts:
+        return kinds
+    if kinds:
+        raise ConfigurationError(["trace: not together with Recording.message_hosts, whose messages are kept already"])
+    return ELECTION_KINDS
