@@ -9,6 +9,7 @@ import polars
 import pytest
 from rich.console import Console
 
+from imafarm.cli._study import _line
 from imafarm.study import study
 from imafarm.study._text import print_study
 
@@ -136,6 +137,21 @@ def test_a_wrong_call_ends_with_2_and_says_what_is_wrong(imafarm: Call, argument
 def test_points_on_a_cluster(imafarm: Call, dask: str) -> None:
     call = ["study", "cold-boot", "--hosts", "5", "--vary", "LoadBias=1,2", "--repeat", "2", "--json"]
     assert imafarm(*call, "--on", dask) == imafarm(*call, "--workers", "1")
+
+
+def test_a_terminal_is_told_how_far_it_is(here: Here) -> None:
+    told = StringIO()
+    with _line(Console(file=told, force_terminal=True, width=100), quiet=False) as line:
+        study("cold-boot", hosts=3, vary={"LoadBias": [7, 8]}, repeat=2, executor=here, progress=line)
+    assert "4 of 4 points" in told.getvalue() and "0:00:00 left" in told.getvalue()
+    assert "best: LoadBias 7" in told.getvalue()
+    for console, quiet in (
+        (Console(file=(file := StringIO())), False),
+        (Console(file=file, force_terminal=True), True),
+    ):
+        with _line(console, quiet=quiet) as line:
+            study("cold-boot", hosts=3, vary={"LoadBias": [7]}, repeat=1, executor=here, progress=line)
+        assert file.getvalue() == ""
 
 
 def test_what_failed_is_told() -> None:

@@ -17,7 +17,7 @@ from imafarm.study._journal import PointsJournal
 from imafarm.study._plan import REPEAT, Plan, check_count, check_scenario
 from imafarm.study._point import Key, Outcome, Point, run_point, scenario_of
 from imafarm.study._study import Study
-from imafarm.study._workers import MOST_WORKERS, Done, Workers, WorkersUseless, cost_of, died
+from imafarm.study._workers import MOST_WORKERS, Done, Workers, WorkersUseless, cost_of, died, memory_of
 from imafarm.topology import Product, Topology
 
 KILLED = ("KilledWorker",)
@@ -172,8 +172,8 @@ class _Course:
                 self._known |= {point.key: cost_of(point) for point in points}
                 left = [point for point in points if point.key not in self._done]
                 self._tell()
-                # The longest first, so that workers end together.
-                play(sorted(left, key=cost_of, reverse=True), self._hear)
+                # The longest first, so that workers end together; of these the largest, beside which few find room.
+                play(sorted(left, key=lambda point: (cost_of(point), memory_of(point)), reverse=True), self._hear)
         except BaseException as error:
             # What is done is in the journal; this is for whoever looks at it before the study goes on.
             with suppress(ImafarmError):
