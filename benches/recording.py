@@ -1,7 +1,7 @@
 """What it costs to write down all that happens: a day of users as it is, and recorded and written as Parquet.
 
-`python benches/recording.py --rows 10000000`, with the project's own Python. Users log on to a zone of 300 servers, 833 a
-second, until so many events have happened. Processor time is what is compared, since others may be at work.
+`python benches/recording.py --rows 10000000`, with the project's own Python. Users log on to a zone of 300 servers,
+833 a second, until so many events have happened. Processor time is what is compared, since others may be at work.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ pub struct Spare {
 }
 
 impl Bin {
-    /// A bin of these events, to give their room back: a chunk of another size is none to go on with.
+    /// A chunk, to be given back.
     const fn of(events: Vec<Event>) -> Bin {
         Bin { full: Vec::new(), last: events }
     }
