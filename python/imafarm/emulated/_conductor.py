@@ -16,6 +16,7 @@ from typing import Protocol, TypeVar, TypeVarTuple
 import trio
 
 from imafarm.emulated._clock import NANOSECONDS, FarmClock
+from imafarm.emulated._hosted import hosted
 from imafarm.errors import FarmDeadlock
 
 T = TypeVar("T")
@@ -181,7 +182,16 @@ def run(main: Callable[[*Ts], Awaitable[T]], *args: *Ts) -> T:
     `main` is plain Trio; its seconds are farm seconds: `trio.sleep(60)` takes as long as the farm's minute takes to
     emulate. Farm time stands still while any task can run, and does not wait for threads or sockets.
 
-    Errors: `FarmDeadlock` if farm time cannot go on; whatever `main` raises.
+    It may be called where asyncio runs, so in a cell of a notebook as it is; that loop waits meanwhile.
+
+    Errors: `FarmDeadlock` if farm time cannot go on; `RuntimeError` inside a Trio loop; `KeyboardInterrupt` within 0.2 s
+    of Ctrl-C, or of a notebook's stop; whatever `main` raises.
     """
     conductor = Conductor()
-    return trio.run(conductor.conduct, main, args, clock=conductor.clock)
+    with hosted() as begin:
+
+        async def conduct() -> T:
+            begin()
+            return await conductor.conduct(main, args)
+
+        return trio.run(conduct, clock=conductor.clock)
