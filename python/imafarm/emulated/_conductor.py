@@ -184,8 +184,8 @@ def run(main: Callable[[*Ts], Awaitable[T]], *args: *Ts) -> T:
 
     It may be called where asyncio runs, so in a cell of a notebook as it is; that loop waits meanwhile.
 
-    Errors: `FarmDeadlock` if farm time cannot go on; `RuntimeError` inside a Trio loop; `KeyboardInterrupt` within 0.2 s
-    of Ctrl-C, or of a notebook's stop; whatever `main` raises.
+    Errors: `FarmDeadlock` if farm time cannot go on; `RuntimeError` inside a Trio loop; `KeyboardInterrupt` soon after
+    Ctrl-C, or a notebook's stop; whatever `main` raises.
     """
     conductor = Conductor()
     with hosted() as begin:

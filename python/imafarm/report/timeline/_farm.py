@@ -39,7 +39,7 @@ class Sent(NamedTuple):
 
 
 class Bound(NamedTuple):
-    """The bindings of a zone's hosts: what was torn down to make room within a bin, and how many were open at its end."""
+    """A zone's bindings: how many were torn down to make room within a bin, and how many were open at its end."""
 
     start_ns: int
     end_ns: int

@@ -135,7 +135,7 @@ class Trace:
 
 
 def in_lanes(spans: Iterable[tuple[int, int]]) -> list[int]:
-    """For each span, from the earliest on, the first lane that is free; what ends where the next begins is beside it."""
+    """For each span, from the earliest on, the first lane that is free. A span's end is free for the next."""
     busy: list[tuple[int, int]] = []
     free: list[int] = []
     lanes = []
