@@ -96,7 +96,8 @@ def _draw_lives(trace: Trace, hosts: Mapping[str, Track], zones: Mapping[str, Tr
 
 
 def _draw_election(trace: Trace, zone: Track, election: Election, end_ns: int) -> None:
-    """A slice from the first doubt, or else the first ELECT_MASTER, to agreement, and one within for each phase."""
+    """A slice from the first doubt, or else the first ELECT_MASTER, to agreement; within, one for each phase that took
+    any time."""
     doubted, started, acknowledged, declared, converged = (
         None if seconds is None else _ns(seconds)
         for seconds in (
@@ -120,7 +121,7 @@ def _draw_election(trace: Trace, zone: Track, election: Election, end_ns: int) -
     ends = end_ns if converged is None else converged
     trace.slice(zone, min(known), ends, ELECTION, args)
     for name, begin, end in ((DOUBT, doubted, started), (ASKING, started, declared), (TELLING, declared, ends)):
-        if begin is not None and end is not None and begin <= end:
+        if begin is not None and end is not None and begin < end:
             trace.slice(zone, begin, end, name)
     if acknowledged is not None:
         trace.instant(zone, acknowledged, "first ELECT_MASTER_ACK")

@@ -79,6 +79,7 @@ class Life:
             self.role, self.role_since = COLLECTOR, self.up_since
 
     def _become(self, time_ns: int, role: str | None) -> None:
-        if self.role is not None:
+        # What it was for no time at all has a mark, if it has a name.
+        if self.role is not None and self.role_since < time_ns:
             self.trace.slice(self.track, self.role_since, time_ns, self.role)
         self.role, self.role_since = role, time_ns

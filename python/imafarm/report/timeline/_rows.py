@@ -1,0 +1,50 @@
+"""The tables of a farm as rows for a picture."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from imafarm.report.timeline._farm import Bound, Happened, Sent
+from imafarm.report.timeline._wire import Packet
+
+
+class Columns(Protocol):
+    """Anything that opens as Arrow, such as `imafarm.tables.Table`."""
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        """The columns."""
+
+
+def happened(table: Columns) -> list[Happened]:
+    """The rows of `farm.events()`, in the order of time."""
+    rows = [Happened(*row) for row in _rows(table, ("time_ns", "kind", "host", "other", "zone"))]
+    # What happens at one instant stays in its order.
+    rows.sort(key=lambda row: row.time_ns)
+    return rows
+
+
+def sent(table: Columns) -> list[Sent]:
+    """The rows of `farm.traffic()`, by the zone that has sent, whatever it was and whereto."""
+    counted: Counter[tuple[int, int, str]] = Counter()
+    for start_ns, end_ns, zone, messages in _rows(table, ("start_ns", "end_ns", "from_zone", "sent")):
+        counted[start_ns, end_ns, zone] += messages
+    return [Sent(*key, messages) for key, messages in sorted(counted.items())]
+
+
+def bound(table: Columns) -> list[Bound]:
+    """The rows of `farm.bindings()`."""
+    return sorted(Bound(*row) for row in _rows(table, ("start_ns", "end_ns", "zone", "evicted", "active")))
+
+
+def packets(table: Columns) -> list[Packet]:
+    """The rows of `farm.packets()`."""
+    return [Packet(*row) for row in _rows(table, ("time_ns", "what", "source", "target", "connection", "kind"))]
+
+
+def _rows(table: Columns, names: Sequence[str]) -> list[tuple[Any, ...]]:
+    import arro3.core
+
+    columns = arro3.core.Table.from_arrow(table)
+    return list(zip(*(columns.column(name).to_pylist() for name in names), strict=True))
