@@ -2,10 +2,11 @@
 
 from dataclasses import replace
 
+from tests.timeline.conftest import ReadTrace, as_read
+
 from imafarm.farm import Election
 from imafarm.report.timeline._farm import Bound, Happened, Sent, Story, draw_farm
 from imafarm.report.timeline._trace import Trace
-from tests.timeline.conftest import ReadTrace, as_read
 
 SECOND = 1_000_000_000
 NEVER = Election("Z1", None, None, None, None, None, None, None, None, 0)

@@ -4,9 +4,9 @@ from io import BytesIO
 
 from hypothesis import given
 from hypothesis import strategies as st
-
-from imafarm.report.timeline._trace import PACKETS_AT_ONCE, Trace, in_lanes
 from tests.timeline.conftest import as_read
+
+from imafarm.report.timeline._trace import PACKETS_AT_ONCE, Trace, Value, in_lanes
 
 SPANS = st.lists(st.tuples(st.integers(0, 30), st.integers(0, 12)).map(lambda at: (at[0], at[0] + at[1])), max_size=40)
 
@@ -57,7 +57,7 @@ def test_what_lies_across_is_cut() -> None:
 def test_arguments_and_arrows_come_through() -> None:
     trace = Trace()
     track = trace.track("host")
-    args = {"text": "H1", "number": -7, "yes": True, "part": 0.5, "unknown": None}
+    args: dict[str, Value | None] = {"text": "H1", "number": -7, "yes": True, "part": 0.5, "unknown": None}
     trace.slice(track, 0, 1, "asks", args, flows=(3,))
     trace.instant(track, 2, "answers", {"text": "H1"}, flows_to=(3,))
     read = as_read(trace)

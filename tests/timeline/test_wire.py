@@ -3,11 +3,11 @@
 from typing import Any
 
 import pytest
+from tests.timeline.conftest import ReadTrace, as_read
 
 from imafarm.report.timeline import _wire
 from imafarm.report.timeline._trace import Trace
 from imafarm.report.timeline._wire import Packet, draw_wire
-from tests.timeline.conftest import ReadTrace, as_read
 
 
 def drawn(packets: list[Packet], hosts: list[str], **downs: list[int]) -> ReadTrace:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from imafarm.report.timeline._trace import Trace, Track
 
@@ -26,6 +26,8 @@ class Life:
     up_since: int | None = None
     role: str | None = None
     role_since: int = 0
+    roles: list[tuple[int, int, str]] = field(default_factory=list)
+    """What it was since it came up, and from when to when."""
 
     def hear(self, time_ns: int, kind: str, other: str | None) -> None:
         """Something happened on the host."""
@@ -67,6 +69,10 @@ class Life:
         if self.up_since is not None:
             self.trace.slice(self.track, self.up_since, time_ns, UP)
             self.up_since = None
+        # What is as long as its being up lies within that, and so comes after it.
+        for began, ended, role in self.roles:
+            self.trace.slice(self.track, began, ended, role)
+        self.roles.clear()
 
     def _end_start(self, time_ns: int) -> None:
         if self.starting_since is not None:
@@ -81,5 +87,5 @@ class Life:
     def _become(self, time_ns: int, role: str | None) -> None:
         # What it was for no time at all has a mark, if it has a name.
         if self.role is not None and self.role_since < time_ns:
-            self.trace.slice(self.track, self.role_since, time_ns, self.role)
+            self.roles.append((self.role_since, time_ns, self.role))
         self.role, self.role_since = role, time_ns

@@ -94,7 +94,8 @@ class Trace:
         flows: tuple[int, ...] = (),
         flows_to: tuple[int, ...] = (),
     ) -> None:
-        """Something that lasts. What begins within another of the track has to end within it, too, or is cut there."""
+        """Something that lasts. What begins within another of the track has to end within it, too, or is cut there. Of
+        two that are equally long the one that came first is around the other."""
         begin = _Event(start_ns, _SLICE_BEGIN, track.number, name, _known(args), flows, flows_to)
         self._slices.setdefault(track.number, []).append(_Slice(start_ns, max(start_ns, end_ns), begin))
 
