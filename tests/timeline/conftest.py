@@ -33,7 +33,7 @@ class Slice:
 
 @dataclass
 class ReadTrace:
-    """What a trace says. Tracks go by their path, such as `farm/Z1/H1`; those of one path are one line in the picture."""
+    """What a trace says. Tracks go by their path, such as `farm/Z1/H1`; of one path may be several."""
 
     tracks: dict[str, int] = field(default_factory=dict)
     """How many there are of each path, in the order in which a picture shows them."""
