@@ -14,7 +14,7 @@ NOTEBOOK = Path(__file__).parents[2] / "examples/cache_tuning.ipynb"
 
 def test_it_is_clean() -> None:
     text = NOTEBOOK.read_text(encoding="utf-8")
-    notebook = nbformat.reads(text, as_version=4)
+    notebook = nbformat.reads(text, as_version=4)  # type: ignore[no-untyped-call]
     nbformat.validate(notebook)
     assert set(notebook.metadata) == {"kernelspec", "language_info"}
     assert notebook.metadata.kernelspec == {"display_name": "Python 3", "language": "python", "name": "python3"}
@@ -36,7 +36,7 @@ def outputs(notebook: Any, cell: str) -> Iterator[dict[str, Any]]:
 
 @pytest.mark.usefixtures("jupyter_of_our_own")
 def test_it_runs_and_finds_the_answer(tmp_path: Path) -> None:
-    notebook = nbformat.read(NOTEBOOK, as_version=4)
+    notebook = nbformat.read(NOTEBOOK, as_version=4)  # type: ignore[no-untyped-call]
     NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(tmp_path)}}).execute()
     shown = {cell.id: list(outputs(notebook, cell.id)) for cell in notebook.cells if cell.cell_type == "code"}
     assert shown["one"][0]["stdout"].startswith("H1 collects, after ")

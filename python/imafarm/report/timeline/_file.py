@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -50,6 +50,8 @@ def _beside(path: Path, source: str) -> Iterator[tuple[IO[bytes], Path]]:
     """A file beside another, which is gone if anything goes wrong."""
     name = path.with_name(f".timeline-{os.getpid()}")
     try:
+        with suppress(FileNotFoundError):
+            path.stat()
         with name.open("wb") as file:
             try:
                 yield file, name

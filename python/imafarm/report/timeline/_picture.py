@@ -25,7 +25,7 @@ class Ranked(Protocol):
     """A host's record, as far as it matters."""
 
     @property
-    def rank(self) -> "Rank":
+    def rank(self) -> Rank:
         """What an election compares."""
 
 
