@@ -14,10 +14,11 @@ from imafarm.configuration import ConfigurationLog
 from imafarm.emulated._clock import NANOSECONDS
 from imafarm.emulated._commands import CommandQueue
 from imafarm.emulated._conductor import Conductor
-from imafarm.farm import Cut, EventKind, Hosts
+from imafarm.farm import Cut, EventKind, Hosts, Recording
 from imafarm.farm._engine import EngineFarm
 from imafarm.farm._engine_verbs import span_ns
 from imafarm.farm._verbs import Verb
+from imafarm.tables import Table
 from imafarm.topology import Topology
 
 T = TypeVar("T")
@@ -55,6 +56,7 @@ class EmulatedFarm(EngineFarm[_imafarm.EmulatedFarm]):
         conductor: Conductor,
         progress: Callable[[Progress], object] | None,
         log: ConfigurationLog | None = None,
+        record: Recording | None = None,
     ) -> None:
         resolver = topology.resolver
         self._opened_at = self._told_at = perf_counter()
@@ -78,6 +80,10 @@ class EmulatedFarm(EngineFarm[_imafarm.EmulatedFarm]):
             exact_queue=exact_queue,
         )
         super().__init__(topology, engine, origin_ns=conductor.clock.now_ns, log=log)
+        if record is not None:
+            if record.kinds:
+                engine.write_down_events(record.kinds.value)
+            engine.record(traffic_ns=record.traffic_ns, bindings_ns=record.bindings_ns)
         self._progress = progress
         self._has_store = topology.store is not None
         self._commands = CommandQueue()
@@ -132,6 +138,14 @@ class EmulatedFarm(EngineFarm[_imafarm.EmulatedFarm]):
     def _others(self, near: Sequence[int]) -> tuple[int, ...]:
         inside = set(near)
         return tuple(index for index in range(len(self._hosts)) if index not in inside)
+
+    # -- tables
+
+    def traffic(self) -> Table:
+        return self._table("traffic", self._engine.traffic_table())
+
+    def bindings(self) -> Table:
+        return self._table("bindings", self._engine.bindings_table())
 
     # -- waits
 

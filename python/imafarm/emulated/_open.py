@@ -12,6 +12,7 @@ from imafarm.configuration import ConfigurationLog, check_not_twice, open_store
 from imafarm.emulated._conductor import current_conductor
 from imafarm.emulated._farm import BOOT_SECONDS, EmulatedFarm, Progress
 from imafarm.errors import ConfigurationError
+from imafarm.farm import Recording
 from imafarm.settings import check_seed, check_threads, default_settings
 from imafarm.topology import Link, Topology
 
@@ -51,6 +52,7 @@ async def open_emulated_farm(
     threads: int | None = None,
     bound: bool = False,
     exact_queue: bool = False,
+    record: Recording | bool | None = None,
     progress: Callable[[Progress], object] | None = None,
 ) -> AsyncIterator[EmulatedFarm]:
     """A farm in virtual time: `async with imafarm.open_emulated_farm(hosts=300) as farm: ...`.
@@ -70,6 +72,8 @@ async def open_emulated_farm(
     bound: let the first life of each host begin with an active binding to every other host of its zone, as if the
       handshakes had passed long ago. `MaxHostAddressCacheEntries` must have room for them; no order of use is kept.
     exact_queue: let every message be an event of its own, without short cuts, which changes nothing but the speed.
+    record: what is written down, to be read as tables (`Farm.events`, `traffic`, `bindings`): everything, if `True`.
+      Changes nothing but the speed.
     progress: called now and then while farm time runs, about ten times a real second.
 
     Yields at once: the boot goes on in farm time, and `wait_master` waits for it.
@@ -101,6 +105,7 @@ async def open_emulated_farm(
                 threads=threads,
                 bound=bound,
                 exact_queue=exact_queue,
+                record=record,
                 progress=progress,
             ) as farm:
                 yield farm
@@ -124,6 +129,7 @@ async def open_emulated_farm(
         conductor=conductor,
         progress=progress,
         log=log,
+        record=Recording.of(record),
     )
     if boot_seconds is not None:
         farm.boot(boot_seconds)

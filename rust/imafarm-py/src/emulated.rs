@@ -4,14 +4,17 @@ mod plan;
 mod workload;
 
 use imafarm_emulator::farm::{Farm, Pace};
+use imafarm_emulator::record;
 use imafarm_proto::time::{Span, Time};
 use imafarm_records::Observed;
+use imafarm_records::bins::Width;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
 use crate::columns::{Column, Whole};
 use crate::host_resolver::HostResolver;
 use crate::observed::{ObservedFarm, World};
+use crate::tables::{ArrowTable, of_farm};
 
 /// The most farm time, about 292 years: what fits a signed 64-bit count of nanoseconds.
 const LATEST: u64 = i64::MAX as u64;
@@ -203,6 +206,38 @@ impl EmulatedFarm {
     /// Takes the data store down, or up again.
     fn set_store_up(mut slf: PyRefMut<'_, Self>, up: bool) {
         slf.as_super().emulated_mut().set_store_up(up);
+    }
+
+    /// Writes down traffic and bindings by bins of farm time from now on, instead of what was written down so far.
+    ///
+    /// traffic_ns, bindings_ns: how wide bins are; 0 for narrow at first and twice as wide whenever there are too many of them;
+    ///     None for none
+    ///
+    /// Raises ValueError for a width beyond 2**63 - 1.
+    #[pyo3(signature = (*, traffic_ns = None, bindings_ns = None))]
+    fn record(mut slf: PyRefMut<'_, Self>, traffic_ns: Option<Whole>, bindings_ns: Option<Whole>) -> PyResult<()> {
+        let width = |key: &str, width: Option<Whole>, growing: Width| {
+            width
+                .map(|width| width.within(key, 0, LATEST))
+                .transpose()
+                .map(|width| width.map(|width| if width == 0 { growing } else { Width::Fixed(Span(width)) }))
+        };
+        let traffic = width("traffic_ns", traffic_ns, record::TRAFFIC)?;
+        let bindings = width("bindings_ns", bindings_ns, record::BINDINGS)?;
+        slf.as_super().emulated_mut().record(traffic, bindings);
+        Ok(())
+    }
+
+    /// The traffic by bins, as a table; None if it is not written down.
+    fn traffic_table(slf: PyRef<'_, Self>) -> PyResult<Option<ArrowTable>> {
+        let farm = slf.as_super().emulated();
+        farm.traffic().map(|bins| of_farm::traffic(farm.directory(), &bins)).transpose()
+    }
+
+    /// What hosts did with their bindings by bins, as a table; None if it is not written down.
+    fn bindings_table(slf: PyRef<'_, Self>) -> PyResult<Option<ArrowTable>> {
+        let farm = slf.as_super().emulated();
+        farm.bindings().map(|bins| of_farm::bindings(farm.directory(), &bins)).transpose()
     }
 
     /// The deliveries of the traced kinds: (time_ns, kind, source, target, bytes).
