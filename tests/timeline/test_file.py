@@ -64,7 +64,7 @@ def test_a_trace_that_cannot_be_finished_leaves_the_old_one(tmp_path: Path, monk
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Trace, "write", write)
-    with pytest.raises(ConfigurationError, match="cannot write .*: No space left on device"):
+    with pytest.raises(ConfigurationError, match="No space left on device"):
         write_trace(a_trace(), path)
     assert path.read_text() == "what was there before"
     assert list(tmp_path.iterdir()) == [path]

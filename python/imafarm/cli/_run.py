@@ -17,6 +17,7 @@ from imafarm.cli._errors import FAILED, PASSED, unknown
 from imafarm.cli._farm import product_of, topology_of
 from imafarm.cli._options import Assignments, Bound, ExactQueue, FarmFile, Hosts, Json, Seed, StoreUrl, Threads, Zones
 from imafarm.cli._out import check_writable
+from imafarm.cli._timeline import Timeline, TimelineFile
 
 if TYPE_CHECKING:
     from imafarm.configuration import ConfigurationLog
@@ -52,6 +53,7 @@ def run(
     bound: Bound = False,
     exact_queue: ExactQueue = False,
     out: Annotated[Path | None, Parameter(help="A directory for verdict.json and verdict.txt.")] = None,
+    timeline: TimelineFile = None,
     json_: Json = False,
 ) -> int:
     """Play a scenario and judge it.
@@ -83,13 +85,16 @@ def run(
         topology = chosen.prepare(topology)
     if out is not None:
         check_writable(out)
-    verdict = _play(chosen, topology, seed, store, _Engine(threads, bound, exact_queue))
+    drawing = Timeline.asked(timeline, topology)
+    verdict = _play(chosen, topology, seed, store, _Engine(threads, bound, exact_queue), drawing)
     if out is not None:
         _write(verdict, out)
     if json_:
         print(json.dumps(verdict.as_json()))
     else:
         print_verdict(verdict, Console())
+    if drawing is not None:
+        drawing.write()
     return PASSED if verdict.passed else FAILED
 
 
@@ -142,13 +147,15 @@ class _Engine:
     exact_queue: bool
 
 
-def _play(scenario: Scenario, topology: Topology, seed: int, store: str | None, engine: _Engine) -> Verdict:
+def _play(
+    scenario: Scenario, topology: Topology, seed: int, store: str | None, engine: _Engine, drawing: Timeline | None
+) -> Verdict:
     from imafarm.emulated import run
     from imafarm.report.progress import progress_line
 
     began = perf_counter()
     with _log(store) as log, progress_line(Console(stderr=True)) as line:
-        return run(_play_emulated, scenario, topology, seed, engine, log, line, began)
+        return run(_play_emulated, scenario, topology, seed, engine, drawing, log, line, began)
 
 
 async def _play_emulated(
@@ -156,6 +163,7 @@ async def _play_emulated(
     topology: Topology,
     seed: int,
     engine: _Engine,
+    drawing: Timeline | None,
     log: ConfigurationLog | None,
     line: ProgressLine | None,
     began: float,
@@ -173,9 +181,11 @@ async def _play_emulated(
         threads=engine.threads,
         bound=engine.bound,
         exact_queue=engine.exact_queue,
+        record=drawing is not None,
+        tap=drawing.tap if drawing is not None else None,
         progress=progress,
     ) as farm:
-        return await play(
+        verdict = await play(
             scenario,
             farm,
             journal,
@@ -184,3 +194,6 @@ async def _play_emulated(
             settings={**default_settings(), **topology.settings},
             wall_clock=lambda: perf_counter() - began,
         )
+        if drawing is not None:
+            drawing.draw(farm, verdict)
+        return verdict

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+import tempfile
+from contextlib import suppress
 from pathlib import Path
-from typing import IO
 
 from imafarm.errors import ConfigurationError
 from imafarm.report.timeline._trace import Trace
+from imafarm.tables import write_whole
 
 
 def check_timeline(path: Path, *, source: str = "") -> None:
@@ -22,20 +22,23 @@ def check_timeline(path: Path, *, source: str = "") -> None:
     _check_installed(source)
     if os.path.isdir(path):
         raise ConfigurationError([f"{path} is a directory; name a file"], source=source)
-    with _beside(path, source) as (_, name):
-        os.unlink(name)
+    try:
+        # The name may be too long for a file, wherever it is.
+        with suppress(FileNotFoundError):
+            path.stat()
+        with tempfile.NamedTemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
+        raise ConfigurationError([f"cannot write {path}: {error.strerror or error}"], source=source) from None
 
 
-def write_trace(trace: Trace, path: Path, *, source: str = "") -> None:
+def write_trace(trace: Trace, path: Path) -> None:
     """Writes a trace in the place of the file; who reads it meanwhile finds the old one whole.
 
     Errors: `ConfigurationError` if it cannot be written, or `imafarm[timeline]` is not installed.
     """
-    _check_installed(source)
-    with _beside(path, source) as (file, name):
-        trace.write(file)
-        file.flush()
-        os.replace(name, path)
+    _check_installed("")
+    write_whole(path, trace.write)
 
 
 def _check_installed(source: str) -> None:
@@ -43,20 +46,3 @@ def _check_installed(source: str) -> None:
         import perfetto.protos.perfetto.trace.perfetto_trace_pb2  # noqa: F401
     except ImportError:
         raise ConfigurationError(["a timeline needs imafarm[timeline]"], source=source) from None
-
-
-@contextmanager
-def _beside(path: Path, source: str) -> Iterator[tuple[IO[bytes], Path]]:
-    """A file beside another, which is gone if anything goes wrong."""
-    name = path.with_name(f".timeline-{os.getpid()}")
-    try:
-        with suppress(FileNotFoundError):
-            path.stat()
-        with name.open("wb") as file:
-            try:
-                yield file, name
-            except BaseException:
-                name.unlink(missing_ok=True)
-                raise
-    except OSError as error:
-        raise ConfigurationError([f"cannot write {path}: {error.strerror or error}"], source=source) from None

@@ -5,65 +5,20 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import Protocol
 
-from imafarm.farm import Election
+from imafarm.farm import Farm
 from imafarm.report.timeline._farm import NANOSECONDS, Happened, Story, draw_farm
 from imafarm.report.timeline._file import write_trace
-from imafarm.report.timeline._rows import Columns, bound, happened, packets, sent
+from imafarm.report.timeline._rows import bound, happened, packets, sent
 from imafarm.report.timeline._trace import Trace
 from imafarm.report.timeline._wire import draw_wire
+from imafarm.tables import ArrowStream
 from imafarm.topology import Topology
 
 BEST_OF_A_ZONE = 3
 """How many of each zone's hosts are tapped unless somebody says which: those ranked highest, one of whom collects."""
 MOST_TAPPED = 48
 """How many hosts are tapped at most, unless somebody says which."""
-
-
-class Ranked(Protocol):
-    """A host's record, as far as it matters."""
-
-    @property
-    def rank(self) -> Rank:
-        """What an election compares."""
-
-
-class Rank(Protocol):
-    """What an election compares."""
-
-    @property
-    def key(self) -> int:
-        """It as one number."""
-
-
-class RecordedFarm(Protocol):
-    """A farm of which everything was recorded."""
-
-    @property
-    def zones(self) -> tuple[str, ...]:
-        """Every zone."""
-
-    def hosts_of(self, zone: str) -> tuple[str, ...]:
-        """A zone's hosts."""
-
-    def record(self, host: str) -> Ranked:
-        """A host's record."""
-
-    def elections(self) -> list[Election]:
-        """The elections so far."""
-
-    def events(self) -> Columns:
-        """What has happened."""
-
-    def traffic(self) -> Columns:
-        """What was sent."""
-
-    def bindings(self) -> Columns:
-        """What became of bindings."""
-
-    def packets(self) -> Columns:
-        """What tapped hosts put on the wire."""
 
 
 def hosts_to_tap(topology: Topology) -> tuple[str, ...]:
@@ -78,19 +33,23 @@ def hosts_to_tap(topology: Topology) -> tuple[str, ...]:
 
 
 def timeline_of(
-    farm: RecordedFarm,
+    farm: Farm,
     *,
     title: str,
     seconds: float,
     moments: Sequence[tuple[float, str]] = (),
     tapped: Collection[str] = (),
+    taped: ArrowStream | None = None,
 ) -> Trace:
-    """The trace of a farm that was recorded.
+    """The trace of a farm that was recorded (`record=True`).
 
     title: what the whole run is called.
     seconds: how far the farm has come.
     moments: what else is worth telling, with its farm second.
-    tapped: the hosts that were tapped; their bindings are drawn.
+    tapped, taped: the hosts that were tapped (`tap=Tap(hosts=..)`), and what was recorded of them (`farm.packets()`);
+      their bindings are drawn.
+
+    Errors: `ConfigurationError` for a farm that was not recorded.
     """
     end_ns = round(seconds * NANOSECONDS)
     events = happened(farm.events())
@@ -110,8 +69,8 @@ def timeline_of(
         bound=bound(farm.bindings()),
     )
     tracks = draw_farm(trace, story)
-    if tapped:
-        too_many = draw_wire(trace, tracks, packets(farm.packets()), tapped, downs=_downs(events), end_ns=end_ns)
+    if taped is not None:
+        too_many = draw_wire(trace, tracks, packets(taped), tapped, downs=_downs(events), end_ns=end_ns)
         for number, what in zip(too_many, ("bindings", "messages"), strict=True):
             if number:
                 trace.instant(trace.track("left out"), 0, f"{number:,} {what} are not drawn")
@@ -119,19 +78,20 @@ def timeline_of(
 
 
 def write_timeline(
-    farm: RecordedFarm,
+    farm: Farm,
     path: Path,
     *,
     title: str,
     seconds: float,
     moments: Sequence[tuple[float, str]] = (),
     tapped: Collection[str] = (),
+    taped: ArrowStream | None = None,
 ) -> None:
     """Writes the trace of a farm that was recorded, for https://ui.perfetto.dev. All else is as for `timeline_of`.
 
     Errors: `ConfigurationError` if the file cannot be written, or `imafarm[timeline]` is not installed.
     """
-    write_trace(timeline_of(farm, title=title, seconds=seconds, moments=moments, tapped=tapped), path)
+    write_trace(timeline_of(farm, title=title, seconds=seconds, moments=moments, tapped=tapped, taped=taped), path)
 
 
 def _downs(events: Sequence[Happened]) -> dict[str, list[int]]:

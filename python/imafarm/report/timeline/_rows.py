@@ -4,20 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any
 
 from imafarm.report.timeline._farm import Bound, Happened, Sent
 from imafarm.report.timeline._wire import Packet
+from imafarm.tables import ArrowStream
 
 
-class Columns(Protocol):
-    """Anything that opens as Arrow, such as `imafarm.tables.Table`."""
-
-    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
-        """The columns."""
-
-
-def happened(table: Columns) -> list[Happened]:
+def happened(table: ArrowStream) -> list[Happened]:
     """The rows of `farm.events()`, in the order of time."""
     rows = [Happened(*row) for row in _rows(table, ("time_ns", "kind", "host", "other", "zone"))]
     # What happens at one instant stays in its order.
@@ -25,7 +19,7 @@ def happened(table: Columns) -> list[Happened]:
     return rows
 
 
-def sent(table: Columns) -> list[Sent]:
+def sent(table: ArrowStream) -> list[Sent]:
     """The rows of `farm.traffic()`, by the zone that has sent, whatever it was and whereto."""
     counted: Counter[tuple[int, int, str]] = Counter()
     for start_ns, end_ns, zone, messages in _rows(table, ("start_ns", "end_ns", "from_zone", "sent")):
@@ -33,17 +27,17 @@ def sent(table: Columns) -> list[Sent]:
     return [Sent(*key, messages) for key, messages in sorted(counted.items())]
 
 
-def bound(table: Columns) -> list[Bound]:
+def bound(table: ArrowStream) -> list[Bound]:
     """The rows of `farm.bindings()`."""
     return sorted(Bound(*row) for row in _rows(table, ("start_ns", "end_ns", "zone", "evicted", "active")))
 
 
-def packets(table: Columns) -> list[Packet]:
+def packets(table: ArrowStream) -> list[Packet]:
     """The rows of `farm.packets()`."""
     return [Packet(*row) for row in _rows(table, ("time_ns", "what", "source", "target", "connection", "kind"))]
 
 
-def _rows(table: Columns, names: Sequence[str]) -> list[tuple[Any, ...]]:
+def _rows(table: ArrowStream, names: Sequence[str]) -> list[tuple[Any, ...]]:
     import arro3.core
 
     columns = arro3.core.Table.from_arrow(table)
