@@ -35,7 +35,7 @@ from imafarm._imafarm import (
     rank_hosts,
 )
 from imafarm.configuration import OpenedLiveStore, OpenedStore, set_live_store_opener, set_store_opener
-from imafarm.emulated import EmulatedFarm, Progress, open_emulated_farm, run
+from imafarm.emulated import EmulatedFarm, Progress, Tap, open_emulated_farm, run
 from imafarm.errors import ConfigurationError, FarmDeadlock, ImafarmError, StoreError
 from imafarm.farm import (
     Assignment,
@@ -119,6 +119,7 @@ __all__ = [
     "Shape",
     "StoreError",
     "StorePlan",
+    "Tap",
     "Topology",
     "Traffic",
     "Users",

@@ -11,6 +11,7 @@ from imafarm import _imafarm
 from imafarm.configuration import ConfigurationLog, check_not_twice, open_store
 from imafarm.emulated._conductor import current_conductor
 from imafarm.emulated._farm import BOOT_SECONDS, EmulatedFarm, Progress
+from imafarm.emulated._tap import Tap
 from imafarm.errors import ConfigurationError
 from imafarm.settings import check_seed, check_threads, default_settings
 from imafarm.topology import Link, Topology
@@ -51,6 +52,7 @@ async def open_emulated_farm(
     threads: int | None = None,
     bound: bool = False,
     exact_queue: bool = False,
+    tap: Tap | None = None,
     progress: Callable[[Progress], object] | None = None,
 ) -> AsyncIterator[EmulatedFarm]:
     """A farm in virtual time: `async with imafarm.open_emulated_farm(hosts=300) as farm: ...`.
@@ -70,6 +72,7 @@ async def open_emulated_farm(
     bound: let the first life of each host begin with an active binding to every other host of its zone, as if the
       handshakes had passed long ago. `MaxHostAddressCacheEntries` must have room for them; no order of use is kept.
     exact_queue: let every message be an event of its own, without short cuts, which changes nothing but the speed.
+    tap: what is recorded of single hosts' packets, for `EmulatedFarm.packets`. Changes nothing but the speed.
     progress: called now and then while farm time runs, about ten times a real second.
 
     Yields at once: the boot goes on in farm time, and `wait_master` waits for it.
@@ -101,6 +104,7 @@ async def open_emulated_farm(
                 threads=threads,
                 bound=bound,
                 exact_queue=exact_queue,
+                tap=tap,
                 progress=progress,
             ) as farm:
                 yield farm
@@ -124,6 +128,7 @@ async def open_emulated_farm(
         conductor=conductor,
         progress=progress,
         log=log,
+        tap=tap,
     )
     if boot_seconds is not None:
         farm.boot(boot_seconds)

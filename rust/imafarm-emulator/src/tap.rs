@@ -34,6 +34,11 @@ pub struct TapPlan {
     pub limit_bytes: u64,
 }
 
+impl TapPlan {
+    /// How many bytes records may take unless somebody says otherwise. Our guess.
+    pub const LIMIT_BYTES: u64 = 1 << 30;
+}
+
 /// What a record is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
