@@ -11,6 +11,7 @@ from imafarm import _imafarm
 from imafarm.configuration import ConfigurationLog, check_not_twice, open_store
 from imafarm.emulated._conductor import current_conductor
 from imafarm.emulated._farm import BOOT_SECONDS, EmulatedFarm, Progress
+from imafarm.emulated._tap import Tap
 from imafarm.errors import ConfigurationError
 from imafarm.farm import Recording
 from imafarm.settings import check_seed, check_threads, default_settings
@@ -53,6 +54,7 @@ async def open_emulated_farm(
     bound: bool = False,
     exact_queue: bool = False,
     record: Recording | bool | None = None,
+    tap: Tap | None = None,
     progress: Callable[[Progress], object] | None = None,
 ) -> AsyncIterator[EmulatedFarm]:
     """A farm in virtual time: `async with imafarm.open_emulated_farm(hosts=300) as farm: ...`.
@@ -74,6 +76,7 @@ async def open_emulated_farm(
     exact_queue: let every message be an event of its own, without short cuts, which changes nothing but the speed.
     record: what is written down, to be read as tables (`Farm.events`, `traffic`, `bindings`): everything, if `True`.
       Changes nothing but the speed.
+    tap: what is recorded of single hosts' packets, for `EmulatedFarm.packets`. Changes nothing but the speed.
     progress: called now and then while farm time runs, about ten times a real second.
 
     Yields at once: the boot goes on in farm time, and `wait_master` waits for it.
@@ -106,6 +109,7 @@ async def open_emulated_farm(
                 bound=bound,
                 exact_queue=exact_queue,
                 record=record,
+                tap=tap,
                 progress=progress,
             ) as farm:
                 yield farm
@@ -130,6 +134,7 @@ async def open_emulated_farm(
         progress=progress,
         log=log,
         record=Recording.of(record),
+        tap=tap,
     )
     if boot_seconds is not None:
         farm.boot(boot_seconds)

@@ -9,6 +9,7 @@ mod power;
 mod properties;
 mod resolution;
 mod short_cuts;
+mod taps;
 mod transcripts;
 mod two_masters;
 mod users;
