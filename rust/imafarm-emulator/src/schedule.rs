@@ -437,6 +437,24 @@ mod tests {
         assert_eq!(schedule.next_window(), None);
     }
 
+    /// Of a window that holds very much, too, what is left over is all there, and so is what is put in behind it.
+    #[test]
+    fn a_storm_s_window_can_be_taken_in_many_parts() {
+        const HOSTS: u32 = 20_000;
+        let mut schedule = Schedule::new(Span(1024));
+        (0..HOSTS).for_each(|host| wake(&mut schedule, 1000, host));
+        let mut taken = 0;
+        for part in 0..4 {
+            let (start, end) = (Time(part * 256), Time((part + 1) * 256));
+            (0..HOSTS).for_each(|host| wake(&mut schedule, 1001 + part, host));
+            let mut batch = schedule.take(start, end, &Share::ALL, HOSTS as usize);
+            taken += batch.events().len();
+            assert_eq!(taken, if part < 3 { 0 } else { 5 * HOSTS as usize });
+            schedule.recycle(batch);
+        }
+        assert_eq!(schedule.next_window(), None);
+    }
+
     proptest! {
         /// Against the obvious queue: one sorted list.
         #[test]
