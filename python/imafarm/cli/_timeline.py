@@ -54,10 +54,10 @@ class Timeline:
         """Draws what a farm has recorded, while it is open."""
         from imafarm.report.timeline import timeline_of
 
-        hosts, zones = len(farm.host_names), len(farm.zones)
+        hosts, zones = _count(verdict.hosts, "host"), _count(verdict.zones, "zone")
         self.trace = timeline_of(
             farm,
-            title=f"{verdict.scenario}: {hosts:,} hosts in {zones:,} zones, {verdict.product}, seed {verdict.seed}",
+            title=f"{verdict.scenario}: {hosts} in {zones}, {verdict.product}, seed {verdict.seed}",
             seconds=verdict.virtual_seconds,
             moments=[(moment.seconds, moment.what) for moment in verdict.moments],
             tapped=self.tapped,
@@ -73,3 +73,7 @@ class Timeline:
 
         if self.trace is not None:
             write_trace(self.trace, self.path)
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}" + "s" * (number != 1)
