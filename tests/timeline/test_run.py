@@ -147,6 +147,38 @@ def test_a_farm_with_hostile_names(tmp_path: Path) -> None:
         assert read.on(f"farm/Z/1/{name}")[0].name == "up"
 
 
+def test_a_farm_that_was_opened_late_is_drawn_at_the_time_of_its_run() -> None:
+    async def main() -> None:
+        await trio.sleep(500.5)
+        async with imafarm.open_emulated_farm(hosts=6, seed=7, record=True, tap=Tap(hosts=["H1"])) as farm:
+            await farm.wait_master()
+            end = trio.current_time()
+            read = as_read(timeline_of(farm, title="a run", seconds=end, tapped=["H1"], taped=farm.packets()))
+            assert read.spans("farm") == [("a run", 500_500_000_000, ns(end))]
+            elections = [one for one in read.on("farm/Z1") if one.name == "election"]
+            assert [one.end_ns for one in elections] == [ns(one.converged_seconds) for one in farm.elections()]
+            (up,) = (one for one in read.on("farm/Z1/H1") if one.name == "up")
+            # Its machine turns away who calls before its service runs.
+            answered = [one for one in read.on("farm/Z1/H1/bindings") if one.args.get("ended by") != "refused"]
+            for one in [*read.on("farm/Z1/H1"), *answered]:
+                assert up.start_ns <= one.start_ns and one.end_ns is not None and one.end_ns <= ns(end)
+            assert answered
+            assert min(start for counts in read.counts.values() for start, _ in counts) >= 500_500_000_000
+
+    imafarm.run(main)
+
+
+def test_what_was_not_recorded_is_left_out() -> None:
+    async def main() -> ReadTrace:
+        record = imafarm.Recording(traffic=False, bindings=False)
+        async with imafarm.open_emulated_farm(hosts=3, seed=7, record=record) as farm:
+            await farm.wait_master()
+            return as_read(timeline_of(farm, title="a run", seconds=trio.current_time()))
+
+    read = imafarm.run(main)
+    assert read.counts == {} and read.on("farm/Z1/H1")
+
+
 def test_a_farm_that_was_not_recorded_has_no_timeline() -> None:
     async def main() -> None:
         async with imafarm.open_emulated_farm(hosts=3, seed=7) as farm:

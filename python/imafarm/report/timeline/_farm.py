@@ -64,12 +64,14 @@ class Story:
     """What is worth telling of the whole farm, with its farm second."""
     sent: Sequence[Sent] = ()
     bound: Sequence[Bound] = ()
+    start_ns: int = 0
+    """When the farm was opened."""
 
 
 def draw_farm(trace: Trace, story: Story) -> dict[str, Track]:
     """Draws a story; the track of each host."""
     farm = trace.track("farm")
-    trace.slice(farm, 0, story.end_ns, story.title)
+    trace.slice(farm, story.start_ns, story.end_ns, story.title)
     for seconds, what in story.moments:
         trace.instant(farm, _ns(seconds), what)
     hosts: dict[str, Track] = {}

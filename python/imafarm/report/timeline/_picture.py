@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
+from typing import Any
 
-from imafarm.farm import Farm
+from imafarm.errors import ConfigurationError
+from imafarm.farm._engine import EngineFarm
 from imafarm.report.timeline._farm import NANOSECONDS, Happened, Story, draw_farm
 from imafarm.report.timeline._file import write_trace
 from imafarm.report.timeline._rows import bound, happened, packets, sent
 from imafarm.report.timeline._trace import Trace
 from imafarm.report.timeline._wire import draw_wire
-from imafarm.tables import ArrowStream
+from imafarm.tables import ArrowStream, Table
 from imafarm.topology import Topology
 
 BEST_OF_A_ZONE = 3
@@ -33,7 +35,7 @@ def hosts_to_tap(topology: Topology) -> tuple[str, ...]:
 
 
 def timeline_of(
-    farm: Farm,
+    farm: EngineFarm[Any],
     *,
     title: str,
     seconds: float,
@@ -41,18 +43,19 @@ def timeline_of(
     tapped: Collection[str] = (),
     taped: ArrowStream | None = None,
 ) -> Trace:
-    """The trace of a farm that was recorded (`record=True`).
+    """The trace of a farm of which events were recorded (`record=True`); with its traffic and its bindings, if those
+    were. Times are those of `trio.current_time()`.
 
     title: what the whole run is called.
     seconds: how far the farm has come.
-    moments: what else is worth telling, with its farm second.
+    moments: what else is worth telling, with its second.
     tapped, taped: the hosts that were tapped (`tap=Tap(hosts=..)`), and what was recorded of them (`farm.packets()`);
       their bindings are drawn.
 
     Errors: `ConfigurationError` for a farm that was not recorded.
     """
-    end_ns = round(seconds * NANOSECONDS)
-    events = happened(farm.events())
+    start_ns, end_ns = round(farm.opened_seconds * NANOSECONDS), round(seconds * NANOSECONDS)
+    events = happened(farm.events(), start_ns)
     trace = Trace()
     story = Story(
         title=title,
@@ -61,24 +64,25 @@ def timeline_of(
             zone: sorted(farm.hosts_of(zone), key=lambda host: farm.record(host).rank.key, reverse=True)
             for zone in farm.zones
         },
+        start_ns=start_ns,
         end_ns=end_ns,
         events=events,
         elections=farm.elections(),
         moments=moments,
-        sent=sent(farm.traffic()),
-        bound=bound(farm.bindings()),
+        sent=[] if (traffic := _if_recorded(farm.traffic)) is None else sent(traffic, start_ns),
+        bound=[] if (bindings := _if_recorded(farm.bindings)) is None else bound(bindings, start_ns),
     )
     tracks = draw_farm(trace, story)
     if taped is not None:
         too_many = draw_wire(trace, tracks, packets(taped), tapped, downs=_downs(events), end_ns=end_ns)
         for number, what in zip(too_many, ("bindings", "messages"), strict=True):
             if number:
-                trace.instant(trace.track("left out"), 0, f"{number:,} {what} are not drawn")
+                trace.instant(trace.track("left out"), start_ns, f"{number:,} {what} are not drawn")
     return trace
 
 
 def write_timeline(
-    farm: Farm,
+    farm: EngineFarm[Any],
     path: Path,
     *,
     title: str,
@@ -92,6 +96,13 @@ def write_timeline(
     Errors: `ConfigurationError` if the file cannot be written, or `imafarm[timeline]` is not installed.
     """
     write_trace(timeline_of(farm, title=title, seconds=seconds, moments=moments, tapped=tapped, taped=taped), path)
+
+
+def _if_recorded(table: Callable[[], Table]) -> Table | None:
+    try:
+        return table()
+    except ConfigurationError:
+        return None
 
 
 def _downs(events: Sequence[Happened]) -> dict[str, list[int]]:
