@@ -477,7 +477,7 @@ impl Seat {
         world.settle_message(source, self.me, kind, bytes, true);
         self.chain.add_message(now, source, &message);
         if world.traced[kind.index()] {
-            world.trace.push(TraceRecord { time: now, target: self.me, source, kind, bytes });
+            world.trace(TraceRecord { time: now, target: self.me, source, kind, bytes });
         }
         let entry = if to == EndRef::BOUND { EntryIndex::bound(HostIndex(source)) } else { EntryIndex(to.entry()) };
         self.act(world, out, now, Input::Received(entry, message));

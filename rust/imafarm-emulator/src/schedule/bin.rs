@@ -12,8 +12,6 @@ const SMALL: usize = 16;
 #[derive(Debug, Default)]
 pub struct Bin {
     full: Vec<Vec<Event>>,
-    /// How many events these hold. What was left of another bin may be more than a chunk, or less.
-    before: usize,
     /// The chunk that is being filled; less than a chunk while there is no other.
     last: Vec<Event>,
 }
@@ -26,15 +24,15 @@ pub struct Spare {
 }
 
 impl Bin {
-    /// A bin of these events.
-    pub const fn of(events: Vec<Event>) -> Bin {
-        Bin { full: Vec::new(), before: 0, last: events }
+    /// A chunk, to be given back.
+    const fn of(events: Vec<Event>) -> Bin {
+        Bin { full: Vec::new(), last: events }
     }
 
     /// How many events there are.
     #[inline]
     pub const fn len(&self) -> usize {
-        self.before + self.last.len()
+        self.full.len() * CHUNK + self.last.len()
     }
 
     /// Whether there are none.
@@ -65,7 +63,6 @@ impl Bin {
             },
             _ => {
                 let next = spare.chunks.pop().unwrap_or_else(|| Vec::with_capacity(CHUNK));
-                self.before += self.last.len();
                 self.full.push(core::mem::replace(&mut self.last, next));
             }
         }
@@ -116,7 +113,7 @@ impl Spare {
     /// Gives back the room of a bin that has been worked through.
     #[inline]
     pub fn take_back(&mut self, bin: Bin) {
-        let Bin { full, before: _, last } = bin;
+        let Bin { full, last } = bin;
         for mut chunk in full.into_iter().chain([last]) {
             chunk.clear();
             match chunk.capacity() {
@@ -149,25 +146,6 @@ mod tests {
             assert!(bin.iter().map(Event::target).eq(0..count as u32));
             assert_eq!(bin.first().map(Event::target), Some(0));
             spare.take_back(bin);
-        }
-    }
-
-    /// A bin that was divided is as long as what is left of it, and so is what is put in behind that.
-    #[test]
-    fn events_are_counted_whatever_they_began_as() {
-        let mut spare = Spare::default();
-        for count in [1, 16, 17, CHUNK - 1, CHUNK, CHUNK + 1, 3 * CHUNK + 5] {
-            for slack in [0, 1, CHUNK] {
-                let mut events = Vec::with_capacity(count + slack);
-                events.extend((0..count as u32).map(Event::wake));
-                let mut bin = Bin::of(events);
-                let all = count + 2 * CHUNK + 1;
-                (count..all).for_each(|host| bin.push(Event::wake(host as u32), &mut spare));
-                assert_eq!((bin.len(), bin.iter().count()), (all, all));
-                assert!(bin.iter().map(Event::target).eq(0..all as u32));
-                // The room of one is used for the next.
-                spare.take_back(bin);
-            }
         }
     }
 
