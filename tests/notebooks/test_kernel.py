@@ -43,3 +43,15 @@ def test_the_stop_button_stops_it_and_the_kernel_lives(kernel: Kernel, before: s
     assert kernel.run("print(imafarm.__name__)") == ("imafarm\n", None)
     said, error = kernel.run(PLAIN)
     assert (said, error) == ("H1 collects\n", None)
+
+
+def test_under_trio_s_autoawait_it_says_how_and_that_works(kernel: Kernel) -> None:
+    assert kernel.run("%autoawait trio") == ("", None)
+    try:
+        # A cell without an await of its own is as ever.
+        assert kernel.run(PLAIN) == ("H1 collects\n", None)
+        _, error = kernel.run("import trio\nawait trio.sleep(0)\nimafarm.run(main)")
+        assert error == "RuntimeError"
+        assert kernel.run("await trio.to_thread.run_sync(imafarm.run, main)") == ("H1 collects\n", None)
+    finally:
+        kernel.run("%autoawait asyncio")
