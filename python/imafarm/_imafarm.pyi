@@ -170,6 +170,7 @@ class EmulatedFarm(ObservedFarm):
         beside every host, where a start takes no time
     wire: whether every message is encoded and decoded on its way
     trace: the kinds of messages whose deliveries are kept
+    tap: what is recorded of single hosts: hosts and kinds (lists; all, if not there), since_ns, until_ns, limit_bytes
     threads: how many work, 1 to 64; it changes nothing of what happens. Each works on whole zones, where there are as many zones
         and none is much larger than a thread's part; else on every so many-th host, and they are a power of two
     bound: whether each host's first life begins with an active binding to every other host of its zone
@@ -196,6 +197,7 @@ class EmulatedFarm(ObservedFarm):
         store: Mapping[str, int | list[int]] | None = None,
         wire: bool = False,
         trace: Sequence[str] = ...,
+        tap: Mapping[str, int | list[int] | list[str]] | None = None,
         threads: SupportsIndex = ...,
         bound: bool = False,
         exact_queue: bool = False,
@@ -256,6 +258,19 @@ class EmulatedFarm(ObservedFarm):
     def next_event_ns(self, /) -> int | None:
         """
         When something next happens, in nanoseconds; None when nothing ever will.
+        """
+    def packets(self, /) -> dict[str, Any]:
+        """
+        What was recorded at tapped hosts before now, column by column, and `messages`: all of them, one behind the other.
+        A packet that is no message has the kind 255.
+
+        Raises ValueError if no host is tapped.
+        """
+    def packets_stopped_ns(self, /) -> int | None:
+        """
+        When a tap came to its limit, in nanoseconds: from there on nothing is recorded. None if it has not.
+
+        Raises ValueError if no host is tapped.
         """
     def record(self, /, *, traffic_ns: SupportsIndex | None = None, bindings_ns: SupportsIndex | None = None) -> None:
         """

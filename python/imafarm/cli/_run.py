@@ -18,6 +18,7 @@ from imafarm.cli._farm import product_of, topology_of
 from imafarm.cli._options import Assignments, Bound, ExactQueue, FarmFile, Hosts, Json, Seed, StoreUrl, Threads, Zones
 from imafarm.cli._out import check_writable
 from imafarm.cli._run_out import check_recording, recording_of, tables_of, write_results
+from imafarm.cli._timeline import Timeline, TimelineFile
 
 if TYPE_CHECKING:
     from imafarm.configuration import ConfigurationLog
@@ -63,6 +64,7 @@ def run(
             name="--bin", help="With --out: how many farm seconds a row of traffic stands for (10 ms, and growing)."
         ),
     ] = None,
+    timeline: TimelineFile = None,
     json_: Json = False,
 ) -> int:
     """Play a scenario and judge it.
@@ -95,14 +97,18 @@ def run(
         topology = chosen.prepare(topology)
     if out is not None:
         check_writable(out)
+    drawing = Timeline.asked(timeline, topology)
     recording = None if out is None else recording_of(topology, bin_, bound=bound)
-    verdict, tables = _play(chosen, topology, seed, store, _Engine(threads, bound, exact_queue), recording)
+    engine = _Engine(threads, bound, exact_queue)
+    verdict, tables = _play(chosen, topology, seed, store, engine, recording, drawing)
     if out is not None:
         write_results(out, verdict, tables, farm=farm, store=store, bound=bound)
     if json_:
         print(json.dumps(verdict.as_json()))
     else:
         print_verdict(verdict, Console())
+    if drawing is not None:
+        drawing.write()
     return PASSED if verdict.passed else FAILED
 
 
@@ -148,14 +154,20 @@ class _Engine:
 
 
 def _play(
-    scenario: Scenario, topology: Topology, seed: int, store: str | None, engine: _Engine, recording: Recording | None
+    scenario: Scenario,
+    topology: Topology,
+    seed: int,
+    store: str | None,
+    engine: _Engine,
+    recording: Recording | None,
+    drawing: Timeline | None,
 ) -> tuple[Verdict, dict[str, Table]]:
     from imafarm.emulated import run
     from imafarm.report.progress import progress_line
 
     began = perf_counter()
     with _log(store) as log, progress_line(Console(stderr=True)) as line:
-        return run(_play_emulated, scenario, topology, seed, engine, recording, log, line, began)
+        return run(_play_emulated, scenario, topology, seed, engine, recording, drawing, log, line, began)
 
 
 async def _play_emulated(
@@ -164,6 +176,7 @@ async def _play_emulated(
     seed: int,
     engine: _Engine,
     recording: Recording | None,
+    drawing: Timeline | None,
     log: ConfigurationLog | None,
     line: ProgressLine | None,
     began: float,
@@ -182,7 +195,8 @@ async def _play_emulated(
         threads=engine.threads,
         bound=engine.bound,
         exact_queue=engine.exact_queue,
-        record=recording,
+        record=recording or drawing is not None,
+        tap=drawing.tap if drawing is not None else None,
         progress=progress,
     ) as farm:
         verdict = await play(
@@ -194,6 +208,8 @@ async def _play_emulated(
             settings={**default_settings(), **topology.settings},
             wall_clock=lambda: perf_counter() - began,
         )
+        if drawing is not None:
+            drawing.draw(farm, verdict)
         if recording is None:
             return verdict, {}
         return verdict, tables_of(farm, recording)

@@ -14,6 +14,7 @@ from imafarm.configuration import ConfigurationLog
 from imafarm.emulated._clock import NANOSECONDS
 from imafarm.emulated._commands import CommandQueue
 from imafarm.emulated._conductor import Conductor
+from imafarm.emulated._tap import Tap, packets_table
 from imafarm.errors import ConfigurationError
 from imafarm.farm import Cut, EventKind, Hosts, Recording
 from imafarm.farm._engine import EngineFarm
@@ -60,6 +61,7 @@ class EmulatedFarm(EngineFarm[_imafarm.EmulatedFarm]):
         log: ConfigurationLog | None = None,
         record: Recording | None = None,
         trace: Sequence[str] = (),
+        tap: Tap | None = None,
     ) -> None:
         resolver = topology.resolver
         self._opened_at = self._told_at = perf_counter()
@@ -81,6 +83,7 @@ class EmulatedFarm(EngineFarm[_imafarm.EmulatedFarm]):
             threads=threads,
             bound=bound,
             exact_queue=exact_queue,
+            tap=None if tap is None else tap.for_engine(resolver, conductor.clock.now_ns),
             trace=_traced(trace, record),
         )
         super().__init__(topology, engine, origin_ns=conductor.clock.now_ns, log=log)
@@ -90,6 +93,7 @@ class EmulatedFarm(EngineFarm[_imafarm.EmulatedFarm]):
             engine.record(traffic_ns=record.traffic_ns, bindings_ns=record.bindings_ns)
             if record.message_hosts:
                 engine.trace_among(self._indices(record.message_hosts))
+        self._tap = tap
         self._traces = record is not None and bool(record.message_hosts)
         self._progress = progress
         self._has_store = topology.store is not None
@@ -188,6 +192,33 @@ class EmulatedFarm(EngineFarm[_imafarm.EmulatedFarm]):
             # Who was told to start at this instant reads the data store by the end of the tick.
             await trio.sleep(self._engine.tick_ns / NANOSECONDS)
             await self._wait_until_nobody_starts()
+
+    # -- what tapped hosts put on the wire
+
+    def packets(self) -> Table:
+        """What was recorded at the tapped hosts before this instant, in order of time; see `Tap`.
+
+        `time_ns` in farm nanoseconds; `what`: connect, accept, message, finish, refused or broken; `source` and
+        `target`: hosts; `connection`: one number a connection; `kind`: null but for a message; `bytes`: the message's
+        length, its header included.
+
+        Errors: `ConfigurationError` for a farm that was opened without a tap.
+        """
+        self._check_tapped()
+        return Table(packets_table(self._engine, self._resolver, self._origin_ns))
+
+    def packets_stopped_seconds(self) -> float | None:
+        """From which farm second on nothing was recorded, since the tap came to its limit; `None` if it has not.
+
+        Errors: `ConfigurationError` for a farm that was opened without a tap.
+        """
+        self._check_tapped()
+        stopped_ns = self._engine.packets_stopped_ns()
+        return None if stopped_ns is None else (self._origin_ns + stopped_ns) / NANOSECONDS
+
+    def _check_tapped(self) -> None:
+        if self._tap is None:
+            raise ConfigurationError(["tap: the farm was opened without one, so no packets were recorded"])
 
     # -- for a pacer
 

@@ -1,6 +1,7 @@
 //! `imafarm._imafarm.EmulatedFarm`: the engine, as `imafarm.emulated` drives it.
 
 mod plan;
+mod tapped;
 mod workload;
 
 use imafarm_emulator::farm::{Farm, Pace};
@@ -10,6 +11,7 @@ use imafarm_records::Observed;
 use imafarm_records::bins::Width;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
+use pyo3::types::PyDict;
 
 use crate::columns::{Column, Whole};
 use crate::host_resolver::HostResolver;
@@ -40,6 +42,7 @@ const LATEST: u64 = i64::MAX as u64;
 ///     beside every host, where a start takes no time
 /// wire: whether every message is encoded and decoded on its way
 /// trace: the kinds of messages whose deliveries are kept
+/// tap: what is recorded of single hosts: hosts and kinds (lists; all, if not there), since_ns, until_ns, limit_bytes
 /// threads: how many work, 1 to 64; it changes nothing of what happens. Each works on whole zones, where there are as many zones
 ///     and none is much larger than a thread's part; else on every so many-th host, and they are a power of two
 /// bound: whether each host's first life begins with an active binding to every other host of its zone
@@ -62,7 +65,7 @@ impl EmulatedFarm {
         workload: "Mapping[int, Mapping[str, Any]] | None" = None,
 
         store: "Mapping[str, int | list[int]] | None" = None, wire = false,
-        trace: "Sequence[str]" = Vec::new(),
+        trace: "Sequence[str]" = Vec::new(), tap: "Mapping[str, int | list[int] | list[str]] | None" = None,
         threads = Whole(1), bound = false, exact_queue = false
     ))]
     #[expect(clippy::too_many_arguments, reason = "keywords, each with its own default")]
@@ -82,6 +85,7 @@ impl EmulatedFarm {
         store: Option<&Bound<'_, PyAny>>,
         wire: bool,
         trace: Vec<String>,
+        tap: Option<&Bound<'_, PyAny>>,
         threads: Whole,
         bound: bool,
         exact_queue: bool,
@@ -102,6 +106,7 @@ impl EmulatedFarm {
             store,
             wire,
             trace,
+            tap,
             threads,
             bound,
             exact_queue,
@@ -244,6 +249,23 @@ impl EmulatedFarm {
     fn trace(slf: PyRef<'_, Self>) -> Vec<(u64, &'static str, u32, u32, u32)> {
         let records = slf.as_super().emulated().trace().iter();
         records.map(|r| (r.time.0, r.kind.name(), r.source, r.target, r.bytes)).collect()
+    }
+
+    /// What was recorded at tapped hosts before now, column by column, and `messages`: all of them, one behind the other.
+    /// A packet that is no message has the kind 255.
+    ///
+    /// Raises ValueError if no host is tapped.
+    #[pyo3(signature = () -> "dict[str, Any]")]
+    fn packets<'py>(mut slf: PyRefMut<'py, Self>) -> PyResult<Bound<'py, PyDict>> {
+        let py = slf.py();
+        tapped::columns(py, tapped::taped(slf.as_super().emulated_mut())?)
+    }
+
+    /// When a tap came to its limit, in nanoseconds: from there on nothing is recorded. None if it has not.
+    ///
+    /// Raises ValueError if no host is tapped.
+    fn packets_stopped_ns(mut slf: PyRefMut<'_, Self>) -> PyResult<Option<u64>> {
+        Ok(tapped::taped(slf.as_super().emulated_mut())?.stopped().map(|time| time.0))
     }
 
     /// Traces only what goes from one of these hosts to another of them, from now on.
