@@ -47,6 +47,7 @@ from imafarm.farm import (
     FarmEvent,
     FarmStatistics,
     HostState,
+    Recording,
     ServerRow,
     Session,
     SessionRow,
@@ -55,6 +56,7 @@ from imafarm.farm import (
     Work,
 )
 from imafarm.live import LiveFarm, open_live_farm
+from imafarm.tables import Table
 from imafarm.topology import (
     Link,
     LivePlan,
@@ -112,6 +114,7 @@ __all__ = [
     "Product",
     "Progress",
     "Rank",
+    "Recording",
     "SealedFramer",
     "ServerRow",
     "Session",
@@ -119,6 +122,7 @@ __all__ = [
     "Shape",
     "StoreError",
     "StorePlan",
+    "Table",
     "Tap",
     "Topology",
     "Traffic",

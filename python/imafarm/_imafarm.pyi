@@ -44,6 +44,27 @@ EVENT_TABLE_CHANGED: Final[int]
 EVENT_ZONE_AGREED: Final[int]
 
 @final
+class ArrowTable:
+    """
+    A table of the engine's, by the Arrow PyCapsule interface. It never changes.
+
+    What lies in full chunks is shared with the engine and with everybody who imports it. Each field's metadata has its `unit`
+    and its `meaning`.
+    """
+    def __arrow_c_schema__(self, /) -> Any:
+        """
+        A capsule with the schema.
+        """
+    def __arrow_c_stream__(self, /, requested_schema: Any = None) -> Any:
+        """
+        A capsule with the rows, batch by batch. The schema is the table's own, whatever is requested.
+        """
+    def __len__(self, /) -> int:
+        """
+        How many rows there are.
+        """
+
+@final
 class ConnectionCache:
     """
     The open bindings of one host, `MaxHostAddressCacheEntries` at most (IMA Information, "How many connections to
@@ -203,6 +224,10 @@ class EmulatedFarm(ObservedFarm):
 
         Raises ValueError when `until_ns` lies before `now_ns` or beyond 2**63 - 1.
         """
+    def bindings_table(self, /) -> ArrowTable | None:
+        """
+        What hosts did with their bindings by bins, as a table; None if it is not written down.
+        """
     def cut(self, /, from_hosts: Iterable[int], to_hosts: Iterable[int], *, both: bool = True) -> int:
         """
         Cuts hosts off from hosts, both ways or one way; returns the cut's number.
@@ -230,18 +255,22 @@ class EmulatedFarm(ObservedFarm):
         """
         When something next happens, in nanoseconds; None when nothing ever will.
         """
-    def packets(self, /) -> dict[str, Any]:
-        """
-        What was recorded at tapped hosts before now, column by column, and `messages`: all of them, one behind the other.
-        A packet that is no message has the kind 255.
-
-        Raises ValueError if no host is tapped.
-        """
     def packets_stopped_ns(self, /) -> int | None:
         """
         When a tap came to its limit, in nanoseconds: from there on nothing is recorded. None if it has not.
+        """
+    def packets_table(self, /) -> ArrowTable | None:
+        """
+        What was recorded at tapped hosts before now; None if no host is tapped.
+        """
+    def record(self, /, *, traffic_ns: SupportsIndex | None = None, bindings_ns: SupportsIndex | None = None) -> None:
+        """
+        Writes down traffic and bindings by bins of farm time from now on, instead of what was written down so far.
 
-        Raises ValueError if no host is tapped.
+        traffic_ns, bindings_ns: how wide bins are; 0 for narrow at first and twice as wide whenever there are too many of them;
+            None for none
+
+        Raises ValueError for a width beyond 2**63 - 1.
         """
     def restart(self, /, hosts: Iterable[int]) -> None:
         """
@@ -263,6 +292,10 @@ class EmulatedFarm(ObservedFarm):
     def trace(self, /) -> list[tuple[int, str, int, int, int]]:
         """
         The deliveries of the traced kinds: (time_ns, kind, source, target, bytes).
+        """
+    def traffic_table(self, /) -> ArrowTable | None:
+        """
+        The traffic by bins, as a table; None if it is not written down.
         """
 
 @final
@@ -787,9 +820,17 @@ class ObservedFarm:
         """
         How many events the engine has handled.
         """
+    def events_table(self, /) -> ArrowTable | None:
+        """
+        The events that were written down, as a table; None if none were to be.
+        """
     def host_state(self, /, host: SupportsIndex) -> dict[str, Any]:
         """
         How a host is: power, role, master (index or -1), and its bindings.
+        """
+    def hosts_table(self, /) -> ArrowTable:
+        """
+        Every host as it is now, and what it has done so far, as a table.
         """
     def hosts_without_change(self, /, change: SupportsIndex, hosts: Iterable[int]) -> list[int]:
         """
@@ -922,6 +963,10 @@ class ObservedFarm:
     def traffic(self, /) -> list[tuple[int, int, str, int, int, int, int]]:
         """
         What went from zone to zone: (from, to, kind, sent, delivered, dropped, bytes sent), where anything did.
+        """
+    def write_down_events(self, /, classes: SupportsIndex) -> None:
+        """
+        Writes down events of the classes in a bit mask from now on, instead of what was written down so far.
         """
 
 @final
@@ -1147,6 +1192,7 @@ __all__ = [
     "EVENT_STORE_UNREACHABLE",
     "EVENT_TABLE_CHANGED",
     "EVENT_ZONE_AGREED",
+    "ArrowTable",
     "ConnectionCache",
     "EmulatedFarm",
     "FrameError",

@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 import pytest
 
-from imafarm import cli
+from imafarm import ConfigurationError, cli
+from imafarm.results import read_run
 from imafarm.scenarios import SCENARIOS
 
 
@@ -52,6 +53,11 @@ WRONG_CALLS = {
         "needs 2 in every zone, Z2 has 1",
     ),
     "a seed that is no number": (["run", "cold-boot", "--seed", "seven"], "--seed: 'seven' is no whole number"),
+    "a bin without a place for it": (["run", "cold-boot", "--bin", "1"], "--bin: only with --out DIR"),
+    "a bin of no width": (
+        ["run", "cold-boot", "--bin", "0", "--out", "nowhere"],
+        "--bin: 0.0 is out of range, 1e-06 to 1e+09 seconds",
+    ),
     "a negative seed": (["run", "cold-boot", "--seed", "-1"], "seed: -1 is out of range"),
     "a seed of 65 bits": (["run", "cold-boot", "--seed", str(2**64)], "seed: 18446744073709551616 is out of range"),
     "unknown product": (["run", "cold-boot", "--product", "PS46"], "--product: unknown 'PS46'; did you mean 'PS4"),
@@ -99,6 +105,39 @@ def test_an_out_that_cannot_be_written_is_found_before_the_run(imafarm: Call, tm
     answer = imafarm("run", "cold-boot", "--hosts", "1000000", "--out", tmp_path / where)
     assert answer.code == 2
     assert answer.err.startswith("imafarm: --out: cannot write to ")
+
+
+def test_the_directory_of_a_study_is_not_a_runs(imafarm: Call, tmp_path: Path) -> None:
+    (tmp_path / "study.json").write_text("{}")
+    answer = imafarm("run", "cold-boot", "--hosts", "1000000", "--out", tmp_path)
+    assert (answer.code, answer.out) == (2, "")
+    assert answer.err == f"imafarm: --out: {tmp_path} holds a study; give the run a directory of its own\n"
+
+
+def test_a_disk_that_is_full_is_told_in_one_line_and_leaves_nothing(
+    imafarm: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path, write: object) -> None:
+        raise ConfigurationError([f"{path}: No space left on device"])
+
+    monkeypatch.setattr("imafarm.tables._parquet.write_whole", full)
+    answer = imafarm("run", "cold-boot", "--hosts", "10", "--out", tmp_path)
+    assert (answer.code, answer.out) == (2, "")
+    assert answer.err == f"imafarm: {tmp_path / 'events.parquet'}: No space left on device\n"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_leaves_all_that_was_measured(imafarm: Call, tmp_path: Path) -> None:
+    answer = imafarm("run", "cold-boot", "--hosts", "10", "--seed", "3", "--bin", "0.5", "--out", tmp_path, "--json")
+    assert (answer.code, answer.err) == (0, "")
+    read = read_run(tmp_path)
+    assert read.verdict == json.loads(answer.out) == json.loads((tmp_path / "verdict.json").read_text())
+    assert read.asked["scenario"] == "cold-boot" and read.asked["settings"] == {}
+    assert "cold-boot  PASSED" in (tmp_path / "verdict.txt").read_text()
+    traffic = read.traffic.rows()
+    assert {row["end_ns"] - row["start_ns"] for row in traffic} == {500_000_000}
+    assert sum(row["sent"] for row in traffic) == sum(kind["sent"] for kind in read.verdict["messages"].values())
+    assert read.events.column("kind").count("HOST_UP") == 10 == len(read.hosts)
 
 
 def test_the_file_and_the_options_cannot_both_say_how_many(imafarm: Call, tmp_path: Path) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Annotated
@@ -20,8 +22,10 @@ from imafarm.cli._out import check_writable
 
 if TYPE_CHECKING:
     from imafarm.configuration import ConfigurationLog
+    from imafarm.farm import Recording
     from imafarm.report.progress import ProgressLine
     from imafarm.scenario import Scenario, Verdict
+    from imafarm.tables import Table
     from imafarm.topology import Topology
 
 
@@ -51,7 +55,15 @@ def run(
     threads: Threads = None,
     bound: Bound = False,
     exact_queue: ExactQueue = False,
-    out: Annotated[Path | None, Parameter(help="A directory for verdict.json and verdict.txt.")] = None,
+    out: Annotated[
+        Path | None, Parameter(help="A directory for the verdict, for everything measured, as Parquet, and a report.")
+    ] = None,
+    bin_: Annotated[
+        float | None,
+        Parameter(
+            name="--bin", help="With --out: how many farm seconds a row of traffic stands for (10 ms, and growing)."
+        ),
+    ] = None,
     json_: Json = False,
 ) -> int:
     """Play a scenario and judge it.
@@ -62,11 +74,13 @@ def run(
         One of those that `imafarm list` names.
     """
     from imafarm.report.text import print_verdict
+    from imafarm.results import Asked, write_run
     from imafarm.settings import check_seed, check_threads
 
     chosen = _scenario(scenario)
     check_seed(seed)
     check_threads(threads)
+    recording = _recording(out, bin_)
     topology = topology_of(
         farm,
         hosts,
@@ -83,9 +97,11 @@ def run(
         topology = chosen.prepare(topology)
     if out is not None:
         check_writable(out)
-    verdict = _play(chosen, topology, seed, store, _Engine(threads, bound, exact_queue))
+    verdict, tables = _play(chosen, topology, seed, store, _Engine(threads, bound, exact_queue), recording)
     if out is not None:
-        _write(verdict, out)
+        asked = Asked(farm=None if farm is None else farm.name, store=_shown(store), bound=bound)
+        write_run(out, verdict, asked=asked, tables=tables, text=_text(verdict))
+        _report(out)
     if json_:
         print(json.dumps(verdict.as_json()))
     else:
@@ -113,12 +129,54 @@ def _check_fits(scenario: Scenario, topology: Topology) -> None:
             raise ConfigurationError([f"hosts: {scenario.name} needs {least} in every zone, {name} has {count}"])
 
 
-def _write(verdict: Verdict, out: Path) -> None:
+def _recording(out: Path | None, bin_seconds: float | None) -> Recording | None:
+    """What is to be written down for the files in `out`; nothing without."""
+    from imafarm.errors import ConfigurationError
+    from imafarm.farm import Recording
+    from imafarm.results import check_directory
+
+    if out is None:
+        if bin_seconds is not None:
+            raise ConfigurationError(["--bin: only with --out DIR, where the rows go"])
+        return None
+    check_directory(out)
+    try:
+        return Recording(bin_seconds=bin_seconds)
+    except ConfigurationError as error:
+        raise ConfigurationError([mistake.replace("bin_seconds", "--bin") for mistake in error.mistakes]) from None
+
+
+def _text(verdict: Verdict) -> str:
+    """The verdict as a person reads it."""
     from imafarm.report.text import print_verdict
 
-    (out / "verdict.json").write_text(json.dumps(verdict.as_json(), indent=2) + "\n", encoding="utf-8")
-    with (out / "verdict.txt").open("w", encoding="utf-8") as file:
-        print_verdict(verdict, Console(file=file, width=80))
+    text = StringIO()
+    print_verdict(verdict, Console(file=text, width=80))
+    return text.getvalue()
+
+
+def _shown(store: str | None) -> str | None:
+    """A store's URL without its secrets."""
+    if store is None:
+        return None
+    from imafarm.store._address import masked
+
+    return masked(store)
+
+
+def _report(out: Path) -> None:
+    """Draws the report of a run, where what it takes is installed."""
+    from importlib import import_module
+    from importlib.util import find_spec
+
+    from imafarm.errors import ConfigurationError
+
+    if find_spec("imafarm.report.html") is None:
+        return
+    try:
+        import_module("imafarm.report.html").make_report(out)
+    except ConfigurationError as error:
+        print(f"imafarm: {error}", file=sys.stderr)
 
 
 @contextmanager
@@ -142,13 +200,15 @@ class _Engine:
     exact_queue: bool
 
 
-def _play(scenario: Scenario, topology: Topology, seed: int, store: str | None, engine: _Engine) -> Verdict:
+def _play(
+    scenario: Scenario, topology: Topology, seed: int, store: str | None, engine: _Engine, recording: Recording | None
+) -> tuple[Verdict, dict[str, Table]]:
     from imafarm.emulated import run
     from imafarm.report.progress import progress_line
 
     began = perf_counter()
     with _log(store) as log, progress_line(Console(stderr=True)) as line:
-        return run(_play_emulated, scenario, topology, seed, engine, log, line, began)
+        return run(_play_emulated, scenario, topology, seed, engine, recording, log, line, began)
 
 
 async def _play_emulated(
@@ -156,10 +216,12 @@ async def _play_emulated(
     topology: Topology,
     seed: int,
     engine: _Engine,
+    recording: Recording | None,
     log: ConfigurationLog | None,
     line: ProgressLine | None,
     began: float,
-) -> Verdict:
+) -> tuple[Verdict, dict[str, Table]]:
+    """The verdict, and all that was written down."""
     from imafarm.emulated import open_emulated_farm
     from imafarm.scenario import Journal, play
     from imafarm.settings import default_settings
@@ -173,9 +235,10 @@ async def _play_emulated(
         threads=engine.threads,
         bound=engine.bound,
         exact_queue=engine.exact_queue,
+        record=recording,
         progress=progress,
     ) as farm:
-        return await play(
+        verdict = await play(
             scenario,
             farm,
             journal,
@@ -184,3 +247,12 @@ async def _play_emulated(
             settings={**default_settings(), **topology.settings},
             wall_clock=lambda: perf_counter() - began,
         )
+        if recording is None:
+            return verdict, {}
+        tables = {
+            "events": farm.events(),
+            "traffic": farm.traffic(),
+            "bindings": farm.bindings(),
+            "hosts": farm.hosts(),
+        }
+        return verdict, tables

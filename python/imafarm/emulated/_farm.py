@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from time import perf_counter
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 import trio
 
@@ -14,16 +14,13 @@ from imafarm.configuration import ConfigurationLog
 from imafarm.emulated._clock import NANOSECONDS
 from imafarm.emulated._commands import CommandQueue
 from imafarm.emulated._conductor import Conductor
-from imafarm.emulated._tap import Tap, packets_table
-from imafarm.errors import ConfigurationError
-from imafarm.farm import Cut, EventKind, Hosts
+from imafarm.emulated._tap import Tap, untapped
+from imafarm.farm import Cut, EventKind, Hosts, Recording
 from imafarm.farm._engine import EngineFarm
 from imafarm.farm._engine_verbs import span_ns
 from imafarm.farm._verbs import Verb
+from imafarm.tables import Table
 from imafarm.topology import Topology
-
-if TYPE_CHECKING:
-    from arro3.core import Table
 
 T = TypeVar("T")
 
@@ -60,6 +57,7 @@ class EmulatedFarm(EngineFarm[_imafarm.EmulatedFarm]):
         conductor: Conductor,
         progress: Callable[[Progress], object] | None,
         log: ConfigurationLog | None = None,
+        record: Recording | None = None,
         tap: Tap | None = None,
     ) -> None:
         resolver = topology.resolver
@@ -82,10 +80,13 @@ class EmulatedFarm(EngineFarm[_imafarm.EmulatedFarm]):
             threads=threads,
             bound=bound,
             exact_queue=exact_queue,
-            tap=None if tap is None else tap.for_engine(resolver, conductor.clock.now_ns),
+            tap=None if tap is None else tap.for_engine(resolver),
         )
         super().__init__(topology, engine, origin_ns=conductor.clock.now_ns, log=log)
-        self._tap = tap
+        if record is not None:
+            if record.kinds:
+                engine.write_down_events(record.kinds.value)
+            engine.record(traffic_ns=record.traffic_ns, bindings_ns=record.bindings_ns)
         self._progress = progress
         self._has_store = topology.store is not None
         self._commands = CommandQueue()
@@ -141,6 +142,14 @@ class EmulatedFarm(EngineFarm[_imafarm.EmulatedFarm]):
         inside = set(near)
         return tuple(index for index in range(len(self._hosts)) if index not in inside)
 
+    # -- tables
+
+    def traffic(self) -> Table:
+        return self._table("traffic", self._engine.traffic_table())
+
+    def bindings(self) -> Table:
+        return self._table("bindings", self._engine.bindings_table())
+
     # -- waits
 
     async def wait_started(self) -> None:
@@ -156,27 +165,21 @@ class EmulatedFarm(EngineFarm[_imafarm.EmulatedFarm]):
     def packets(self) -> Table:
         """What was recorded at the tapped hosts before this instant, in order of time; see `Tap`.
 
-        `time_ns` in farm nanoseconds; `what`: connect, accept, message, finish, refused or broken; `source` and
-        `target`: hosts; `connection`: one number a connection; `kind`: null but for a message; `bytes`: the message's
-        length, its header included.
+        `time_ns` since the farm was opened; `what`: connect, accept, message, finish, refused or broken; `source` and
+        `target`: hosts; `connection`: one number a connection, the same at both ends; `kind`, `bytes` and `message`: of
+        a message its kind, its length and all its bytes; else null, 0 and null.
 
         Errors: `ConfigurationError` for a farm that was opened without a tap.
         """
-        self._check_tapped()
-        return packets_table(self._engine, self._resolver, self._origin_ns)
+        table = self._engine.packets_table()
+        if table is None:
+            raise untapped()
+        return Table(table)
 
     def packets_stopped_seconds(self) -> float | None:
-        """From which farm second on nothing was recorded, since the tap came to its limit; `None` if it has not.
-
-        Errors: `ConfigurationError` for a farm that was opened without a tap.
-        """
-        self._check_tapped()
+        """From which farm second on nothing was recorded, since the tap came to its limit; `None` if it has not."""
         stopped_ns = self._engine.packets_stopped_ns()
-        return None if stopped_ns is None else (self._origin_ns + stopped_ns) / NANOSECONDS
-
-    def _check_tapped(self) -> None:
-        if self._tap is None:
-            raise ConfigurationError(["tap: the farm was opened without one, so no packets were recorded"])
+        return None if stopped_ns is None else stopped_ns / NANOSECONDS
 
     # -- for the conductor
 

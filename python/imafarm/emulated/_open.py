@@ -13,6 +13,7 @@ from imafarm.emulated._conductor import current_conductor
 from imafarm.emulated._farm import BOOT_SECONDS, EmulatedFarm, Progress
 from imafarm.emulated._tap import Tap
 from imafarm.errors import ConfigurationError
+from imafarm.farm import Recording
 from imafarm.settings import check_seed, check_threads, default_settings
 from imafarm.topology import Link, Topology
 
@@ -52,6 +53,7 @@ async def open_emulated_farm(
     threads: int | None = None,
     bound: bool = False,
     exact_queue: bool = False,
+    record: Recording | bool | None = None,
     tap: Tap | None = None,
     progress: Callable[[Progress], object] | None = None,
 ) -> AsyncIterator[EmulatedFarm]:
@@ -72,6 +74,8 @@ async def open_emulated_farm(
     bound: let the first life of each host begin with an active binding to every other host of its zone, as if the
       handshakes had passed long ago. `MaxHostAddressCacheEntries` must have room for them; no order of use is kept.
     exact_queue: let every message be an event of its own, without short cuts, which changes nothing but the speed.
+    record: what is written down, to be read as tables (`Farm.events`, `traffic`, `bindings`): everything, if `True`.
+      Changes nothing but the speed.
     tap: what is recorded of single hosts' packets, for `EmulatedFarm.packets`. Changes nothing but the speed.
     progress: called now and then while farm time runs, about ten times a real second.
 
@@ -104,6 +108,7 @@ async def open_emulated_farm(
                 threads=threads,
                 bound=bound,
                 exact_queue=exact_queue,
+                record=record,
                 tap=tap,
                 progress=progress,
             ) as farm:
@@ -128,6 +133,7 @@ async def open_emulated_farm(
         conductor=conductor,
         progress=progress,
         log=log,
+        record=Recording.of(record),
         tap=tap,
     )
     if boot_seconds is not None:

@@ -35,9 +35,11 @@ from imafarm.farm._facts import (
     Users,
     Work,
 )
+from imafarm.farm._recording import Recording
 
 if TYPE_CHECKING:
     from imafarm._imafarm import HostRecord
+    from imafarm.tables import Table
 
 __all__ = [
     "GAUGES",
@@ -52,6 +54,7 @@ __all__ = [
     "HostState",
     "Hosts",
     "Power",
+    "Recording",
     "Role",
     "ServerRow",
     "Session",
@@ -308,6 +311,34 @@ class Farm(ABC):
     @abstractmethod
     def digest(self) -> str:
         """A fingerprint of all that has happened: equal for equal farms, scenarios and seeds. 32 hex digits."""
+
+    # -- tables
+
+    @abstractmethod
+    def events(self) -> Table:
+        """Every event so far, in order, of the kinds that are recorded. Columns, units and meanings: `Table.schema`.
+
+        `ConfigurationError` if none are.
+        """
+
+    @abstractmethod
+    def traffic(self) -> Table:
+        """What became of messages so far by bins of farm time, link and kind, where anything did.
+
+        `ConfigurationError` if it is not recorded; on real sockets it cannot be.
+        """
+
+    @abstractmethod
+    def bindings(self) -> Table:
+        """What the hosts of each zone did with their bindings so far by bins of farm time, where they did anything, and
+        how many were active at the end of each.
+
+        `ConfigurationError` if it is not recorded; on real sockets it cannot be.
+        """
+
+    @abstractmethod
+    def hosts(self) -> Table:
+        """Every host as it is now, and what it has done so far. Needs no recording."""
 
     # -- waits
 

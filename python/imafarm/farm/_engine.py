@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import trio
 
+from imafarm import _imafarm
 from imafarm.farm import (
     Bindings,
     Election,
@@ -23,6 +24,8 @@ from imafarm.farm import (
 )
 from imafarm.farm._engine_events import E
 from imafarm.farm._engine_verbs import CommandedFarm
+from imafarm.farm._recording import TableName, not_recorded
+from imafarm.tables import Table
 from imafarm.topology._checks import NANOSECONDS
 
 COUNTERS = MappingProxyType(
@@ -132,6 +135,20 @@ class EngineFarm(CommandedFarm[E]):
             return [(number, self._index(at)) for number in numbers]
         masters = self._engine.masters()
         return [(number, masters[number]) for number in numbers if masters[number] >= 0]
+
+    # -- tables
+
+    def events(self) -> Table:
+        return self._table("events", self._engine.events_table())
+
+    def hosts(self) -> Table:
+        return Table(self._engine.hosts_table())
+
+    def _table(self, name: TableName, written: _imafarm.ArrowTable | None) -> Table:
+        """A table of what was written down. `ConfigurationError` if it was not to be."""
+        if written is None:
+            raise not_recorded(name)
+        return Table(written)
 
     # -- figures
 

@@ -12,7 +12,7 @@ import trio
 from imafarm import _imafarm
 from imafarm.configuration import ConfigurationLog, OpenedLiveStore, OtherChange, Publish
 from imafarm.errors import ConfigurationError, StoreDown
-from imafarm.farm import Cut, EventKind, Hosts
+from imafarm.farm import Cut, EventKind, Hosts, Recording
 from imafarm.farm._engine import EngineFarm
 from imafarm.farm._verbs import Verb
 from imafarm.live._driver import Driver
@@ -21,6 +21,7 @@ from imafarm.live._limits import LiveLimits
 from imafarm.live._log import LiveLog
 from imafarm.live._sockets import Address
 from imafarm.live._tls_link import LiveTls
+from imafarm.tables import Table
 from imafarm.topology import Topology
 from imafarm.topology._checks import NANOSECONDS
 
@@ -48,6 +49,7 @@ class LiveFarm(EngineFarm[_imafarm.LiveFarm]):
         store: OpenedLiveStore | None,
         log: ConfigurationLog | None,
         shares_ports: bool,
+        record: Recording | None = None,
     ) -> None:
         """addresses: of every host by index, with the ports between servers; local: those that live here.
 
@@ -70,6 +72,8 @@ class LiveFarm(EngineFarm[_imafarm.LiveFarm]):
             entropy=secrets.token_bytes(32),
         )
         super().__init__(topology, engine, origin_ns=round(trio.current_time() * NANOSECONDS), log=log)
+        if record is not None and record.kinds:
+            engine.write_down_events(record.kinds.value)
         self._name_applications()
         self._addresses = addresses
         self._moments = random.Random(seed)
@@ -103,6 +107,18 @@ class LiveFarm(EngineFarm[_imafarm.LiveFarm]):
     def address(self, host: str) -> Address:
         """Where a host is called by others: address and port. `KeyError` for an unknown host."""
         return self._addresses[self._index(host)]
+
+    # -- tables
+
+    def traffic(self) -> Table:
+        """Errors: `ConfigurationError`, always: in real time nobody stops at the end of a bin. `links` has the sums."""
+        raise ConfigurationError(["traffic: a farm on real sockets records events alone; links() has the sums so far"])
+
+    def bindings(self) -> Table:
+        """Errors: `ConfigurationError`, always, as `traffic`; `statistics` and `hosts` have the sums."""
+        raise ConfigurationError(
+            ["bindings: a farm on real sockets records events alone; statistics() and hosts() have the sums so far"]
+        )
 
     # -- verbs
 

@@ -15,6 +15,7 @@ import trio
 from imafarm import _imafarm
 from imafarm.configuration import ConfigurationLog, OpenedLiveStore, check_not_twice, open_live_store
 from imafarm.errors import ConfigurationError
+from imafarm.farm import Recording
 from imafarm.farm._engine_verbs import span_ns
 from imafarm.keys import FarmKeys
 from imafarm.live._descriptors import make_room
@@ -52,6 +53,7 @@ async def open_live_farm(
     limits: LiveLimits | None = None,
     live_log: LiveLog | None = None,
     shares_ports: bool = False,
+    record: Recording | bool | None = None,
 ) -> AsyncIterator[LiveFarm]:
     """A farm on real TCP: `async with imafarm.open_live_farm(hosts=20) as farm: ...`, under plain `trio.run`.
 
@@ -77,6 +79,8 @@ async def open_live_farm(
     live_log: how the log is written.
     shares_ports: whether hosts that live here and have one port between servers share a listener: for thousands of
       them, on loopback. No host of another process may have the port then, whatever its address.
+    record: which events are written down, to be read as a table (`Farm.events`): all, if `True`. Traffic and bindings
+      are the emulator's to record.
 
     Yields as soon as every port is ours: the boot goes on meanwhile, and `wait_master` waits for it. At the end all
     hosts are gone, like the processes of a machine that is switched off; `stop` and `wait_stopped` come before for an
@@ -125,6 +129,7 @@ async def open_live_farm(
         store=opened,
         log=log,
         shares_ports=shares_ports,
+        record=Recording.of(record),
     )
     failure: BaseException | None = None
     with farm.driver.reserved():

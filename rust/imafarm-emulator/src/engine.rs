@@ -52,6 +52,9 @@ impl Farm {
     }
 
     fn advance_until(&mut self, until: Time, wake_on: u32, max_events: u64, loose: bool) -> Pace {
+        if self.apart.is_none() {
+            self.expect_look();
+        }
         let goal = Goal { until, wake_on, enough: self.handled().saturating_add(max_events), loose };
         let pace = self.go_on(goal, None);
         let pace =
@@ -63,14 +66,17 @@ impl Farm {
     /// Goes on, alone or with others; `None` if others would be worth it.
     fn go_on(&mut self, goal: Goal, crew: Option<&Crew<'_>>) -> Option<Pace> {
         let (mut shared, mut last) = (0, 0);
-        while self.now < goal.until {
+        let whole = goal;
+        while self.now < whole.until {
+            let goal = Goal { until: whole.until.min(self.next_look()), ..whole };
             let mut window_end = self.window_end();
             let next = self.next_event().unwrap_or(Time::NEVER);
             if next >= window_end && self.apart.is_none() && !self.has_news() {
                 // Nothing happens before `next`: go there, but not past `until`.
                 self.now = next.min(goal.until);
                 if next >= goal.until {
-                    break;
+                    self.look();
+                    continue;
                 }
                 window_end = self.window_end();
             }
@@ -98,13 +104,17 @@ impl Farm {
             (self.now, self.apart) = (come, None);
             self.exchange(self.now);
             self.gather_fans();
-            if self.now == self.window_start() {
-                if self.hear() & goal.wake_on != 0 {
-                    return Some(Pace::Woken);
-                }
-                if self.handled() >= goal.enough {
-                    return Some(Pace::Busy);
-                }
+            if self.now != self.window_start() {
+                self.look();
+                continue;
+            }
+            let heard = self.hear();
+            self.look();
+            if heard & goal.wake_on != 0 {
+                return Some(Pace::Woken);
+            }
+            if self.handled() >= goal.enough {
+                return Some(Pace::Busy);
             }
         }
         Some(Pace::Arrived)

@@ -26,6 +26,7 @@ use crate::event::{Event, HOSTS_MAX, PostOffice, Sack};
 use crate::letter::{Letter, Parcel};
 use crate::network::{EndRef, Link, Network, Pipes};
 use crate::prefetch::Lines;
+use crate::record::Record;
 use crate::schedule::Schedule;
 use crate::seat::Seat;
 use crate::shard::{Shard, Share};
@@ -157,6 +158,8 @@ pub struct Farm {
     /// What storms are held as, and room for going through them.
     pub(crate) fans: Arc<OpenFans>,
     pub(crate) scratch: Scratch,
+    /// What is written down while time goes on, if it is to be.
+    pub(crate) record: Option<Box<Record>>,
     dice: Dice,
     /// The number of the last question from outside.
     pub(crate) requests: u32,
@@ -256,6 +259,7 @@ impl Farm {
             bound,
             fans: Arc::default(),
             scratch: Scratch::default(),
+            record: None,
             dice,
             requests: 0,
         };

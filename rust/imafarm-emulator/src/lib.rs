@@ -6,6 +6,7 @@
 //! ```text
 //! farm          the farm as a whole: power, commands, statistics
 //! engine        time goes on, window by window
+//! record        traffic and bindings by bins of time
 //! crew          the threads that work on shards
 //! shard         some of the hosts, worked through by one thread
 //! seat          one host acts: its verbs become connections, messages in flight and notices
@@ -33,6 +34,7 @@ mod hands;
 pub mod letter;
 pub mod network;
 mod prefetch;
+pub mod record;
 pub mod schedule;
 mod seat;
 pub mod shard;

@@ -50,7 +50,7 @@ pub(crate) struct Seat {
     /// What it works on, if work takes time.
     pub(crate) work: Option<Box<Work>>,
     /// What earlier lives of this host have done, if it had any.
-    past: Option<Box<Totals>>,
+    pub(crate) past: Option<Box<Totals>>,
     /// How many lives it has had; it may begin again at 0.
     pub(crate) life: u16,
     /// Whether all that it puts on the wire is recorded.

@@ -122,6 +122,9 @@ impl Fan {
     /// How many answers have arrived by `now`, and what they add to the sender's history.
     pub(crate) fn arrived(&self, network: &Network, order: &[HostIndex], now: Time) -> (u64, u64) {
         let (mut count, mut chain) = (0, 0u64);
+        if now.since(self.sent) < Span(self.least.0 + self.back.0) {
+            return (count, chain);
+        }
         for (position, fate) in self.fates(network, order, now) {
             if let Fate::Done(at) = fate {
                 count += 1;

@@ -109,6 +109,17 @@ pub enum Standing {
 }
 
 impl Standing {
+    /// All that a host can be.
+    pub const ALL: [Standing; 7] = [
+        Standing::Down,
+        Standing::Joining,
+        Standing::Candidate,
+        Standing::Acknowledged,
+        Standing::Member,
+        Standing::Master,
+        Standing::Stopping,
+    ];
+
     /// One lower-case word.
     pub const fn name(self) -> &'static str {
         match self {

@@ -1,19 +1,22 @@
 //! `imafarm._imafarm.EmulatedFarm`: the engine, as `imafarm.emulated` drives it.
 
 mod plan;
-mod tapped;
 mod workload;
 
+use std::sync::Arc;
+
 use imafarm_emulator::farm::{Farm, Pace};
+use imafarm_emulator::record;
 use imafarm_proto::time::{Span, Time};
 use imafarm_records::Observed;
+use imafarm_records::bins::Width;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
 
 use crate::columns::{Column, Whole};
 use crate::host_resolver::HostResolver;
 use crate::observed::{ObservedFarm, World};
+use crate::tables::{ArrowTable, of_farm, of_taps};
 
 /// The most farm time, about 292 years: what fits a signed 64-bit count of nanoseconds.
 const LATEST: u64 = i64::MAX as u64;
@@ -210,27 +213,54 @@ impl EmulatedFarm {
         slf.as_super().emulated_mut().set_store_up(up);
     }
 
+    /// Writes down traffic and bindings by bins of farm time from now on, instead of what was written down so far.
+    ///
+    /// traffic_ns, bindings_ns: how wide bins are; 0 for narrow at first and twice as wide whenever there are too many of them;
+    ///     None for none
+    ///
+    /// Raises ValueError for a width beyond 2**63 - 1.
+    #[pyo3(signature = (*, traffic_ns = None, bindings_ns = None))]
+    fn record(mut slf: PyRefMut<'_, Self>, traffic_ns: Option<Whole>, bindings_ns: Option<Whole>) -> PyResult<()> {
+        let width = |key: &str, width: Option<Whole>, growing: Width| {
+            width
+                .map(|width| width.within(key, 0, LATEST))
+                .transpose()
+                .map(|width| width.map(|width| if width == 0 { growing } else { Width::Fixed(Span(width)) }))
+        };
+        let traffic = width("traffic_ns", traffic_ns, record::TRAFFIC)?;
+        let bindings = width("bindings_ns", bindings_ns, record::BINDINGS)?;
+        slf.as_super().emulated_mut().record(traffic, bindings);
+        Ok(())
+    }
+
+    /// The traffic by bins, as a table; None if it is not written down.
+    fn traffic_table(slf: PyRef<'_, Self>) -> PyResult<Option<ArrowTable>> {
+        let farm = slf.as_super().emulated();
+        farm.traffic().map(|bins| of_farm::traffic(farm.directory(), &bins)).transpose()
+    }
+
+    /// What hosts did with their bindings by bins, as a table; None if it is not written down.
+    fn bindings_table(slf: PyRef<'_, Self>) -> PyResult<Option<ArrowTable>> {
+        let farm = slf.as_super().emulated();
+        farm.bindings().map(|bins| of_farm::bindings(farm.directory(), &bins)).transpose()
+    }
+
     /// The deliveries of the traced kinds: (time_ns, kind, source, target, bytes).
     fn trace(slf: PyRef<'_, Self>) -> Vec<(u64, &'static str, u32, u32, u32)> {
         let records = slf.as_super().emulated().trace().iter();
         records.map(|r| (r.time.0, r.kind.name(), r.source, r.target, r.bytes)).collect()
     }
 
-    /// What was recorded at tapped hosts before now, column by column, and `messages`: all of them, one behind the other.
-    /// A packet that is no message has the kind 255.
-    ///
-    /// Raises ValueError if no host is tapped.
-    #[pyo3(signature = () -> "dict[str, Any]")]
-    fn packets<'py>(mut slf: PyRefMut<'py, Self>) -> PyResult<Bound<'py, PyDict>> {
-        let py = slf.py();
-        tapped::columns(py, tapped::taped(slf.as_super().emulated_mut())?)
+    /// What was recorded at tapped hosts before now; None if no host is tapped.
+    fn packets_table(mut slf: PyRefMut<'_, Self>) -> PyResult<Option<ArrowTable>> {
+        let farm = slf.as_super().emulated_mut();
+        let directory = Arc::clone(farm.directory());
+        farm.taped().map(|taped| of_taps::packets(&directory, taped)).transpose()
     }
 
     /// When a tap came to its limit, in nanoseconds: from there on nothing is recorded. None if it has not.
-    ///
-    /// Raises ValueError if no host is tapped.
-    fn packets_stopped_ns(mut slf: PyRefMut<'_, Self>) -> PyResult<Option<u64>> {
-        Ok(tapped::taped(slf.as_super().emulated_mut())?.stopped().map(|time| time.0))
+    fn packets_stopped_ns(mut slf: PyRefMut<'_, Self>) -> Option<u64> {
+        slf.as_super().emulated_mut().taped()?.stopped().map(|time| time.0)
     }
 
     /// The bytes that the farm's hosts, connections and events hold.

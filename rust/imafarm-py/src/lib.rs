@@ -12,6 +12,7 @@ mod observed;
 mod rank;
 mod settings;
 mod sketch;
+mod tables;
 
 use pyo3::prelude::*;
 
@@ -40,6 +41,8 @@ mod _imafarm {
     use crate::rank::{Rank, rank_columns, rank_hosts};
     #[pymodule_export]
     use crate::settings::{check_setting, settings};
+    #[pymodule_export]
+    use crate::tables::ArrowTable;
 
     #[pymodule_export]
     const EVENT_HOST_UP: u32 = class::HOST_UP;

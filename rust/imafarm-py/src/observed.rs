@@ -17,6 +17,7 @@ use pyo3::types::PyDict;
 
 use crate::columns::{Column, Whole};
 use crate::observed::dynamic::preference;
+use crate::tables::{ArrowTable, of_farm};
 
 /// A farm, to look at and to act on. Which world drives its hosts is its subclass's affair.
 ///
@@ -363,6 +364,22 @@ impl ObservedFarm {
                 (event.time.0, event.what.class(), event.host, other, chronicle.zone_of(event.host))
             })
             .collect()
+    }
+
+    /// Writes down events of the classes in a bit mask from now on, instead of what was written down so far.
+    fn write_down_events(&mut self, classes: u32) {
+        self.farm_mut().chronicle_mut().write_down(classes);
+    }
+
+    /// The events that were written down, as a table; None if none were to be.
+    fn events_table(&self) -> PyResult<Option<ArrowTable>> {
+        let log = self.farm().chronicle().written();
+        log.map(|log| of_farm::events(self.farm().directory(), log)).transpose()
+    }
+
+    /// Every host as it is now, and what it has done so far, as a table.
+    fn hosts_table(&self) -> PyResult<ArrowTable> {
+        of_farm::hosts(self.farm())
     }
 
     /// By zone: the live collector on whom all running hosts of the zone agree, or -1.

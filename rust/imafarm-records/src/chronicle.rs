@@ -2,63 +2,15 @@
 //!
 //! Hosts' notices are heard at the end of the window in which they happened, in the order of time and host.
 
+pub mod class;
+
 use std::collections::BTreeMap;
 
 use imafarm_proto::host_record::HostIndex;
 use imafarm_proto::outbox::Notice;
 use imafarm_proto::time::Time;
 
-/// The classes of farm events, one bit each.
-pub mod class {
-    /// A host's service started, or a paused host went on.
-    pub const HOST_UP: u32 = 1;
-    /// A host crashed, stopped or was paused.
-    pub const HOST_DOWN: u32 = 2;
-    /// A host could not reach its data collector.
-    pub const MASTER_UNREACHABLE: u32 = 4;
-    /// A host sent ELECT_MASTER to all that are ranked higher.
-    pub const ELECTION_STARTED: u32 = 8;
-    /// A host declared itself the data collector.
-    pub const MASTER_DECLARED: u32 = 16;
-    /// A data collector gave way to another.
-    pub const MASTER_RESIGNED: u32 = 32;
-    /// All running hosts of a zone agree on a live data collector.
-    pub const ZONE_AGREED: u32 = 64;
-    /// A host turned a stranger away: another magic number, or an unknown host.
-    pub const BINDING_REFUSED: u32 = 128;
-    /// A host takes another for its data collector from now on.
-    pub const MASTER_ACCEPTED: u32 = 256;
-    /// A candidate was told that somebody ranked higher takes over.
-    pub const ELECTION_ACKNOWLEDGED: u32 = 512;
-    /// A data collector takes a member for lost.
-    pub const MEMBER_LOST: u32 = 1024;
-    /// A data collector takes another zone's collector for lost.
-    pub const PEER_LOST: u32 = 2048;
-    /// Something has happened to a session of a host.
-    pub const SESSION_CHANGED: u32 = 4096;
-    /// A table to which a host subscribed has changed.
-    pub const TABLE_CHANGED: u32 = 8192;
-    /// A host that was asked where a session should run has an answer.
-    pub const RESOLVED: u32 = 1 << 20;
-    /// A host's service is about to start: it reads the data store.
-    pub const HOST_STARTING: u32 = 1 << 28;
-    /// A host's service started from its local host cache, since the data store is down.
-    pub const STARTED_FROM_CACHE: u32 = 1 << 21;
-    /// A host's service did not start, since the data store is down.
-    pub const START_REFUSED: u32 = 1 << 22;
-    /// A host's service still starts, and the service manager takes it for hung.
-    pub const SERVICE_TIMED_OUT: u32 = 1 << 23;
-    /// A host could not reach the data store, which it could before.
-    pub const STORE_UNREACHABLE: u32 = 1 << 24;
-    /// A change of the farm's configuration is in the data store.
-    pub const CHANGE_MADE: u32 = 1 << 25;
-    /// A change of the farm's configuration could not be written to the data store.
-    pub const CHANGE_REFUSED: u32 = 1 << 26;
-    /// A host's local host cache has a change that it did not have.
-    pub const CHANGE_LEARNT: u32 = 1 << 27;
-    /// What goes to the event log.
-    pub const LOGGED: u32 = STARTED_FROM_CACHE | START_REFUSED | SERVICE_TIMED_OUT | STORE_UNREACHABLE;
-}
+use crate::event_log::{EventLog, Row};
 
 /// Something that observers may want to know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -218,6 +170,8 @@ pub struct Chronicle {
     kept: u32,
     /// Answers that nobody has taken.
     answers: BTreeMap<u32, (Option<HostIndex>, u32)>,
+    /// Where events are written down, if they are to be.
+    written: Option<Box<EventLog>>,
 }
 
 impl Chronicle {
@@ -234,7 +188,18 @@ impl Chronicle {
             log: Vec::new(),
             kept: u32::MAX,
             answers: BTreeMap::new(),
+            written: None,
         }
+    }
+
+    /// Writes down events of these classes from now on, instead of what it has written down so far.
+    pub fn write_down(&mut self, classes: u32) {
+        self.written = Some(Box::new(EventLog::new(classes)));
+    }
+
+    /// The events that were written down, if they were to be.
+    pub fn written(&self) -> Option<&EventLog> {
+        self.written.as_deref()
     }
 
     /// Keeps events of these classes for [`Chronicle::take_events`], and no others.
@@ -292,6 +257,13 @@ impl Chronicle {
         }
         if class & class::LOGGED != 0 {
             self.log.push(event);
+        }
+        if let Some(log) = &mut self.written
+            && class & log.classes != 0
+        {
+            let FarmEvent { time, host, what } = event;
+            let other = what.other().map(|other| other.0);
+            log.push(Row { time: time.0, kind: class::place(class), host, other, zone: self.zone_of[host as usize] });
         }
         class
     }
@@ -481,5 +453,29 @@ mod tests {
         chronicle.keep(What::Down.class());
         chronicle.hear(&mut vec![at(0, 0, What::Up), at(1, 0, What::Down)]);
         assert_eq!(chronicle.take_events(), [at(1, 0, What::Down)]);
+    }
+
+    #[test]
+    fn every_class_has_its_place() {
+        let bits = class::NAMES.map(|(class, _)| class);
+        assert!(bits.is_sorted() && bits.iter().all(|class| class.is_power_of_two()));
+        for (place, class) in (0..).zip(bits) {
+            assert_eq!(class::place(class), place);
+        }
+    }
+
+    #[test]
+    fn events_are_written_down_if_they_are_to_be() {
+        let mut chronicle = Chronicle::new(vec![0, 0, 1], 2);
+        chronicle.hear(&mut vec![at(0, 0, What::Up)]);
+        assert!(chronicle.written().is_none());
+        chronicle.write_down(!class::HOST_UP);
+        let lost = What::Notice(Notice::MemberLost(HostIndex(1)));
+        chronicle.hear(&mut vec![at(3, 0, lost), at(1, 2, What::Up), at(2, 2, What::Down)]);
+        let chunks = chronicle.written().expect("it was told to").chunks();
+        let [chunk] = &chunks[..] else { panic!("two rows are one chunk") };
+        assert_eq!((&chunk.times[..], &chunk.hosts[..], &chunk.zones[..]), (&[2, 3][..], &[2, 0][..], &[1, 0][..]));
+        assert_eq!(chunk.kinds, [class::HOST_DOWN, class::MEMBER_LOST].map(class::place));
+        assert_eq!((&chunk.others[..], &chunk.has_other[..]), (&[0, 1][..], &[0b10][..]));
     }
 }

@@ -38,10 +38,27 @@ impl Count {
         self.messages += other.messages;
         self.bytes += other.bytes;
     }
+
+    /// How many more than before.
+    #[must_use]
+    pub const fn since(self, before: Count) -> Count {
+        Count { messages: self.messages - before.messages, bytes: self.bytes - before.bytes }
+    }
 }
 
 impl Tally {
-    fn merge(&mut self, other: &Tally) {
+    /// What became of messages after another tally was taken.
+    #[must_use]
+    pub const fn since(&self, before: &Tally) -> Tally {
+        Tally {
+            sent: self.sent.since(before.sent),
+            delivered: self.delivered.since(before.delivered),
+            dropped: self.dropped.since(before.dropped),
+        }
+    }
+
+    /// Adds another.
+    pub fn merge(&mut self, other: &Tally) {
         self.sent.merge(other.sent);
         self.delivered.merge(other.delivered);
         self.dropped.merge(other.dropped);
@@ -82,12 +99,15 @@ impl Ledger {
 
     /// The tally of a kind from one zone to another.
     pub fn tally(&self, from: u32, to: u32, kind: Kind) -> &Tally {
-        let link = if from == to {
-            &self.inside[from as usize]
-        } else {
-            self.between[from as usize * self.zones + to as usize].as_deref().unwrap_or(NOTHING)
-        };
-        &link[kind.index()]
+        &self.link(from, to).unwrap_or(NOTHING)[kind.index()]
+    }
+
+    /// A link; `None` for one between zones that nobody used.
+    fn link(&self, from: u32, to: u32) -> Option<&Link> {
+        match from == to {
+            true => Some(&self.inside[from as usize]),
+            false => self.between[from as usize * self.zones + to as usize].as_deref(),
+        }
     }
 
     /// Adds what another ledger of the same zones holds.
@@ -110,6 +130,18 @@ impl Ledger {
         total
     }
 
+    /// What became of messages after another ledger of the same zones was taken, wherever anything did: from which zone, to
+    /// which, of which kind. In that order.
+    pub fn since<'a>(&'a self, before: &'a Ledger) -> impl Iterator<Item = (u32, u32, Kind, Tally)> + 'a {
+        let zones = 0..self.zones as u32;
+        let links = zones.clone().flat_map(move |from| zones.clone().map(move |to| (from, to)));
+        links.filter_map(|(from, to)| Some((from, to, self.link(from, to)?))).flat_map(|(from, to, link)| {
+            let earlier = before.link(from, to).unwrap_or(NOTHING);
+            let changed = Kind::ALL.into_iter().filter(|kind| link[kind.index()] != earlier[kind.index()]);
+            changed.map(move |kind| (from, to, kind, link[kind.index()].since(&earlier[kind.index()])))
+        })
+    }
+
     /// How many zones there are.
     pub const fn zones(&self) -> usize {
         self.zones
@@ -118,4 +150,34 @@ impl Ledger {
 
 fn add(mine: &mut Link, theirs: &Link) {
     mine.iter_mut().zip(theirs).for_each(|(mine, theirs)| mine.merge(theirs));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ledger_tells_what_has_changed_since_another() {
+        let mut ledger = Ledger::new(3);
+        ledger.tally_mut(0, 0, Kind::Heartbeat).sent.add(40);
+        ledger.tally_mut(2, 1, Kind::ImaPing).sent.add(30);
+        let before = ledger.clone();
+        assert_eq!(ledger.since(&before).count(), 0);
+        ledger.tally_mut(2, 1, Kind::ImaPing).delivered.add(30);
+        ledger.tally_mut(1, 2, Kind::ImaPingAck).sent.add(28);
+        ledger.tally_mut(0, 0, Kind::Heartbeat).sent.add(40);
+        let changed: Vec<_> = ledger.since(&before).collect();
+        let one = |bytes| Count { messages: 1, bytes };
+        let wanted = [
+            (0, 0, Kind::Heartbeat, Tally { sent: one(40), ..Tally::default() }),
+            (1, 2, Kind::ImaPingAck, Tally { sent: one(28), ..Tally::default() }),
+            (2, 1, Kind::ImaPing, Tally { delivered: one(30), ..Tally::default() }),
+        ];
+        assert_eq!(changed, wanted);
+        let mut sum = before;
+        for (from, to, kind, tally) in changed {
+            sum.tally_mut(from, to, kind).merge(&tally);
+        }
+        assert_eq!(ledger.since(&sum).count(), 0);
+    }
 }

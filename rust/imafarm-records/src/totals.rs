@@ -21,6 +21,9 @@ pub enum Power {
 }
 
 impl Power {
+    /// Every state of power.
+    pub const ALL: [Power; 4] = [Power::Off, Power::Up, Power::Crashed, Power::Paused];
+
     /// One lower-case word.
     pub const fn name(self) -> &'static str {
         match self {

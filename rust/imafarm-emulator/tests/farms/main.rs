@@ -7,6 +7,7 @@ mod contract;
 mod elections;
 mod power;
 mod properties;
+mod record;
 mod resolution;
 mod short_cuts;
 mod taps;
