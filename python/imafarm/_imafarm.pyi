@@ -297,6 +297,22 @@ class EmulatedFarm(ObservedFarm):
         """
         The traffic by bins, as a table; None if it is not written down.
         """
+    def write_capture(
+        self, /, file: Any, *, addresses: bytes, application: str, comments: Sequence[str], only_spoken: bool
+    ) -> tuple[int, int]:
+        """
+        Writes what was recorded at tapped hosts before now to `file`, as a capture file (pcapng); the interpreter is released
+        but for that. Equal records make equal files.
+
+        file: has a `write` for bytes; what that raises is raised here
+        addresses: four bytes for each host, its IPv4 address
+        application, comments: what the file says of itself
+        only_spoken: leave out connections on which nothing was recorded but that they were
+
+        Returns how many packets, and how many frames they make.
+
+        Raises ValueError if no host is tapped, or for addresses of another length.
+        """
 
 @final
 class Framer:

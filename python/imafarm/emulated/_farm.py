@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
 from time import perf_counter
-from typing import TypeVar
+from typing import BinaryIO, TypeVar
 
 import trio
 
@@ -87,6 +88,7 @@ class EmulatedFarm(EngineFarm[_imafarm.EmulatedFarm]):
             if record.kinds:
                 engine.write_down_events(record.kinds.value)
             engine.record(traffic_ns=record.traffic_ns, bindings_ns=record.bindings_ns)
+        self._is_tapped = tap is not None
         self._progress = progress
         self._has_store = topology.store is not None
         self._commands = CommandQueue()
@@ -180,6 +182,32 @@ class EmulatedFarm(EngineFarm[_imafarm.EmulatedFarm]):
         """From which farm second on nothing was recorded, since the tap came to its limit; `None` if it has not."""
         stopped_ns = self._engine.packets_stopped_ns()
         return None if stopped_ns is None else stopped_ns / NANOSECONDS
+
+    def write_packets(
+        self,
+        file: BinaryIO,
+        *,
+        addresses: bytes,
+        comments: Sequence[str],
+        only_spoken: bool,
+    ) -> tuple[int, int]:
+        """Writes what was recorded before this instant to an open file, as pcapng: `imafarm.capture.write_capture`.
+
+        addresses: four bytes for each host, in the order of `host_names`.
+
+        Returns how many packets, and how many frames they make.
+
+        Errors: `ConfigurationError` for a farm that was opened without a tap; what the file raises.
+        """
+        if not self._is_tapped:
+            raise untapped()
+        return self._engine.write_capture(
+            file,
+            addresses=addresses,
+            application=f"imafarm {version('imafarm')}",
+            comments=comments,
+            only_spoken=only_spoken,
+        )
 
     # -- for the conductor
 

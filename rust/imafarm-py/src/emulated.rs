@@ -1,10 +1,12 @@
 //! `imafarm._imafarm.EmulatedFarm`: the engine, as `imafarm.emulated` drives it.
 
+mod captured;
 mod plan;
 mod workload;
 
 use std::sync::Arc;
 
+use imafarm_capture::Section;
 use imafarm_emulator::farm::{Farm, Pace};
 use imafarm_emulator::record;
 use imafarm_proto::time::{Span, Time};
@@ -261,6 +263,35 @@ impl EmulatedFarm {
     /// When a tap came to its limit, in nanoseconds: from there on nothing is recorded. None if it has not.
     fn packets_stopped_ns(mut slf: PyRefMut<'_, Self>) -> Option<u64> {
         slf.as_super().emulated_mut().taped()?.stopped().map(|time| time.0)
+    }
+
+    /// Writes what was recorded at tapped hosts before now to `file`, as a capture file (pcapng); the interpreter is released
+    /// but for that. Equal records make equal files.
+    ///
+    /// file: has a `write` for bytes; what that raises is raised here
+    /// addresses: four bytes for each host, its IPv4 address
+    /// application, comments: what the file says of itself
+    /// only_spoken: leave out connections on which nothing was recorded but that they were
+    ///
+    /// Returns how many packets, and how many frames they make.
+    ///
+    /// Raises ValueError if no host is tapped, or for addresses of another length.
+    #[pyo3(signature = (file: "Any", *, addresses: "bytes", application, comments: "Sequence[str]", only_spoken))]
+    fn write_capture(
+        mut slf: PyRefMut<'_, Self>,
+        py: Python<'_>,
+        file: Py<PyAny>,
+        addresses: &[u8],
+        application: String,
+        comments: Vec<String>,
+        only_spoken: bool,
+    ) -> PyResult<(u64, u64)> {
+        let farm = slf.as_super().emulated_mut();
+        let directory = Arc::clone(farm.directory());
+        let taped = farm.taped().ok_or_else(|| PyValueError::new_err("tap: no host is tapped"))?;
+        let section = Section { application, comments, only_spoken };
+        let written = captured::write_to(py, &directory, taped, file, addresses, &section)?;
+        Ok((written.packets, written.frames))
     }
 
     /// The bytes that the farm's hosts, connections and events hold.
