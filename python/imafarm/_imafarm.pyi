@@ -251,6 +251,10 @@ class EmulatedFarm(ObservedFarm):
         """
         The bytes that the farm's hosts, connections and events hold.
         """
+    def messages_table(self, /) -> ArrowTable:
+        """
+        The deliveries of the traced kinds, as a table.
+        """
     def next_event_ns(self, /) -> int | None:
         """
         When something next happens, in nanoseconds; None when nothing ever will.
@@ -292,6 +296,10 @@ class EmulatedFarm(ObservedFarm):
     def trace(self, /) -> list[tuple[int, str, int, int, int]]:
         """
         The deliveries of the traced kinds: (time_ns, kind, source, target, bytes).
+        """
+    def trace_among(self, /, hosts: Iterable[int]) -> None:
+        """
+        Traces only what goes from one of these hosts to another of them, from now on.
         """
     def traffic_table(self, /) -> ArrowTable | None:
         """

@@ -13,6 +13,7 @@ from imafarm.cli._run import list_scenarios, run
 from imafarm.cli._schema import schema
 from imafarm.cli._store import store
 from imafarm.cli._tools import qfarm, querydc, queryds, queryhr
+from imafarm.cli._watch import watch
 
 app = App(
     name="imafarm",
@@ -24,6 +25,7 @@ app = App(
 )
 app.command(list_scenarios, name="list")
 app.command(run)
+app.command(watch)
 app.command(compare)
 app.command(queryhr)
 app.command(querydc)

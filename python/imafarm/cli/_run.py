@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from io import StringIO
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Annotated
@@ -19,6 +17,7 @@ from imafarm.cli._errors import FAILED, PASSED, unknown
 from imafarm.cli._farm import product_of, topology_of
 from imafarm.cli._options import Assignments, Bound, ExactQueue, FarmFile, Hosts, Json, Seed, StoreUrl, Threads, Zones
 from imafarm.cli._out import check_writable
+from imafarm.cli._run_out import check_recording, recording_of, tables_of, write_results
 
 if TYPE_CHECKING:
     from imafarm.configuration import ConfigurationLog
@@ -74,13 +73,12 @@ def run(
         One of those that `imafarm list` names.
     """
     from imafarm.report.text import print_verdict
-    from imafarm.results import Asked, write_run
     from imafarm.settings import check_seed, check_threads
 
     chosen = _scenario(scenario)
     check_seed(seed)
     check_threads(threads)
-    recording = _recording(out, bin_)
+    check_recording(out, bin_)
     topology = topology_of(
         farm,
         hosts,
@@ -97,11 +95,10 @@ def run(
         topology = chosen.prepare(topology)
     if out is not None:
         check_writable(out)
+    recording = None if out is None else recording_of(topology, bin_, bound=bound)
     verdict, tables = _play(chosen, topology, seed, store, _Engine(threads, bound, exact_queue), recording)
     if out is not None:
-        asked = Asked(farm=None if farm is None else farm.name, store=_shown(store), bound=bound)
-        write_run(out, verdict, asked=asked, tables=tables, text=_text(verdict))
-        _report(out)
+        write_results(out, verdict, tables, farm=farm, store=store, bound=bound)
     if json_:
         print(json.dumps(verdict.as_json()))
     else:
@@ -127,56 +124,6 @@ def _check_fits(scenario: Scenario, topology: Topology) -> None:
         if count < least:
             name = resolver.zone_name(zone)
             raise ConfigurationError([f"hosts: {scenario.name} needs {least} in every zone, {name} has {count}"])
-
-
-def _recording(out: Path | None, bin_seconds: float | None) -> Recording | None:
-    """What is to be written down for the files in `out`; nothing without."""
-    from imafarm.errors import ConfigurationError
-    from imafarm.farm import Recording
-    from imafarm.results import check_directory
-
-    if out is None:
-        if bin_seconds is not None:
-            raise ConfigurationError(["--bin: only with --out DIR, where the rows go"])
-        return None
-    check_directory(out)
-    try:
-        return Recording(bin_seconds=bin_seconds)
-    except ConfigurationError as error:
-        raise ConfigurationError([mistake.replace("bin_seconds", "--bin") for mistake in error.mistakes]) from None
-
-
-def _text(verdict: Verdict) -> str:
-    """The verdict as a person reads it."""
-    from imafarm.report.text import print_verdict
-
-    text = StringIO()
-    print_verdict(verdict, Console(file=text, width=80))
-    return text.getvalue()
-
-
-def _shown(store: str | None) -> str | None:
-    """A store's URL without its secrets."""
-    if store is None:
-        return None
-    from imafarm.store._address import masked
-
-    return masked(store)
-
-
-def _report(out: Path) -> None:
-    """Draws the report of a run, where what it takes is installed."""
-    from importlib import import_module
-    from importlib.util import find_spec
-
-    from imafarm.errors import ConfigurationError
-
-    if find_spec("imafarm.report.html") is None:
-        return
-    try:
-        import_module("imafarm.report.html").make_report(out)
-    except ConfigurationError as error:
-        print(f"imafarm: {error}", file=sys.stderr)
 
 
 @contextmanager
@@ -249,10 +196,4 @@ async def _play_emulated(
         )
         if recording is None:
             return verdict, {}
-        tables = {
-            "events": farm.events(),
-            "traffic": farm.traffic(),
-            "bindings": farm.bindings(),
-            "hosts": farm.hosts(),
-        }
-        return verdict, tables
+        return verdict, tables_of(farm, recording)

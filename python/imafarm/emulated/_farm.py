@@ -19,6 +19,7 @@ from imafarm.emulated._tap import Tap, untapped
 from imafarm.farm import Cut, EventKind, Hosts, Recording
 from imafarm.farm._engine import EngineFarm
 from imafarm.farm._engine_verbs import span_ns
+from imafarm.farm._recording import ELECTION_KINDS
 from imafarm.farm._verbs import Verb
 from imafarm.tables import Table
 from imafarm.topology import Topology
@@ -82,6 +83,7 @@ class EmulatedFarm(EngineFarm[_imafarm.EmulatedFarm]):
             bound=bound,
             exact_queue=exact_queue,
             tap=None if tap is None else tap.for_engine(resolver),
+            trace=ELECTION_KINDS if record is not None and record.message_hosts else (),
         )
         super().__init__(topology, engine, origin_ns=conductor.clock.now_ns, log=log)
         if record is not None:
@@ -89,9 +91,13 @@ class EmulatedFarm(EngineFarm[_imafarm.EmulatedFarm]):
                 engine.write_down_events(record.kinds.value)
             engine.record(traffic_ns=record.traffic_ns, bindings_ns=record.bindings_ns)
         self._is_tapped = tap is not None
+            if record.message_hosts:
+                engine.trace_among(self._indices(record.message_hosts))
+        self._traces = record is not None and bool(record.message_hosts)
         self._progress = progress
         self._has_store = topology.store is not None
         self._commands = CommandQueue()
+        self._stop_at = EventKind(0)
         self._started_seconds = trio.current_time()
 
     @property
@@ -152,6 +158,13 @@ class EmulatedFarm(EngineFarm[_imafarm.EmulatedFarm]):
     def bindings(self) -> Table:
         return self._table("bindings", self._engine.bindings_table())
 
+    def messages(self) -> Table:
+        """The messages of elections so far that went from one of `Recording.message_hosts` to another, one by one.
+
+        `ConfigurationError` if there are no such hosts.
+        """
+        return self._table("messages", self._engine.messages_table() if self._traces else None)
+
     # -- waits
 
     async def wait_started(self) -> None:
@@ -209,6 +222,12 @@ class EmulatedFarm(EngineFarm[_imafarm.EmulatedFarm]):
             only_spoken=only_spoken,
         )
 
+    # -- for a pacer
+
+    def stop_at(self, kinds: EventKind) -> None:
+        """Has farm time stop for its pacer at the end of each tick in which such an event happens."""
+        self._stop_at = kinds
+
     # -- for the conductor
 
     @property
@@ -236,7 +255,10 @@ class EmulatedFarm(EngineFarm[_imafarm.EmulatedFarm]):
     def advance(self, until_ns: int, max_events: int) -> bool:
         """Runs to `until_ns`, or less: until a task's event, or `max_events`. Whether it was the latter."""
         reason = self._driven.advance(
-            until_ns - self._origin_ns, wake_on=self._watched_kinds().value, max_events=max_events, loosely=True
+            until_ns - self._origin_ns,
+            wake_on=(self._watched_kinds() | self._stop_at).value,
+            max_events=max_events,
+            loosely=True,
         )
         now = perf_counter()
         if self._progress is not None and now - self._told_at >= PROGRESS_SECONDS:

@@ -177,6 +177,7 @@ class EngineFarm(CommandedFarm[E]):
             },
             work={zone: self._work(figures["work"], figures["hosts"]) for zone, figures in by_zone.items()},
             users=Users(**raw["users"]),
+            zone_bindings={zone: _bindings(figures["bindings"]) for zone, figures in by_zone.items()},
         )
 
     def links(self) -> Mapping[tuple[str, str], Mapping[str, Traffic]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -13,7 +14,9 @@ LEAST_BIN_SECONDS = 1e-6
 """The narrowest bin. Our guess: no message is under way for so short a time."""
 MOST_BIN_SECONDS = 1e9
 
-TableName = Literal["events", "traffic", "bindings"]
+TableName = Literal["events", "traffic", "bindings", "messages"]
+ELECTION_KINDS = ("ELECT_MASTER", "ELECT_MASTER_ACK", "DECLARE_MASTER", "QUERY_MASTER", "MASTER_IS")
+"""The messages by which hosts come to agree on a collector."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,10 @@ class Recording:
     sample_seconds: float | None = None
     """How wide the bins of bindings are, in farm seconds; a look at them goes through all hosts. `None`: 320 ms, and
     twice as wide whenever there are more than 256."""
+
+    message_hosts: Sequence[str] = ()
+    """Among which hosts the messages of elections are kept one by one, for pictures of few hosts
+    (`EmulatedFarm.messages`). An election of a zone that began bound is settled in bulk only without them."""
 
     def __post_init__(self) -> None:
         """Errors: `ConfigurationError`, naming the width that no bin can have."""
@@ -76,6 +83,8 @@ def not_recorded(table: TableName) -> ConfigurationError:
         "events": "Recording(kinds=...)",
         "traffic": "Recording(traffic=True)",
         "bindings": "Recording(bindings=True)",
+        "messages": "Recording(message_hosts=...)",
     }[table]
-    said = f"{table}: this farm records none; open it with record=True, or with record={how}"
+    all_of_it = "" if table == "messages" else "record=True, or with "
+    said = f"{table}: this farm records none; open it with {all_of_it}record={how}"
     return ConfigurationError([said])

@@ -235,6 +235,7 @@ impl Farm {
                 wire,
                 exact: exact_queue,
                 traced: Kind::ALL.map(|kind| traced.contains(&kind)),
+                traced_hosts: None,
                 trace: Vec::new(),
                 tap,
                 storm,
@@ -301,6 +302,14 @@ impl Farm {
             shard.world.network = Arc::clone(&self.network);
         }
         result
+    }
+
+    /// Traces only what goes from one of these hosts to another of them, from now on.
+    pub fn trace_among(&mut self, hosts: &[u32]) {
+        let mut among = vec![false; self.directory.len()];
+        hosts.iter().for_each(|&host| among[host as usize] = true);
+        let among: Arc<[bool]> = among.into();
+        self.shards.iter_mut().for_each(|shard| shard.world.traced_hosts = Some(Arc::clone(&among)));
     }
 
     // ---- commands ----------------------------------------------------------------------------------------------

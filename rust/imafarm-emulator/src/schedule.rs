@@ -312,10 +312,14 @@ impl Schedule {
         self.occupied.clear(bin);
         let cut = end.0 - (self.current << self.shift);
         if cut < self.window.0 {
-            let (now, later): (Vec<Event>, Vec<Event>) = events.iter().partition(|event| u64::from(event.when()) < cut);
-            self.spare.take_back(core::mem::replace(&mut events, Bin::of(now)));
+            let (mut due, mut later) = (Bin::default(), Bin::default());
+            for &event in events.iter() {
+                let part = if u64::from(event.when()) < cut { &mut due } else { &mut later };
+                part.push(event, &mut self.spare);
+            }
+            self.spare.take_back(core::mem::replace(&mut events, due));
             if !later.is_empty() {
-                self.bins[bin] = Bin::of(later);
+                self.bins[bin] = later;
                 self.occupied.set(bin);
             }
         }
@@ -434,6 +438,24 @@ mod tests {
         let second: Vec<u32> =
             schedule.take(Time(600), Time(1024), &Share::ALL, 1).events().iter().map(Event::when).collect();
         assert_eq!(second, [900]);
+        assert_eq!(schedule.next_window(), None);
+    }
+
+    /// Also one of a storm, and what is put in between the parts.
+    #[test]
+    fn a_full_window_can_be_taken_in_many_parts() {
+        let (mut schedule, mut taken) = (Schedule::new(Span(1 << 16)), Vec::new());
+        (0..1 << 16).for_each(|time| wake(&mut schedule, time, time as u32 % 3));
+        for (part, start) in (0..1 << 16).step_by(1 << 13).enumerate() {
+            (start..1 << 16).for_each(|time| wake(&mut schedule, time, 2));
+            let mut batch = schedule.take(Time(start), Time(start + (1 << 13)), &Share::ALL, 3);
+            assert_eq!(batch.events().len(), (part + 2) << 13);
+            taken.extend(batch.events().iter().map(|event| u64::from(event.when())));
+            schedule.recycle(batch);
+        }
+        taken.sort_unstable();
+        taken.dedup();
+        assert!(taken.into_iter().eq(0..1 << 16));
         assert_eq!(schedule.next_window(), None);
     }
 

@@ -113,7 +113,7 @@ impl Seat {
         self.chain.0 = self.chain.0.wrapping_add(Mark::message(source, kind, says).at(now));
         world.settle_message(source, self.me, kind, bytes, true);
         if world.traced[kind.index()] {
-            world.trace.push(TraceRecord { time: now, target: self.me, source, kind, bytes });
+            world.trace(TraceRecord { time: now, target: self.me, source, kind, bytes });
         }
         self.see_bindings();
         true

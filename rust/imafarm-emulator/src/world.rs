@@ -59,6 +59,8 @@ pub(crate) struct World {
     pub(crate) wire: bool,
     /// Which kinds are traced, by [`Kind::index`].
     pub(crate) traced: [bool; Kind::COUNT],
+    /// Among which hosts; all, unless said.
+    pub(crate) traced_hosts: Option<Arc<[bool]>>,
     pub(crate) trace: Vec<TraceRecord>,
     /// What tapped hosts put on the wire, if any are.
     pub(crate) tap: Option<Tap>,
@@ -195,6 +197,14 @@ impl World {
     pub(crate) fn settle_message(&mut self, source: u32, target: u32, kind: Kind, bytes: u32, delivered: bool) {
         let tally = self.ledger.tally_mut(self.network.zone(source), self.network.zone(target), kind);
         if delivered { tally.delivered.add(bytes) } else { tally.dropped.add(bytes) }
+    }
+
+    /// A message of a traced kind is delivered.
+    pub(crate) fn trace(&mut self, record: TraceRecord) {
+        let among = self.traced_hosts.as_ref();
+        if among.is_none_or(|hosts| hosts[record.source as usize] && hosts[record.target as usize]) {
+            self.trace.push(record);
+        }
     }
 
     /// Tells observers.

@@ -294,6 +294,20 @@ impl EmulatedFarm {
         Ok((written.packets, written.frames))
     }
 
+    /// Traces only what goes from one of these hosts to another of them, from now on.
+    #[pyo3(signature = (hosts: "Iterable[int]"))]
+    fn trace_among(mut slf: PyRefMut<'_, Self>, hosts: Column<'_>) -> PyResult<()> {
+        let hosts = slf.as_super().hosts(&hosts)?;
+        slf.as_super().emulated_mut().trace_among(&hosts);
+        Ok(())
+    }
+
+    /// The deliveries of the traced kinds, as a table.
+    fn messages_table(slf: PyRef<'_, Self>) -> PyResult<ArrowTable> {
+        let farm = slf.as_super().emulated();
+        of_farm::messages(farm.directory(), farm.trace())
+    }
+
     /// The bytes that the farm's hosts, connections and events hold.
     fn memory(slf: PyRef<'_, Self>) -> usize {
         slf.as_super().emulated().memory()

@@ -24,8 +24,8 @@ pub struct Spare {
 }
 
 impl Bin {
-    /// A bin of these events.
-    pub const fn of(events: Vec<Event>) -> Bin {
+    /// A chunk, to be given back.
+    const fn of(events: Vec<Event>) -> Bin {
         Bin { full: Vec::new(), last: events }
     }
 

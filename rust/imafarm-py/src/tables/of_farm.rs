@@ -5,6 +5,7 @@ use std::sync::Arc;
 use arrow_array::types::{Int8Type, Int32Type, Int64Type, UInt8Type, UInt64Type};
 use arrow_array::{ArrayRef, BooleanArray, RecordBatch};
 use arrow_schema::SchemaRef;
+use imafarm_emulator::farm::TraceRecord;
 use imafarm_emulator::record::{BindingsPart, TrafficPart};
 use imafarm_proto::host_record::{HostIndex, ZoneIndex};
 use imafarm_proto::host_resolver::Directory;
@@ -64,6 +65,14 @@ const BINDINGS: &[FieldSpec] = &[
     ("busy_ns", Type::Int64, false, "ns", "work done within the bin, where work takes time (WorkCost..)"),
 ];
 
+const MESSAGES: &[FieldSpec] = &[
+    ("time_ns", Type::Int64, false, "ns", "when it was delivered, since the farm was opened"),
+    ("source", Type::Names, false, "", "who sent it"),
+    ("target", Type::Names, false, "", "to whom"),
+    ("kind", Type::Words, false, "", "the kind of message"),
+    ("bytes", Type::Int64, false, "bytes", "its length, header included"),
+];
+
 const HOSTS: &[FieldSpec] = &[
     ("host", Type::Names, false, "", "the host's name"),
     ("zone", Type::Names, false, "", "its zone"),
@@ -72,7 +81,13 @@ const HOSTS: &[FieldSpec] = &[
     ("preference", Type::Uint8, false, "", "its election preference, 1 (Most Preferred) to 4 (Not Preferred)"),
     ("session_only", Type::Bool, false, "", "whether it is a session-host-only server, which never stands"),
     ("power", Type::Words, false, "", "off, up, crashed or paused"),
-    ("role", Type::Words, false, "", "what it is to its zone: down, joining, candidate, acknowledged, member, ..."),
+    (
+        "role",
+        Type::Words,
+        false,
+        "",
+        "what it is to its zone: down, joining, candidate, acknowledged, member, master or stopping",
+    ),
     ("master", Type::Names, true, "", "whom it takes for its collector; null if for nobody"),
     ("opened", Type::Int64, false, "bindings", "became active so far, in all its lives"),
     ("hit", Type::Int64, false, "messages", "found an active binding so far"),
@@ -160,6 +175,20 @@ pub fn bindings(directory: &Directory, bins: &Bins<BindingsPart>) -> PyResult<Ar
         count(|part| part.busy.0),
     ];
     table(schema(BINDINGS), columns)
+}
+
+/// Messages that were delivered, one by one.
+pub fn messages(directory: &Directory, trace: &[TraceRecord]) -> PyResult<ArrowTable> {
+    let (hosts, _) = names_of(directory);
+    let kinds = dictionary(Kind::ALL.iter().map(|kind| kind.name()));
+    let columns = vec![
+        column::<Int64Type>(trace.iter().map(|record| record.time.0 as i64)),
+        names_at(trace.iter().map(|record| Some(record.source)), &hosts),
+        names_at(trace.iter().map(|record| Some(record.target)), &hosts),
+        named::<Int8Type>(trace.iter().map(|record| Some(record.kind.index() as i8)).collect(), &kinds),
+        column::<Int64Type>(trace.iter().map(|record| record.bytes.into())),
+    ];
+    table(schema(MESSAGES), columns)
 }
 
 /// Every host: who it is, how it is, and what it has done so far.
