@@ -90,9 +90,9 @@ class EmulatedFarm(EngineFarm[_imafarm.EmulatedFarm]):
             if record.kinds:
                 engine.write_down_events(record.kinds.value)
             engine.record(traffic_ns=record.traffic_ns, bindings_ns=record.bindings_ns)
-        self._is_tapped = tap is not None
             if record.message_hosts:
                 engine.trace_among(self._indices(record.message_hosts))
+        self._is_tapped = tap is not None
         self._traces = record is not None and bool(record.message_hosts)
         self._progress = progress
         self._has_store = topology.store is not None
