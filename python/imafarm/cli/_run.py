@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 from rich.console import Console
 
+from imafarm.cli._capture import NO_CAPTURE, CaptureOptions, Capturing, capturing
 from imafarm.cli._errors import FAILED, PASSED, unknown
 from imafarm.cli._farm import product_of, topology_of
 from imafarm.cli._options import Assignments, Bound, ExactQueue, FarmFile, Hosts, Json, Seed, StoreUrl, Threads, Zones
@@ -63,6 +64,7 @@ def run(
             name="--bin", help="With --out: how many farm seconds a row of traffic stands for (10 ms, and growing)."
         ),
     ] = None,
+    capture: CaptureOptions = NO_CAPTURE,
     json_: Json = False,
 ) -> int:
     """Play a scenario and judge it.
@@ -95,8 +97,9 @@ def run(
         topology = chosen.prepare(topology)
     if out is not None:
         check_writable(out)
+    captured = capturing(capture, topology)
     recording = None if out is None else recording_of(topology, bin_, bound=bound)
-    verdict, tables = _play(chosen, topology, seed, store, _Engine(threads, bound, exact_queue), recording)
+    verdict, tables = _play(chosen, topology, seed, store, _Engine(threads, bound, exact_queue, captured), recording)
     if out is not None:
         write_results(out, verdict, tables, farm=farm, store=store, bound=bound)
     if json_:
@@ -145,6 +148,7 @@ class _Engine:
     threads: int | None
     bound: bool
     exact_queue: bool
+    capturing: Capturing | None
 
 
 def _play(
@@ -183,6 +187,7 @@ async def _play_emulated(
         bound=engine.bound,
         exact_queue=engine.exact_queue,
         record=recording,
+        tap=None if engine.capturing is None else engine.capturing.tap,
         progress=progress,
     ) as farm:
         verdict = await play(
@@ -194,6 +199,8 @@ async def _play_emulated(
             settings={**default_settings(), **topology.settings},
             wall_clock=lambda: perf_counter() - began,
         )
+        if engine.capturing is not None:
+            engine.capturing.write(farm, verdict)
         if recording is None:
             return verdict, {}
         return verdict, tables_of(farm, recording)
