@@ -259,18 +259,13 @@ class EmulatedFarm(ObservedFarm):
         """
         When something next happens, in nanoseconds; None when nothing ever will.
         """
-    def packets(self, /) -> dict[str, Any]:
-        """
-        What was recorded at tapped hosts before now, column by column, and `messages`: all of them, one behind the other.
-        A packet that is no message has the kind 255.
-
-        Raises ValueError if no host is tapped.
-        """
     def packets_stopped_ns(self, /) -> int | None:
         """
         When a tap came to its limit, in nanoseconds: from there on nothing is recorded. None if it has not.
-
-        Raises ValueError if no host is tapped.
+        """
+    def packets_table(self, /) -> ArrowTable | None:
+        """
+        What was recorded at tapped hosts before now; None if no host is tapped.
         """
     def record(self, /, *, traffic_ns: SupportsIndex | None = None, bindings_ns: SupportsIndex | None = None) -> None:
         """
@@ -309,6 +304,22 @@ class EmulatedFarm(ObservedFarm):
     def traffic_table(self, /) -> ArrowTable | None:
         """
         The traffic by bins, as a table; None if it is not written down.
+        """
+    def write_capture(
+        self, /, file: Any, *, addresses: bytes, application: str, comments: Sequence[str], only_spoken: bool
+    ) -> tuple[int, int]:
+        """
+        Writes what was recorded at tapped hosts before now to `file`, as a capture file (pcapng); the interpreter is released
+        but for that. Equal records make equal files.
+
+        file: has a `write` for bytes; what that raises is raised here
+        addresses: four bytes for each host, its IPv4 address
+        application, comments: what the file says of itself
+        only_spoken: leave out connections on which nothing was recorded but that they were
+
+        Returns how many packets, and how many frames they make.
+
+        Raises ValueError if no host is tapped, or for addresses of another length.
         """
 
 @final

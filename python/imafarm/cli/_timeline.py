@@ -30,17 +30,22 @@ class Timeline:
     trace: Trace | None = field(default=None)
 
     @classmethod
-    def asked(cls, path: Path | None, topology: Topology) -> Timeline | None:
+    def asked(cls, path: Path | None, topology: Topology, tap: Tap | None) -> Timeline | None:
         """What `--timeline` asks for; `None` for nothing.
+
+        tap: what is tapped for a capture, if there is one: then no host is shown that is not in it.
 
         Errors: `ConfigurationError` if it cannot be written.
         """
         if path is None:
             return None
-        from imafarm.report.timeline import check_timeline, hosts_to_tap
+        from imafarm.report.timeline import MOST_TAPPED, check_timeline, hosts_to_tap
 
         check_timeline(path, source=OPTION)
-        return cls(path, hosts_to_tap(topology))
+        shown = hosts_to_tap(topology)
+        if tap is not None and tap.hosts is not None:
+            shown = tuple(tap.hosts)[:MOST_TAPPED]
+        return cls(path, shown)
 
     @property
     def tap(self) -> Tap:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
 from time import perf_counter
-from typing import TypeVar
+from typing import BinaryIO, TypeVar
 
 import trio
 
@@ -14,7 +15,7 @@ from imafarm.configuration import ConfigurationLog
 from imafarm.emulated._clock import NANOSECONDS
 from imafarm.emulated._commands import CommandQueue
 from imafarm.emulated._conductor import Conductor
-from imafarm.emulated._tap import Tap, packets_table
+from imafarm.emulated._tap import Tap, untapped
 from imafarm.errors import ConfigurationError
 from imafarm.farm import Cut, EventKind, Hosts, Recording
 from imafarm.farm._engine import EngineFarm
@@ -83,7 +84,7 @@ class EmulatedFarm(EngineFarm[_imafarm.EmulatedFarm]):
             threads=threads,
             bound=bound,
             exact_queue=exact_queue,
-            tap=None if tap is None else tap.for_engine(resolver, conductor.clock.now_ns),
+            tap=None if tap is None else tap.for_engine(resolver),
             trace=_traced(trace, record),
         )
         super().__init__(topology, engine, origin_ns=conductor.clock.now_ns, log=log)
@@ -93,7 +94,7 @@ class EmulatedFarm(EngineFarm[_imafarm.EmulatedFarm]):
             engine.record(traffic_ns=record.traffic_ns, bindings_ns=record.bindings_ns)
             if record.message_hosts:
                 engine.trace_among(self._indices(record.message_hosts))
-        self._tap = tap
+        self._is_tapped = tap is not None
         self._traces = record is not None and bool(record.message_hosts)
         self._progress = progress
         self._has_store = topology.store is not None
@@ -198,27 +199,47 @@ class EmulatedFarm(EngineFarm[_imafarm.EmulatedFarm]):
     def packets(self) -> Table:
         """What was recorded at the tapped hosts before this instant, in order of time; see `Tap`.
 
-        `time_ns` in farm nanoseconds; `what`: connect, accept, message, finish, refused or broken; `source` and
-        `target`: hosts; `connection`: one number a connection; `kind`: null but for a message; `bytes`: the message's
-        length, its header included.
+        `time_ns` since the farm was opened; `what`: connect, accept, message, finish, refused or broken; `source` and
+        `target`: hosts; `connection`: one number a connection, the same at both ends; `kind`, `bytes` and `message`: of
+        a message its kind, its length and all its bytes; else null, 0 and null.
 
         Errors: `ConfigurationError` for a farm that was opened without a tap.
         """
-        self._check_tapped()
-        return Table(packets_table(self._engine, self._resolver, self._origin_ns))
+        table = self._engine.packets_table()
+        if table is None:
+            raise untapped()
+        return Table(table)
 
     def packets_stopped_seconds(self) -> float | None:
-        """From which farm second on nothing was recorded, since the tap came to its limit; `None` if it has not.
-
-        Errors: `ConfigurationError` for a farm that was opened without a tap.
-        """
-        self._check_tapped()
+        """From which farm second on nothing was recorded, since the tap came to its limit; `None` if it has not."""
         stopped_ns = self._engine.packets_stopped_ns()
-        return None if stopped_ns is None else (self._origin_ns + stopped_ns) / NANOSECONDS
+        return None if stopped_ns is None else stopped_ns / NANOSECONDS
 
-    def _check_tapped(self) -> None:
-        if self._tap is None:
-            raise ConfigurationError(["tap: the farm was opened without one, so no packets were recorded"])
+    def write_packets(
+        self,
+        file: BinaryIO,
+        *,
+        addresses: bytes,
+        comments: Sequence[str],
+        only_spoken: bool,
+    ) -> tuple[int, int]:
+        """Writes what was recorded before this instant to an open file, as pcapng: `imafarm.capture.write_capture`.
+
+        addresses: four bytes for each host, in the order of `host_names`.
+
+        Returns how many packets, and how many frames they make.
+
+        Errors: `ConfigurationError` for a farm that was opened without a tap; what the file raises.
+        """
+        if not self._is_tapped:
+            raise untapped()
+        return self._engine.write_capture(
+            file,
+            addresses=addresses,
+            application=f"imafarm {version('imafarm')}",
+            comments=comments,
+            only_spoken=only_spoken,
+        )
 
     # -- for a pacer
 

@@ -5,17 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import TYPE_CHECKING
 
 from imafarm import _imafarm
 from imafarm.emulated._clock import NANOSECONDS
 from imafarm.errors import ConfigurationError
 
-if TYPE_CHECKING:
-    from arro3.core import Table
-
-WHATS = ("connect", "accept", "message", "finish", "refused", "broken")
-"""What a packet is, by the engine's number."""
 LATEST_SECONDS = 1e9
 """The last second of a time range, as of any span of farm time."""
 
@@ -34,7 +28,7 @@ class Tap:
     kinds: Sequence[str] | None = None
     """The kinds of the recorded messages (`ELECT_MASTER`, ..); `None`: all. Connections are recorded in any case."""
     since_seconds: float = 0.0
-    """From which farm second on."""
+    """From which farm second on, since the farm was opened."""
     until_seconds: float | None = None
     """Up to which farm second, exclusive; `None`: to the end."""
     limit_bytes: int = 1 << 30
@@ -68,8 +62,8 @@ class Tap:
             found.append(f"tap.limit_bytes: {self.limit_bytes} is out of range, 1 to 2**63 - 1")
         return found
 
-    def for_engine(self, resolver: _imafarm.HostResolver, origin_ns: int) -> dict[str, int | list[int] | list[str]]:
-        """The same for the engine, whose time began at `origin_ns` of the farm clock.
+    def for_engine(self, resolver: _imafarm.HostResolver) -> dict[str, int | list[int] | list[str]]:
+        """The same for the engine.
 
         Errors: `ConfigurationError` names every key that is wrong.
         """
@@ -80,9 +74,9 @@ class Tap:
             parts["hosts"] = sorted(set(resolver.by_names(self.hosts)))
         if self.kinds is not None:
             parts["kinds"] = list(self.kinds)
-        parts["since_ns"] = max(0, round(self.since_seconds * NANOSECONDS) - origin_ns)
+        parts["since_ns"] = round(self.since_seconds * NANOSECONDS)
         if self.until_seconds is not None:
-            parts["until_ns"] = max(0, round(self.until_seconds * NANOSECONDS) - origin_ns)
+            parts["until_ns"] = round(self.until_seconds * NANOSECONDS)
         return parts
 
 
@@ -91,27 +85,6 @@ def _nearest(name: str, known: Sequence[str]) -> str:
     return f"; did you mean {nearest[0]!r}?" if nearest else ""
 
 
-def packets_table(engine: _imafarm.EmulatedFarm, resolver: _imafarm.HostResolver, origin_ns: int) -> Table:
-    """What the engine has recorded, as a table."""
-    from arro3.core import Array, DataType, Table
-
-    columns = engine.packets()
-    names = resolver.names_of(range(len(resolver)))
-    kinds = dict(enumerate(_imafarm.Framer.kinds()))
-    text, whole = DataType.utf8(), DataType.int64()
-
-    def words(values: Sequence[str | None]) -> Array:
-        return Array(values, text).cast(DataType.dictionary(DataType.int32(), text))
-
-    return Table.from_arrays(
-        [
-            Array([origin_ns + time for time in columns["time_ns"]], whole),
-            words([WHATS[what] for what in columns["what"]]),
-            words([names[host] for host in columns["source"]]),
-            words([names[host] for host in columns["target"]]),
-            Array(columns["connection"].tolist(), DataType.uint64()),
-            words([kinds.get(kind) for kind in columns["kind"]]),
-            Array(columns["bytes"].tolist(), whole),
-        ],
-        names=["time_ns", "what", "source", "target", "connection", "kind", "bytes"],
-    )
+def untapped() -> ConfigurationError:
+    """The error for a farm of which no packets are recorded."""
+    return ConfigurationError(["tap: the farm was opened without one, so no packets were recorded"])

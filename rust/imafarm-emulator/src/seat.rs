@@ -20,7 +20,6 @@ use crate::hands::{Hands, pack};
 use crate::letter::{Letter, Parcel};
 use crate::network::{EndRef, EndState, Ends, GIVE_UP};
 use crate::prefetch::prefetch;
-use crate::tap::Act;
 use crate::users::{Client, Errand};
 use crate::work::Work;
 use crate::world::{TraceRecord, World};
@@ -184,30 +183,8 @@ impl Seat {
         self.vague = true;
     }
 
-    /// Carries out what the host wants, and records it.
-    #[cold]
-    fn carry_out_tapped(&mut self, world: &mut World, now: Time, verb: Verb) {
-        self.tap_verb(world, now, &verb);
-        let opened = match verb {
-            Verb::Open { entry, .. } => Some((entry, Act::Connect)),
-            Verb::Accept { entry, .. } => Some((entry, Act::Accept)),
-            Verb::Refuse(_)
-            | Verb::Send(..)
-            | Verb::Close(_)
-            | Verb::Abort(_)
-            | Verb::Direct { .. }
-            | Verb::Notify(_)
-            | Verb::Consult(..)
-            | Verb::Fan(_) => None,
-        };
-        self.carry_out(world, now, verb);
-        if let Some((entry, act)) = opened {
-            self.tap_opened(world, now, entry, act);
-        }
-    }
-
     #[inline]
-    fn carry_out(&mut self, world: &mut World, now: Time, verb: Verb) {
+    pub(crate) fn carry_out(&mut self, world: &mut World, now: Time, verb: Verb) {
         if let Verb::Send(entry, _) | Verb::Close(entry) | Verb::Abort(entry) = verb
             && let Some(peer) = entry.bound_peer()
         {

@@ -1,9 +1,12 @@
 //! `imafarm._imafarm.EmulatedFarm`: the engine, as `imafarm.emulated` drives it.
 
+mod captured;
 mod plan;
-mod tapped;
 mod workload;
 
+use std::sync::Arc;
+
+use imafarm_capture::Section;
 use imafarm_emulator::farm::{Farm, Pace};
 use imafarm_emulator::record;
 use imafarm_proto::time::{Span, Time};
@@ -11,12 +14,11 @@ use imafarm_records::Observed;
 use imafarm_records::bins::Width;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
 
 use crate::columns::{Column, Whole};
 use crate::host_resolver::HostResolver;
 use crate::observed::{ObservedFarm, World};
-use crate::tables::{ArrowTable, of_farm};
+use crate::tables::{ArrowTable, of_farm, of_taps};
 
 /// The most farm time, about 292 years: what fits a signed 64-bit count of nanoseconds.
 const LATEST: u64 = i64::MAX as u64;
@@ -251,21 +253,45 @@ impl EmulatedFarm {
         records.map(|r| (r.time.0, r.kind.name(), r.source, r.target, r.bytes)).collect()
     }
 
-    /// What was recorded at tapped hosts before now, column by column, and `messages`: all of them, one behind the other.
-    /// A packet that is no message has the kind 255.
-    ///
-    /// Raises ValueError if no host is tapped.
-    #[pyo3(signature = () -> "dict[str, Any]")]
-    fn packets<'py>(mut slf: PyRefMut<'py, Self>) -> PyResult<Bound<'py, PyDict>> {
-        let py = slf.py();
-        tapped::columns(py, tapped::taped(slf.as_super().emulated_mut())?)
+    /// What was recorded at tapped hosts before now; None if no host is tapped.
+    fn packets_table(mut slf: PyRefMut<'_, Self>) -> PyResult<Option<ArrowTable>> {
+        let farm = slf.as_super().emulated_mut();
+        let directory = Arc::clone(farm.directory());
+        farm.taped().map(|taped| of_taps::packets(&directory, taped)).transpose()
     }
 
     /// When a tap came to its limit, in nanoseconds: from there on nothing is recorded. None if it has not.
+    fn packets_stopped_ns(mut slf: PyRefMut<'_, Self>) -> Option<u64> {
+        slf.as_super().emulated_mut().taped()?.stopped().map(|time| time.0)
+    }
+
+    /// Writes what was recorded at tapped hosts before now to `file`, as a capture file (pcapng); the interpreter is released
+    /// but for that. Equal records make equal files.
     ///
-    /// Raises ValueError if no host is tapped.
-    fn packets_stopped_ns(mut slf: PyRefMut<'_, Self>) -> PyResult<Option<u64>> {
-        Ok(tapped::taped(slf.as_super().emulated_mut())?.stopped().map(|time| time.0))
+    /// file: has a `write` for bytes; what that raises is raised here
+    /// addresses: four bytes for each host, its IPv4 address
+    /// application, comments: what the file says of itself
+    /// only_spoken: leave out connections on which nothing was recorded but that they were
+    ///
+    /// Returns how many packets, and how many frames they make.
+    ///
+    /// Raises ValueError if no host is tapped, or for addresses of another length.
+    #[pyo3(signature = (file: "Any", *, addresses: "bytes", application, comments: "Sequence[str]", only_spoken))]
+    fn write_capture(
+        mut slf: PyRefMut<'_, Self>,
+        py: Python<'_>,
+        file: Py<PyAny>,
+        addresses: &[u8],
+        application: String,
+        comments: Vec<String>,
+        only_spoken: bool,
+    ) -> PyResult<(u64, u64)> {
+        let farm = slf.as_super().emulated_mut();
+        let directory = Arc::clone(farm.directory());
+        let taped = farm.taped().ok_or_else(|| PyValueError::new_err("tap: no host is tapped"))?;
+        let section = Section { application, comments, only_spoken };
+        let written = captured::write_to(py, &directory, taped, file, addresses, &section)?;
+        Ok((written.packets, written.frames))
     }
 
     /// Traces only what goes from one of these hosts to another of them, from now on.

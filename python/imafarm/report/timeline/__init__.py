@@ -6,8 +6,17 @@ messages of elections, with an arrow from question to answer.
 """
 
 from imafarm.report.timeline._file import check_timeline, write_trace
-from imafarm.report.timeline._picture import hosts_to_tap, timeline_of, write_timeline
+from imafarm.report.timeline._picture import MOST_TAPPED, hosts_to_tap, timeline_of, write_timeline
 from imafarm.report.timeline._trace import Trace
 from imafarm.report.timeline._wire import SHOWN
 
-__all__ = ["SHOWN", "Trace", "check_timeline", "hosts_to_tap", "timeline_of", "write_timeline", "write_trace"]
+__all__ = [
+    "MOST_TAPPED",
+    "SHOWN",
+    "Trace",
+    "check_timeline",
+    "hosts_to_tap",
+    "timeline_of",
+    "write_timeline",
+    "write_trace",
+]

@@ -37,10 +37,31 @@ impl Seat {
         }
     }
 
+    /// Carries out what the host wants, and records it.
+    #[cold]
+    pub(crate) fn carry_out_tapped(&mut self, world: &mut World, now: Time, verb: Verb) {
+        self.tap_verb(world, now, &verb);
+        let opened = match verb {
+            Verb::Open { entry, .. } => Some((entry, Act::Connect)),
+            Verb::Accept { entry, .. } => Some((entry, Act::Accept)),
+            Verb::Refuse(_)
+            | Verb::Send(..)
+            | Verb::Close(_)
+            | Verb::Abort(_)
+            | Verb::Direct { .. }
+            | Verb::Notify(_)
+            | Verb::Consult(..)
+            | Verb::Fan(_) => None,
+        };
+        self.carry_out(world, now, verb);
+        if let Some((entry, act)) = opened {
+            self.tap_opened(world, now, entry, act);
+        }
+    }
+
     /// Records what the host wants done, as far as it goes over the wire. A call and its answer have an end only after
     /// that: see [`Seat::tap_opened`].
-    #[cold]
-    pub(crate) fn tap_verb(&self, world: &mut World, now: Time, verb: &Verb) {
+    fn tap_verb(&self, world: &mut World, now: Time, verb: &Verb) {
         let me = self.me;
         let Some(tap) = &mut world.tap else { return };
         match verb {
@@ -66,8 +87,7 @@ impl Seat {
     }
 
     /// Records a call of the host's, or that it has taken one; its end stands now.
-    #[cold]
-    pub(crate) fn tap_opened(&self, world: &mut World, now: Time, entry: EntryIndex, act: Act) {
+    fn tap_opened(&self, world: &mut World, now: Time, entry: EntryIndex, act: Act) {
         let Some(tap) = &mut world.tap else { return };
         tap.note(now, self.me, self.line_of(entry), act);
     }
