@@ -12,6 +12,7 @@ from imafarm.cli._load import load
 from imafarm.cli._run import list_scenarios, run
 from imafarm.cli._schema import schema
 from imafarm.cli._store import store
+from imafarm.cli._study import study
 from imafarm.cli._tools import qfarm, querydc, queryds, queryhr
 from imafarm.cli._watch import watch
 
@@ -25,6 +26,7 @@ app = App(
 )
 app.command(list_scenarios, name="list")
 app.command(run)
+app.command(study)
 app.command(watch)
 app.command(compare)
 app.command(queryhr)

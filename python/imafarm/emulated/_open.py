@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from types import MappingProxyType
 
@@ -55,6 +55,7 @@ async def open_emulated_farm(
     exact_queue: bool = False,
     record: Recording | bool | None = None,
     tap: Tap | None = None,
+    trace: Sequence[str] = (),
     progress: Callable[[Progress], object] | None = None,
 ) -> AsyncIterator[EmulatedFarm]:
     """A farm in virtual time: `async with imafarm.open_emulated_farm(hosts=300) as farm: ...`.
@@ -77,6 +78,8 @@ async def open_emulated_farm(
     record: what is written down, to be read as tables (`Farm.events`, `traffic`, `bindings`): everything, if `True`.
       Changes nothing but the speed.
     tap: what is recorded of single hosts' packets, for `EmulatedFarm.packets`. Changes nothing but the speed.
+    trace: the kinds of messages that `EmulatedFarm.deliveries` tells of, as IMA Information writes them; each is kept
+      in memory.
     progress: called now and then while farm time runs, about ten times a real second.
 
     Yields at once: the boot goes on in farm time, and `wait_master` waits for it.
@@ -110,6 +113,7 @@ async def open_emulated_farm(
                 exact_queue=exact_queue,
                 record=record,
                 tap=tap,
+                trace=trace,
                 progress=progress,
             ) as farm:
                 yield farm
@@ -135,6 +139,7 @@ async def open_emulated_farm(
         log=log,
         record=Recording.of(record),
         tap=tap,
+        trace=trace,
     )
     if boot_seconds is not None:
         farm.boot(boot_seconds)
