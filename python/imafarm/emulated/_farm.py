@@ -60,8 +60,8 @@ class EmulatedFarm(EngineFarm[_imafarm.EmulatedFarm]):
         progress: Callable[[Progress], object] | None,
         log: ConfigurationLog | None = None,
         record: Recording | None = None,
-        tap: Tap | None = None,
         trace: Sequence[str] = (),
+        tap: Tap | None = None,
     ) -> None:
         resolver = topology.resolver
         self._opened_at = self._told_at = perf_counter()

@@ -54,8 +54,8 @@ async def open_emulated_farm(
     bound: bool = False,
     exact_queue: bool = False,
     record: Recording | bool | None = None,
-    tap: Tap | None = None,
     trace: Sequence[str] = (),
+    tap: Tap | None = None,
     progress: Callable[[Progress], object] | None = None,
 ) -> AsyncIterator[EmulatedFarm]:
     """A farm in virtual time: `async with imafarm.open_emulated_farm(hosts=300) as farm: ...`.
@@ -77,9 +77,9 @@ async def open_emulated_farm(
     exact_queue: let every message be an event of its own, without short cuts, which changes nothing but the speed.
     record: what is written down, to be read as tables (`Farm.events`, `traffic`, `bindings`): everything, if `True`.
       Changes nothing but the speed.
-    tap: what is recorded of single hosts' packets, for `EmulatedFarm.packets`. Changes nothing but the speed.
     trace: the kinds of messages that `EmulatedFarm.deliveries` tells of, as IMA Information writes them; each is kept
       in memory.
+    tap: what is recorded of single hosts' packets, for `EmulatedFarm.packets`. Changes nothing but the speed.
     progress: called now and then while farm time runs, about ten times a real second.
 
     Yields at once: the boot goes on in farm time, and `wait_master` waits for it.
@@ -112,8 +112,8 @@ async def open_emulated_farm(
                 bound=bound,
                 exact_queue=exact_queue,
                 record=record,
-                tap=tap,
                 trace=trace,
+                tap=tap,
                 progress=progress,
             ) as farm:
                 yield farm
@@ -138,8 +138,8 @@ async def open_emulated_farm(
         progress=progress,
         log=log,
         record=Recording.of(record),
-        tap=tap,
         trace=trace,
+        tap=tap,
     )
     if boot_seconds is not None:
         farm.boot(boot_seconds)
