@@ -1,4 +1,4 @@
-"""A study from Python: how does the time that a zone takes to elect go with its size, and with the patience of its hosts?
+"""A study from Python: how does an election go with the size of a zone, and with how patient its hosts are?
 
 Every combination is played with the same three seeds, so that what differs comes from the values.
 
