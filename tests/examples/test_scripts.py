@@ -17,6 +17,7 @@ PRINTS = {
     "custom_scenario.py": r"^maintenance +PASSED .*[^#]* another collector within 10 s +the slowest took 1\.\d\d\d s",
     "failover.py": r"^H1000 follows H1, \d+\.\d s after its crash$",
     "host_resolver.py": r"^from the highest rank down: LONDON1, PARIS1, LONDON2, PARIS2$",
+    "study_api.py": r"^hosts    50, ElectMasterTimeout   500: 0\.50 s, .*[^~]*27 points, in a table: <Table of 27 rows",
     "tables.py": r"^192 of 200 hosts stood, the last \d+\.\d ms after H154 had begun\n199 had H200 for their collector",
     "two_zones_partition.py": r"H1 knows of 10 sessions in Z1 and 0 in Z2\n[^#]*both know of all 20 after \d+\.\d s$",
 }
