@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
 from time import perf_counter
-from typing import TypeVar
+from typing import BinaryIO, TypeVar
 
 import trio
 
@@ -14,6 +15,7 @@ from imafarm.configuration import ConfigurationLog
 from imafarm.emulated._clock import NANOSECONDS
 from imafarm.emulated._commands import CommandQueue
 from imafarm.emulated._conductor import Conductor
+from imafarm.emulated._tap import Tap, untapped
 from imafarm.errors import ConfigurationError
 from imafarm.farm import Cut, EventKind, Hosts, Recording
 from imafarm.farm._engine import EngineFarm
@@ -60,6 +62,7 @@ class EmulatedFarm(EngineFarm[_imafarm.EmulatedFarm]):
         log: ConfigurationLog | None = None,
         record: Recording | None = None,
         trace: Sequence[str] = (),
+        tap: Tap | None = None,
     ) -> None:
         resolver = topology.resolver
         self._opened_at = self._told_at = perf_counter()
@@ -81,6 +84,7 @@ class EmulatedFarm(EngineFarm[_imafarm.EmulatedFarm]):
             threads=threads,
             bound=bound,
             exact_queue=exact_queue,
+            tap=None if tap is None else tap.for_engine(resolver),
             trace=_traced(trace, record),
         )
         super().__init__(topology, engine, origin_ns=conductor.clock.now_ns, log=log)
@@ -90,6 +94,7 @@ class EmulatedFarm(EngineFarm[_imafarm.EmulatedFarm]):
             engine.record(traffic_ns=record.traffic_ns, bindings_ns=record.bindings_ns)
             if record.message_hosts:
                 engine.trace_among(self._indices(record.message_hosts))
+        self._is_tapped = tap is not None
         self._traces = record is not None and bool(record.message_hosts)
         self._progress = progress
         self._has_store = topology.store is not None
@@ -188,6 +193,53 @@ class EmulatedFarm(EngineFarm[_imafarm.EmulatedFarm]):
             # Who was told to start at this instant reads the data store by the end of the tick.
             await trio.sleep(self._engine.tick_ns / NANOSECONDS)
             await self._wait_until_nobody_starts()
+
+    # -- what tapped hosts put on the wire
+
+    def packets(self) -> Table:
+        """What was recorded at the tapped hosts before this instant, in order of time; see `Tap`.
+
+        `time_ns` since the farm was opened; `what`: connect, accept, message, finish, refused or broken; `source` and
+        `target`: hosts; `connection`: one number a connection, the same at both ends; `kind`, `bytes` and `message`: of
+        a message its kind, its length and all its bytes; else null, 0 and null.
+
+        Errors: `ConfigurationError` for a farm that was opened without a tap.
+        """
+        table = self._engine.packets_table()
+        if table is None:
+            raise untapped()
+        return Table(table)
+
+    def packets_stopped_seconds(self) -> float | None:
+        """From which farm second on nothing was recorded, since the tap came to its limit; `None` if it has not."""
+        stopped_ns = self._engine.packets_stopped_ns()
+        return None if stopped_ns is None else stopped_ns / NANOSECONDS
+
+    def write_packets(
+        self,
+        file: BinaryIO,
+        *,
+        addresses: bytes,
+        comments: Sequence[str],
+        only_spoken: bool,
+    ) -> tuple[int, int]:
+        """Writes what was recorded before this instant to an open file, as pcapng: `imafarm.capture.write_capture`.
+
+        addresses: four bytes for each host, in the order of `host_names`.
+
+        Returns how many packets, and how many frames they make.
+
+        Errors: `ConfigurationError` for a farm that was opened without a tap; what the file raises.
+        """
+        if not self._is_tapped:
+            raise untapped()
+        return self._engine.write_capture(
+            file,
+            addresses=addresses,
+            application=f"imafarm {version('imafarm')}",
+            comments=comments,
+            only_spoken=only_spoken,
+        )
 
     # -- for a pacer
 

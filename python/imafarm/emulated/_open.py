@@ -11,6 +11,7 @@ from imafarm import _imafarm
 from imafarm.configuration import ConfigurationLog, check_not_twice, open_store
 from imafarm.emulated._conductor import current_conductor
 from imafarm.emulated._farm import BOOT_SECONDS, EmulatedFarm, Progress
+from imafarm.emulated._tap import Tap
 from imafarm.errors import ConfigurationError
 from imafarm.farm import Recording
 from imafarm.settings import check_seed, check_threads, default_settings
@@ -54,6 +55,7 @@ async def open_emulated_farm(
     exact_queue: bool = False,
     record: Recording | bool | None = None,
     trace: Sequence[str] = (),
+    tap: Tap | None = None,
     progress: Callable[[Progress], object] | None = None,
 ) -> AsyncIterator[EmulatedFarm]:
     """A farm in virtual time: `async with imafarm.open_emulated_farm(hosts=300) as farm: ...`.
@@ -77,6 +79,7 @@ async def open_emulated_farm(
       Changes nothing but the speed.
     trace: the kinds of messages that `EmulatedFarm.deliveries` tells of, as IMA Information writes them; each is kept
       in memory.
+    tap: what is recorded of single hosts' packets, for `EmulatedFarm.packets`. Changes nothing but the speed.
     progress: called now and then while farm time runs, about ten times a real second.
 
     Yields at once: the boot goes on in farm time, and `wait_master` waits for it.
@@ -110,6 +113,7 @@ async def open_emulated_farm(
                 exact_queue=exact_queue,
                 record=record,
                 trace=trace,
+                tap=tap,
                 progress=progress,
             ) as farm:
                 yield farm
@@ -135,6 +139,7 @@ async def open_emulated_farm(
         log=log,
         record=Recording.of(record),
         trace=trace,
+        tap=tap,
     )
     if boot_seconds is not None:
         farm.boot(boot_seconds)
