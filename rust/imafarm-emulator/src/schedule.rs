@@ -312,10 +312,14 @@ impl Schedule {
         self.occupied.clear(bin);
         let cut = end.0 - (self.current << self.shift);
         if cut < self.window.0 {
-            let (now, later): (Vec<Event>, Vec<Event>) = events.iter().partition(|event| u64::from(event.when()) < cut);
-            self.spare.take_back(core::mem::replace(&mut events, Bin::of(now)));
+            let (mut now, mut later) = (Bin::default(), Bin::default());
+            for event in events.iter() {
+                let part = if u64::from(event.when()) < cut { &mut now } else { &mut later };
+                part.push(*event, &mut self.spare);
+            }
+            self.spare.take_back(core::mem::replace(&mut events, now));
             if !later.is_empty() {
-                self.bins[bin] = Bin::of(later);
+                self.bins[bin] = later;
                 self.occupied.set(bin);
             }
         }
@@ -419,6 +423,30 @@ mod tests {
             schedule.recycle(batch);
         }
         all
+    }
+
+    /// More events in one window than a chunk holds, taken out in parts while others are put in behind.
+    #[test]
+    fn a_window_of_very_many_can_be_parted() {
+        let mut schedule = Schedule::new(Span(1 << 16));
+        let (hosts, many) = (100, 30_000u64);
+        let mut taken = 0;
+        for window in 0..6 {
+            let start = window << 16;
+            (0..many).for_each(|event| wake(&mut schedule, start + event * 2, (event % 100) as u32));
+            for part in 1..=4 {
+                let end = Time(start + (part << 14));
+                assert_eq!(schedule.count(Time(start)) as u64, many - taken);
+                let mut batch = schedule.take(Time(start), end, &Share::ALL, hosts);
+                let last = batch.events().iter().map(|event| start + u64::from(event.when())).max();
+                assert!(last.is_none_or(|last| last < end.0));
+                taken += batch.events().len() as u64;
+                schedule.recycle(batch);
+            }
+            assert_eq!(taken, many);
+            taken = 0;
+        }
+        assert_eq!(schedule.pending().count(), 0);
     }
 
     #[test]
