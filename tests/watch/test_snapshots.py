@@ -28,7 +28,7 @@ class Seen:
         played = Play(chosen, chosen.prepare(topology) if chosen.prepare else topology, seed=3)
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(observer, "LOOK_SECONDS", 0.0)
-            patch.setattr(observer, "LINKS_SECONDS", 0.0)
+            patch.setattr(observer, "HISTORY_SECONDS", 0.0)
             patch.setattr(observer, "COST_SHARE", 0)
             # Farm time stops at each event, so that nothing is missed.
             patch.setattr(observer, "_NOTABLE", observer.HEARD_KINDS)

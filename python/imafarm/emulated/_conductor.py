@@ -16,6 +16,7 @@ from typing import Protocol, TypeVar, TypeVarTuple
 import trio
 
 from imafarm.emulated._clock import NANOSECONDS, FarmClock
+from imafarm.emulated._hosted import hosted
 from imafarm.errors import FarmDeadlock
 
 T = TypeVar("T")
@@ -206,9 +207,18 @@ def run(main: Callable[[*Ts], Awaitable[T]], *args: *Ts, pacer: Pacer | None = N
     `main` is plain Trio; its seconds are farm seconds: `trio.sleep(60)` takes as long as the farm's minute takes to
     emulate. Farm time stands still while any task can run, and does not wait for threads or sockets.
 
+    It may be called where asyncio runs, so in a cell of a notebook as it is; that loop waits meanwhile.
+
     pacer: who decides how fast; farm time goes as fast as it can, unless said.
 
-    Errors: `FarmDeadlock` if farm time cannot go on; whatever `main` or the pacer raises.
+    Errors: `FarmDeadlock` if farm time cannot go on; `RuntimeError` inside a Trio loop; `KeyboardInterrupt` soon after
+    Ctrl-C, or a notebook's stop; whatever `main` or the pacer raises.
     """
     conductor = Conductor(pacer)
-    return trio.run(conductor.conduct, main, args, clock=conductor.clock)
+    with hosted() as begin:
+
+        async def conduct() -> T:
+            begin()
+            return await conductor.conduct(main, args)
+
+        return trio.run(conduct, clock=conductor.clock)

@@ -16,6 +16,7 @@ from imafarm.emulated._clock import NANOSECONDS
 from imafarm.emulated._commands import CommandQueue
 from imafarm.emulated._conductor import Conductor
 from imafarm.emulated._tap import Tap, untapped
+from imafarm.errors import ConfigurationError
 from imafarm.farm import Cut, EventKind, Hosts, Recording
 from imafarm.farm._engine import EngineFarm
 from imafarm.farm._engine_verbs import span_ns
@@ -60,6 +61,7 @@ class EmulatedFarm(EngineFarm[_imafarm.EmulatedFarm]):
         progress: Callable[[Progress], object] | None,
         log: ConfigurationLog | None = None,
         record: Recording | None = None,
+        trace: Sequence[str] = (),
         tap: Tap | None = None,
     ) -> None:
         resolver = topology.resolver
@@ -83,7 +85,7 @@ class EmulatedFarm(EngineFarm[_imafarm.EmulatedFarm]):
             bound=bound,
             exact_queue=exact_queue,
             tap=None if tap is None else tap.for_engine(resolver),
-            trace=ELECTION_KINDS if record is not None and record.message_hosts else (),
+            trace=_traced(trace, record),
         )
         super().__init__(topology, engine, origin_ns=conductor.clock.now_ns, log=log)
         if record is not None:
@@ -105,6 +107,23 @@ class EmulatedFarm(EngineFarm[_imafarm.EmulatedFarm]):
         # Between two slices of the engine's work zones may stand apart, and a task may be there by Ctrl-C.
         self._driven.gather()
         return self._driven
+
+    # -- what only the emulator can tell
+
+    def deliveries(self) -> list[tuple[float, str, str, str, int]]:
+        """The messages of the traced kinds that have been handled: when, in seconds, kind, sender, receiver and bytes.
+
+        In order of time, then of receiver, then of sender. Empty unless `open_emulated_farm` was given `trace`.
+        """
+        return [
+            (self._seconds(time_ns), kind, self._hosts[source], self._hosts[target], size)
+            for time_ns, kind, source, target, size in self._engine.trace()
+        ]
+
+    @property
+    def memory_bytes(self) -> int:
+        """What hosts, connections and events hold in memory now: the same for equal farms, seeds and threads."""
+        return self._engine.memory()
 
     # -- verbs
 
@@ -272,3 +291,12 @@ class EmulatedFarm(EngineFarm[_imafarm.EmulatedFarm]):
             events=self._driven.handled,
             wall_seconds=now - self._opened_at,
         )
+
+
+def _traced(kinds: Sequence[str], record: Recording | None) -> Sequence[str]:
+    """The kinds of messages whose deliveries are kept: those asked for, or those of which a recording makes a table."""
+    if record is None or not record.message_hosts:
+        return kinds
+    if kinds:
+        raise ConfigurationError(["trace: not together with Recording.message_hosts, whose messages are kept already"])
+    return ELECTION_KINDS

@@ -170,6 +170,8 @@ class FarmStatistics:
     users: Users = field(default_factory=Users)
     zone_bindings: Mapping[str, Bindings] = field(default_factory=dict)
     """By zone: what became of the bindings of its hosts."""
+    zone_sent: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    """By zone: how many messages its hosts sent, by kind, of those kinds of which they sent any."""
 
     def since(self, earlier: FarmStatistics) -> FarmStatistics:
         """What was counted after `earlier`; messages in flight, active bindings, sessions and `GAUGES` are as now."""
@@ -193,6 +195,10 @@ class FarmStatistics:
             zone_bindings={
                 zone: _bindings_since(bindings, earlier.zone_bindings.get(zone, Bindings()))
                 for zone, bindings in self.zone_bindings.items()
+            },
+            zone_sent={
+                zone: {kind: count - earlier.zone_sent.get(zone, {}).get(kind, 0) for kind, count in sent.items()}
+                for zone, sent in self.zone_sent.items()
             },
         )
 

@@ -19,8 +19,8 @@ from imafarm.watch._snapshot import HostView, KindView, Snapshot, Stage, Wanted,
 
 LOOK_SECONDS = 1 / 15
 """Real seconds between two looks, at least."""
-LINKS_SECONDS = 1 / 8
-"""The same between two looks at what went from zone to zone."""
+HISTORY_SECONDS = 1 / 8
+"""The same between two looks that are kept for the history of messages."""
 COST_SHARE = 10
 """And so many times what the last look took."""
 HISTORY_LOOKS = 121
@@ -73,7 +73,7 @@ class Observer:
         looks = min(HISTORY_LOOKS, HISTORY_ZONES // len(zones))
         self._figures: Rates[str] = Rates(looks)
         self._messages: Rates[tuple[str, str]] = Rates(looks)
-        self._next_links = 0.0
+        self._next_count = 0.0
         self._ranked: dict[str, tuple[str, ...]] = {}
         self._hosts = dict.fromkeys(zones, 0)
         for host in farm.host_names:
@@ -115,8 +115,9 @@ class Observer:
         statistics = farm.statistics()
         figures = {zone: bindings.evicted for zone, bindings in statistics.zone_bindings.items()}
         self._figures.put(began, statistics.seconds, {**figures, "": statistics.events})
-        if began >= self._next_links:
-            self._count_messages(farm, began, statistics.seconds)
+        if began >= self._next_count:
+            self._next_count = began + HISTORY_SECONDS
+            self._messages.put(began, statistics.seconds, _sent(statistics))
         elections = farm.elections()
         working = began - self._began - (self._pace.waited_seconds - self._waited_before)
         self._latest = Snapshot(
@@ -152,16 +153,6 @@ class Observer:
                 if notable or slow:
                     now_ns = round(trio.current_time() * 1e9)
                     self._pace.notice(now_ns, notable=notable, slow=slow and event.zone == shown)
-
-    def _count_messages(self, farm: EmulatedFarm, began: float, seconds: float) -> None:
-        sent: dict[tuple[str, str], int] = {}
-        for (source, _), kinds in farm.links().items():
-            for kind, traffic in kinds.items():
-                kind = "BIND_*" if kind.startswith("BIND_") else kind
-                sent[source, kind] = sent.get((source, kind), 0) + traffic.sent
-        self._messages.put(began, seconds, sent)
-        done = self._clock()
-        self._next_links = began + max(LINKS_SECONDS, COST_SHARE * (done - began))
 
     def _zones(self, farm: EmulatedFarm, statistics: FarmStatistics, elections: list[Election]) -> tuple[ZoneView, ...]:
         last = {election.zone: election for election in elections}
@@ -252,6 +243,16 @@ class Observer:
 
 HEARD_KINDS = _HEARD
 """The events that an observer has to be given."""
+
+
+def _sent(statistics: FarmStatistics) -> dict[tuple[str, str], int]:
+    """How many messages were sent, by zone and kind; those that set a binding up are one kind."""
+    counts: dict[tuple[str, str], int] = {}
+    for zone, sent in statistics.zone_sent.items():
+        for kind, count in sent.items():
+            key = zone, "BIND_*" if kind.startswith("BIND_") else kind
+            counts[key] = counts.get(key, 0) + count
+    return counts
 
 
 def _host(farm: EmulatedFarm, rank: int, name: str) -> HostView:
