@@ -2,7 +2,7 @@
 //!
 //! Hosts and what they say come in; frames with addresses, ports, sequence numbers and checksums go out. Nothing here knows
 //! a farm. What the emulator does not have, TCP's own segments, is made up so that it goes with what it has, and is at the
-//! same moment: see [`line`].
+//! same moment: see [`mod@line`].
 //!
 //! ```text
 //! file    the blocks of a file, one after the other
