@@ -10,13 +10,36 @@ from typing import Any
 
 import pytest
 
-from imafarm import cli
+from imafarm import Framer, cli
 
 TREE = Path(__file__).parents[2]
 DISSECTOR = TREE / "contrib/wireshark/ima.lua"
 TSHARK_SECONDS = 120
 REFUSED = ("Lua: Error", "Lua: syntax error", "isn't a valid", "is neither a field")
 """What tshark says on standard error when it does not understand the dissector or the question."""
+
+KINDS = Framer.kinds()
+EVENTS = ("present", "present and disconnected", "connect", "disconnect", "reconnect", "logoff")
+TABLES = ("Conn_Sessions", "Server_State", "Server_Load")
+
+
+def told(message: tuple[Any, ...]) -> str:
+    """A message as the dissector's info column tells it."""
+    kind, *values = message
+    words = [kind]
+    for name, value in zip(KINDS[kind][1], values, strict=True):
+        if name == "filler":
+            continue
+        if name == "event":
+            said = EVENTS[value]
+        elif name == "table":
+            said = TABLES[value]
+        elif isinstance(value, bool):
+            said = "yes" if value else "no"
+        else:
+            said = "nothing" if value is None else str(value)
+        words.append(f"{name}={said}")
+    return " ".join(words)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from ipaddress import IPv4Address
 from pathlib import Path
 
 import pytest
-from tests.capture.conftest import TREE, Tshark
+from tests.capture.conftest import TREE, Tshark, told
 
 from imafarm import Framer
 
@@ -62,7 +62,7 @@ def infos(tshark: Tshark, path: Path) -> list[str]:
 def test_every_kind_of_the_document(tmp_path: Path, tshark: Tshark) -> None:
     assert {kind for kind, _ in EXAMPLES} == set(Framer.kinds())
     path = capture(tmp_path / "kinds.pcap", [frame for _, frame in EXAMPLES])
-    assert [info.split(" ")[0] for info in infos(tshark, path)] == [kind for kind, _ in EXAMPLES]
+    assert infos(tshark, path) == [told(message) for _, frame in EXAMPLES for message in Framer().feed(frame)]
     assert tshark.frames(path, "ima.body.bad || ima.checksum.bad || _ws.malformed") == []
     numbers = tshark.rows(path, ["ima.kind", "ima.magic", "ima.length"], "-Y", "ima")
     expected = [[str(Framer.kinds()[kind][0]), "0x494d4146", str(len(frame))] for kind, frame in EXAMPLES]

@@ -1,6 +1,7 @@
 """Capture files: where they go, who has which address, and what is wrong with a call."""
 
 import errno
+import re
 import struct
 from collections.abc import Iterator
 from ipaddress import IPv4Address
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import trio
+from tests.capture.conftest import TREE
 
 import imafarm
 from imafarm import ConfigurationError, LivePlan, Tap, cli
@@ -163,6 +165,24 @@ def test_a_wrong_call_is_refused_before_anything_runs(
     for mistake in said:
         assert mistake in err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_page_has_every_option_and_every_column(capsys: pytest.CaptureFixture[str]) -> None:
+    page = (TREE / "docs/capture.md").read_text(encoding="utf-8")
+    with pytest.raises(SystemExit):
+        cli.main(["run", "--help"])
+    options = set(re.findall(r"--capture[a-z-]*", capsys.readouterr().out))
+    assert set(re.findall(r"^\| `(--[a-z-]+)` \|", page, re.MULTILINE)) == options
+
+    async def main() -> imafarm.Table:
+        async with imafarm.open_emulated_farm(hosts=2, tap=Tap()) as farm:
+            await trio.sleep(70)
+            return farm.packets()
+
+    schema = imafarm.run(main).schema
+    rows = re.findall(r"^\| (`\w+`(?:, `\w+`)*) \| (int64|uint64|dictionary|large_binary) \|", page, re.MULTILINE)
+    told = [(name, kind) for names, kind in rows for name in re.findall(r"\w+", names)]
+    assert told == [(column.name, column.type.split("<")[0]) for column in schema]
 
 
 def test_a_file_of_the_same_name_is_replaced(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -100,6 +100,19 @@ def test_hosts_kinds_and_times_are_kept_to() -> None:
     assert sent_by_it(part) == sent_by_it(whole)
 
 
+def test_a_notebook_shows_the_beginning_of_a_message() -> None:
+    async def main() -> imafarm.Table:
+        async with imafarm.open_emulated_farm(hosts=4, seed=7, tap=Tap()) as farm:
+            await trio.sleep(100)
+            return farm.packets()
+
+    table = imafarm.run(main)
+    last = next(row["message"] for row in reversed(table.rows()) if len(row["message"] or b"") > 24)
+    shown = table._repr_html_()
+    assert f"<td>{last[:24].hex()}\N{HORIZONTAL ELLIPSIS}</td>" in shown
+    assert last.hex() not in shown
+
+
 def test_beyond_its_limit_it_stops_and_says_when() -> None:
     whole, part = play(Tap()), play(Tap(limit_bytes=10_000))
     assert part.rows == whole.rows[: len(part.rows)]

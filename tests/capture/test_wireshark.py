@@ -1,11 +1,10 @@
 """What tshark makes of captures: kinds, counts and lengths as in the ledger, every field, and nothing amiss."""
 
 from collections import Counter
-from typing import Any
 
 import msgpack
 import pytest
-from tests.capture.conftest import Play, Played, Tshark
+from tests.capture.conftest import KINDS, Play, Played, Tshark, told
 
 from imafarm import Framer
 
@@ -35,29 +34,7 @@ FARMS = {
     "small caches": ("cache-thrash", "--hosts", "12", "--seed", "7"),
 }
 
-KINDS = Framer.kinds()
 NAMES = {number: kind for kind, (number, _) in KINDS.items()}
-EVENTS = ("present", "present and disconnected", "connect", "disconnect", "reconnect", "logoff")
-TABLES = ("Conn_Sessions", "Server_State", "Server_Load")
-
-
-def told(message: tuple[Any, ...]) -> str:
-    """A message as the dissector's info column tells it."""
-    kind, *values = message
-    words = [kind]
-    for name, value in zip(KINDS[kind][1], values, strict=True):
-        if name == "filler":
-            continue
-        if name == "event":
-            said = EVENTS[value]
-        elif name == "table":
-            said = TABLES[value]
-        elif isinstance(value, bool):
-            said = "yes" if value else "no"
-        else:
-            said = "nothing" if value is None else str(value)
-        words.append(f"{name}={said}")
-    return " ".join(words)
 
 
 def counted(tshark: Tshark, played: Played) -> dict[str, tuple[int, int]]:

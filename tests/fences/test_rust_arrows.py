@@ -35,7 +35,7 @@ ROOMS = [
 ]
 """The rooms of `imafarm-proto` from the roof down: each uses only those below it."""
 
-PURE = ["imafarm-proto", "imafarm-records", "imafarm-emulator", "imafarm-fuzz", "imafarm-benches"]
+PURE = ["imafarm-proto", "imafarm-records", "imafarm-emulator", "imafarm-capture", "imafarm-fuzz", "imafarm-benches"]
 
 
 def uses(source: str) -> Iterator[tuple[int, str]]:
@@ -119,6 +119,10 @@ def test_the_arrows_between_crates(tree: Path) -> None:
     # Its tests compare the live farm with the emulator.
     assert not {"imafarm-emulator", "imafarm-py"} & crates_below("imafarm-live", tree, "normal,build")
     assert "imafarm-py" not in crates_below("imafarm-live", tree)
+    # A capture file is made of bytes and times, whoever has sent them.
+    ours = {name for name in crates_below("imafarm-capture", tree) if name.startswith("imafarm-")}
+    assert ours == {"imafarm-capture"}
+    assert "imafarm-capture" not in crates_below("imafarm-emulator", tree) | crates_below("imafarm-live", tree)
     assert "imafarm-benches" not in crates_below("imafarm-py", tree) | crates_below("imafarm-fuzz", tree)
 
 

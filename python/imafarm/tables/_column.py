@@ -18,8 +18,8 @@ class Column:
 
     name: str
     type: str
-    """`int64`, `uint64`, `uint8`, `float64`, `bool`, `utf8`, or `dictionary<utf8>`: text of which each value is held
-    once."""
+    """`int64`, `uint64`, `uint8`, `float64`, `bool`, `utf8`, `large_binary`, or `dictionary<utf8>`: text of which each
+    value is held once."""
     unit: str = ""
     """In what it is measured; empty for a name or a plain number."""
     meaning: str = ""
@@ -56,6 +56,7 @@ def _types() -> dict[str, DataType]:
         "float64": DataType.float64(),
         "bool": DataType.bool(),
         "utf8": DataType.utf8(),
+        "large_binary": DataType.large_binary(),
         NAMES: DataType.dictionary(DataType.int32(), DataType.utf8()),
     }
 

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 SHOWN_ROWS = 5
 """How many of the first rows, and of the last, a notebook shows."""
+SHOWN_BYTES = 24
+"""How many bytes of a value it shows."""
 
 
 class ArrowStream(Protocol):
@@ -164,4 +166,6 @@ def _row(row: Mapping[str, Any]) -> str:
 def _cell(value: object) -> str:
     if value is None:
         return ""
+    if isinstance(value, bytes):
+        return value[:SHOWN_BYTES].hex() + ("\N{HORIZONTAL ELLIPSIS}" if len(value) > SHOWN_BYTES else "")
     return escape(f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value))
