@@ -10,7 +10,7 @@ import pytest
 import trio
 import trustme
 
-from imafarm import ConfigurationError, EventKind
+from imafarm import ConfigurationError, EventKind, Recording
 from imafarm.configuration import ConfigurationChange, OtherChange, Publish
 from imafarm.errors import StoreDown
 from imafarm.keys import FarmKeys
@@ -62,6 +62,35 @@ def test_a_crash_is_noticed_and_another_is_elected(play: Play) -> None:
         assert farm.elections()[-1].master == "H5"
         await settled(farm)
         assert farm.check_conservation() == []
+
+    play(story)
+
+
+def test_events_are_recorded_and_what_has_no_bins_says_so(play: Play) -> None:
+    async def story(farm: LiveFarm) -> None:
+        old = await farm.wait_master()
+        await farm.crash(old)
+        new = await farm.wait_master(other_than=old)
+        events = farm.events()
+        kinds = events.column("kind")
+        assert kinds.count("HOST_UP") == len(farm.host_names) and set(kinds) <= {"HOST_UP", "HOST_DOWN", "ZONE_AGREED"}
+        agreed = [row for row in events.rows() if row["kind"] == "ZONE_AGREED"]
+        assert [row["host"] for row in agreed][-1] == new
+        assert [row["time_ns"] for row in agreed] == sorted(row["time_ns"] for row in agreed)
+        hosts = {row["host"]: row for row in farm.hosts().rows()}
+        assert (hosts[old]["power"], hosts[new]["role"]) == ("crashed", "master")
+        for table in (farm.traffic, farm.bindings):
+            with pytest.raises(ConfigurationError, match="a farm on real sockets records events alone"):
+                table()
+
+    play(story, record=Recording(kinds=EventKind.HOST_UP | EventKind.HOST_DOWN | EventKind.ZONE_AGREED))
+
+
+def test_nothing_is_recorded_unless_asked_for(play: Play) -> None:
+    async def story(farm: LiveFarm) -> None:
+        with pytest.raises(ConfigurationError, match="events: this farm records none; open it with record=True"):
+            farm.events()
+        assert len(farm.hosts()) == len(farm.host_names)
 
     play(story)
 

@@ -370,7 +370,10 @@ def test_a_study_of_which_some_numbers_are_none(made_study: Callable[..., Any], 
     for row in document["rows"]:
         row["measures"] = {"rebinds": float("nan"), "converged": None}
     (directory / "study.json").write_text(json.dumps(document))
-    assert "No run says anything of it." in page_of(directory).text
+    assert (
+        "No run says anything of: bindings torn down in a minute, from doubt to agreement, mess"
+        in page_of(directory).text
+    )
 
 
 def test_two_runs_as_a_page(made_run: Callable[..., Any], tmp_path: Path) -> None:

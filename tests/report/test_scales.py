@@ -71,6 +71,14 @@ def test_waits_are_left_out() -> None:
     first, second = axis.phases
     assert (first.right - first.left) > 0.3 and (second.right - second.left) > 0.3
     assert first.start_ns <= 0 < asking[-1] <= first.end_ns < second.start_ns <= SECOND
+    # An hour does not hide a second; and what is drawn around a span is less than the wait beside it.
+    axis = PhasedAxis([*asking, *telling, 3_600 * SECOND])
+    assert [(each.first_ns, each.last_ns) for each in axis.phases] == [
+        (asking[0], asking[-1]),
+        (telling[0], telling[-1]),
+        (3_600 * SECOND, 3_600 * SECOND),
+    ]
+    assert all(before.end_ns < after.start_ns for before, after in pairwise(axis.phases))
     # Time that goes on evenly stays in one piece.
     assert len(PhasedAxis([n * SECOND for n in range(100)]).phases) == 1
 

@@ -11,6 +11,7 @@ from imafarm.scenarios import SCENARIOS
 from imafarm.topology import Topology
 from imafarm.watch import FULL_SPEED, Pace, Play, Snapshot, Wanted, Watched
 from imafarm.watch import _observer as observer
+from imafarm.watch import _sight as sight
 from imafarm.watch._log import Log
 from imafarm.watch._rates import Rates
 
@@ -28,10 +29,10 @@ class Seen:
         played = Play(chosen, chosen.prepare(topology) if chosen.prepare else topology, seed=3)
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(observer, "LOOK_SECONDS", 0.0)
-            patch.setattr(observer, "HISTORY_SECONDS", 0.0)
+            patch.setattr(sight, "HISTORY_SECONDS", 0.0)
             patch.setattr(observer, "COST_SHARE", 0)
             # Farm time stops at each event, so that nothing is missed.
-            patch.setattr(observer, "_NOTABLE", observer.HEARD_KINDS)
+            patch.setattr(observer, "NOTABLE_KINDS", observer.HEARD_KINDS)
             patch.setattr(Pace, "wants_events", True)
             patch.setattr(observer.Observer, "look", self._looking(observer.Observer.look))
             watched = Watched(played, Pace(FULL_SPEED))

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from time import monotonic
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
@@ -20,6 +21,9 @@ from imafarm.cli._options import Assignments, FarmFile, Hosts, Json, Repeat, See
 
 if TYPE_CHECKING:
     from imafarm.study import Study, StudyProgress
+
+LOOK_SECONDS = 0.5
+"""How often the best so far is looked for."""
 
 
 def study(
@@ -161,9 +165,13 @@ def _line(console: Console, *, quiet: bool) -> Iterator[Callable[[StudyProgress]
         TextColumn("{task.fields[best]}", style="dim"),
     )
     with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task("", total=None, points="", left="", best="")
+        task, looked_at = bar.add_task("", total=None, points="", left="", best=""), -LOOK_SECONDS
 
         def tell(how_far: StudyProgress) -> None:
+            nonlocal looked_at
+            if how_far.done == how_far.total or monotonic() - looked_at >= LOOK_SECONDS:
+                looked_at = monotonic()
+                bar.update(task, best=_best(how_far.so_far()))
             seconds = how_far.seconds_left
             left = "" if seconds is None else f"{timedelta(seconds=round(seconds))} left"
             bar.update(
@@ -172,7 +180,6 @@ def _line(console: Console, *, quiet: bool) -> Iterator[Callable[[StudyProgress]
                 total=how_far.total,
                 points=f"{how_far.done} of {how_far.total} points",
                 left=left,
-                best=_best(how_far.study),
             )
 
         yield tell

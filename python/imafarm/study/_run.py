@@ -6,7 +6,8 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
 from contextlib import contextmanager, nullcontext, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 from types import MappingProxyType
@@ -34,8 +35,8 @@ class StudyProgress:
     """Points that are known to be asked for; a study that looks for a knee finds more of them on the way."""
     seconds_left: float | None
     """About how long those will take; `None` before there is anything to go by."""
-    study: Study
-    """What has come of it so far."""
+    so_far: Callable[[], Study] = field(repr=False, compare=False)
+    """What has come of it by the time this is called."""
 
 
 Progress = Callable[[StudyProgress], object]
@@ -160,17 +161,19 @@ class _Course:
         self._out = out
         self._progress = progress
         self._done: dict[Key, Outcome] = {} if journal is None else journal.done
-        self._known: dict[Key, float] = {}
-        """What each point costs that is known to be asked for."""
-        self._paid = 0.0
+        self._total = len(self._done)
+        """Points that are done, or known to be asked for."""
+        self._left = self._paid = 0.0
+        """What the points cost that are yet to be played, and those that were."""
         self._began = perf_counter()
 
     def run(self, play: Play) -> Study:
         """Plays what is not done yet, and writes down what came of it."""
         try:
             for points in self._plan.rounds(self._done):
-                self._known |= {point.key: cost_of(point) for point in points}
                 left = [point for point in points if point.key not in self._done]
+                self._total = len(self._done) + len(left)
+                self._left = sum(map(cost_of, left))
                 self._tell()
                 # The longest first, so that workers end together; of these the largest, beside which few find room.
                 play(sorted(left, key=lambda point: (cost_of(point), memory_of(point)), reverse=True), self._hear)
@@ -194,7 +197,8 @@ class _Course:
                 self._journal.add(point.names, point.key, outcome)
             except OSError as error:
                 raise self._stopped(f"{self._journal.path}: {error.strerror or error}") from None
-        self._paid += self._known[point.key]
+        self._paid += cost_of(point)
+        self._left -= cost_of(point)
         self._tell()
 
     def _write(self, *, complete: bool) -> Study:
@@ -206,14 +210,12 @@ class _Course:
     def _tell(self) -> None:
         if self._progress is None:
             return
-        left = sum(cost for key, cost in self._known.items() if key not in self._done)
-        seconds = (perf_counter() - self._began) * left / self._paid if self._paid else None
-        so_far = self._plan.study(self._done, complete=False)
-        self._progress(StudyProgress(len(self._done), len({*self._known, *self._done}), seconds, so_far))
+        seconds = (perf_counter() - self._began) * self._left / self._paid if self._paid else None
+        so_far = partial(self._plan.study, self._done, complete=False)
+        self._progress(StudyProgress(len(self._done), self._total, seconds, so_far))
 
     def _stopped(self, reason: str) -> StudyStopped:
-        total = len({*self._known, *self._done})
-        return StudyStopped(reason, done=len(self._done), total=total, kept=self._journal is not None)
+        return StudyStopped(reason, done=len(self._done), total=self._total, kept=self._journal is not None)
 
 
 def _reason(error: Exception) -> str:

@@ -22,7 +22,6 @@ STYLES: dict[Tone, str] = {
     "notable": "$text-warning",
 }
 HEAD = "bold $text-primary"
-PICKED = "bold reverse"
 
 
 @dataclass(frozen=True, slots=True)

@@ -128,13 +128,14 @@ impl Farm {
             traffic: traffic.map(|width| (Bins::new(width, now), self.ledger())),
             bindings: bindings.map(|width| (Bins::new(width, now), self.look_at_bindings())),
         };
+        self.shards.iter_mut().for_each(|shard| shard.world.ledger.begin_look());
         self.record = Some(Box::new(record));
     }
 
     /// The traffic by bins, if it is written down. The last bin need not be over.
     pub fn traffic(&self) -> Option<Bins<TrafficPart>> {
         let (bins, before) = self.record.as_ref()?.traffic.as_ref()?;
-        Some(bins.so_far(self.now, traffic_since(&self.ledger(), before)))
+        Some(bins.so_far(self.now, self.traffic_since(before)))
     }
 
     /// What hosts did with their bindings by bins, if it is written down. The last bin need not be over.
@@ -176,9 +177,12 @@ impl Farm {
         // The answers to a fan arrive without being events: each bin may have some.
         let next = if self.has_fans() { now } else { self.next_event().unwrap_or(Time::NEVER) };
         if let Some((bins, before)) = record.traffic.as_mut().filter(|(bins, _)| bins.due() <= now) {
-            let ledger = self.ledger();
-            bins.close(now, traffic_since(&ledger, before));
-            *before = ledger;
+            let parts = self.traffic_since(before);
+            for part in &parts {
+                before.tally_mut(part.from, part.to, part.kind).merge(&part.tally);
+            }
+            self.shards.iter_mut().for_each(|shard| shard.world.ledger.begin_look());
+            bins.close(now, parts);
             bins.wait_for(next);
         }
         if let Some((bins, before)) = record.bindings.as_mut().filter(|(bins, _)| bins.due() <= now) {
@@ -190,6 +194,14 @@ impl Farm {
             bins.wait_for(if at_work { now } else { next });
         }
         self.record = Some(record);
+    }
+
+    /// What became of messages since the ledger was `before`.
+    fn traffic_since(&self, before: &Ledger) -> Vec<TrafficPart> {
+        let fans = self.has_fans().then(|| self.ledger_of_fans());
+        let ledgers: Vec<&Ledger> = self.shards.iter().map(|shard| &shard.world.ledger).chain(&fans).collect();
+        let changes = Ledger::changes(&ledgers, before).into_iter();
+        changes.map(|(from, to, kind, tally)| TrafficPart { from, to, kind, tally }).collect()
     }
 
     /// What the hosts of each zone have done with their bindings so far, and how they are.
@@ -220,10 +232,6 @@ impl crate::seat::Seat {
             part.busy = part.busy + past.work.busy;
         }
     }
-}
-
-fn traffic_since<'a>(ledger: &'a Ledger, before: &'a Ledger) -> impl Iterator<Item = TrafficPart> + 'a {
-    ledger.since(before).map(|(from, to, kind, tally)| TrafficPart { from, to, kind, tally })
 }
 
 fn bindings_since<'a>(

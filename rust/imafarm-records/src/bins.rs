@@ -89,7 +89,7 @@ impl<P: Part> Bins<P> {
         while self.growth.is_some_and(|(bins, rows)| self.used > bins || self.rows.len() > rows && self.used > 1) {
             self.width = Span(self.width.0 * 2);
             self.rows.iter_mut().for_each(|(number, _)| *number /= 2);
-            self.join();
+            self.join(0);
             self.used = self.rows.chunk_by(|one, next| one.0 == next.0).count();
         }
     }
@@ -103,29 +103,28 @@ impl<P: Part> Bins<P> {
     }
 
     fn note(&mut self, number: u64, parts: impl IntoIterator<Item = P>) {
-        let place = self.rows.len();
+        let count = self.rows.len();
         self.rows.extend(parts.into_iter().map(|part| (number, part)));
-        if self.rows.len() == place {
+        if self.rows.len() == count {
             return;
         }
-        if place > 0 && self.rows[place - 1].0 == number {
-            self.join();
-        } else {
-            self.rows[place..].sort_by_key(|row| row.1.key());
-            self.used += 1;
-        }
+        let first = self.rows[..count].partition_point(|row| row.0 < number);
+        self.used += usize::from(first == count);
+        self.join(first);
     }
 
-    /// Makes one row of those that are of one thing in one bin.
-    fn join(&mut self) {
-        self.rows.sort_by_key(|(number, part)| (*number, part.key()));
-        self.rows.dedup_by(|later, first| {
+    /// Makes one row of those that are of one thing in one bin, and puts them in order; from the row `first` on.
+    fn join(&mut self, first: usize) {
+        let mut rows = self.rows.split_off(first);
+        rows.sort_by_key(|(number, part)| (*number, part.key()));
+        rows.dedup_by(|later, first| {
             let same = later.0 == first.0 && later.1.key() == first.1.key();
             if same {
                 first.1.add(&later.1);
             }
             same
         });
+        self.rows.append(&mut rows);
     }
 
     /// How wide bins are now.

@@ -76,6 +76,8 @@ pub struct Ledger {
     inside: Vec<Link>,
     /// By sending and receiving zone; nothing for a link that nobody used, since most of many zones' are such.
     between: Vec<Option<Box<Link>>>,
+    /// Which of those were used since somebody last looked, a bit each.
+    touched: Vec<u64>,
 }
 
 const NOTHING: &Link = &[Tally { sent: Count::ZERO, delivered: Count::ZERO, dropped: Count::ZERO }; Kind::COUNT];
@@ -84,7 +86,8 @@ impl Ledger {
     /// An empty ledger.
     pub fn new(zones: usize) -> Ledger {
         let between = if zones > 1 { vec![None; zones * zones] } else { Vec::new() };
-        Ledger { zones, inside: vec![*NOTHING; zones], between }
+        let touched = vec![0; between.len().div_ceil(64)];
+        Ledger { zones, inside: vec![*NOTHING; zones], between, touched }
     }
 
     /// The tally of a kind from one zone to another.
@@ -93,7 +96,9 @@ impl Ledger {
         if from == to {
             return &mut self.inside[from as usize][kind.index()];
         }
-        let link = &mut self.between[from as usize * self.zones + to as usize];
+        let place = from as usize * self.zones + to as usize;
+        self.touched[place / 64] |= 1 << (place % 64);
+        let link = &mut self.between[place];
         &mut link.get_or_insert_with(|| Box::new(*NOTHING))[kind.index()]
     }
 
@@ -120,6 +125,7 @@ impl Ledger {
                 add(mine.get_or_insert_with(|| Box::new(*NOTHING)), theirs);
             }
         }
+        self.touched.iter_mut().zip(&other.touched).for_each(|(mine, theirs)| *mine |= theirs);
     }
 
     /// The tally of a kind over all links.
@@ -130,16 +136,38 @@ impl Ledger {
         total
     }
 
-    /// What became of messages after another ledger of the same zones was taken, wherever anything did: from which zone, to
-    /// which, of which kind. In that order.
-    pub fn since<'a>(&'a self, before: &'a Ledger) -> impl Iterator<Item = (u32, u32, Kind, Tally)> + 'a {
-        let zones = 0..self.zones as u32;
-        let links = zones.clone().flat_map(move |from| zones.clone().map(move |to| (from, to)));
-        links.filter_map(|(from, to)| Some((from, to, self.link(from, to)?))).flat_map(|(from, to, link)| {
+    /// What became of messages after `before` was taken, as `parts` of the same zones together have it, wherever anything did:
+    /// from which zone, to which, of which kind. Links between zones are looked at if they were used since
+    /// [`Ledger::begin_look`], since most of many zones' were not.
+    pub fn changes(parts: &[&Ledger], before: &Ledger) -> Vec<(u32, u32, Kind, Tally)> {
+        let zones = before.zones;
+        let mut changes = Vec::new();
+        let mut look = |from: u32, to: u32| {
+            let mut sum = *NOTHING;
+            parts.iter().filter_map(|part| part.link(from, to)).for_each(|link| add(&mut sum, link));
             let earlier = before.link(from, to).unwrap_or(NOTHING);
-            let changed = Kind::ALL.into_iter().filter(|kind| link[kind.index()] != earlier[kind.index()]);
-            changed.map(move |kind| (from, to, kind, link[kind.index()].since(&earlier[kind.index()])))
-        })
+            for kind in Kind::ALL {
+                let (sum, earlier) = (&sum[kind.index()], &earlier[kind.index()]);
+                if sum != earlier {
+                    changes.push((from, to, kind, sum.since(earlier)));
+                }
+            }
+        };
+        (0..zones as u32).for_each(|zone| look(zone, zone));
+        for word in 0..before.touched.len() {
+            let mut touched = parts.iter().fold(0, |touched, part| touched | part.touched[word]);
+            while touched != 0 {
+                let place = word * 64 + touched.trailing_zeros() as usize;
+                touched &= touched - 1;
+                look((place / zones) as u32, (place % zones) as u32);
+            }
+        }
+        changes
+    }
+
+    /// From now on links count as used for [`Ledger::changes`] only if they are used again.
+    pub fn begin_look(&mut self) {
+        self.touched.fill(0);
     }
 
     /// How many zones there are.
@@ -157,27 +185,28 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_ledger_tells_what_has_changed_since_another() {
-        let mut ledger = Ledger::new(3);
-        ledger.tally_mut(0, 0, Kind::Heartbeat).sent.add(40);
-        ledger.tally_mut(2, 1, Kind::ImaPing).sent.add(30);
-        let before = ledger.clone();
-        assert_eq!(ledger.since(&before).count(), 0);
-        ledger.tally_mut(2, 1, Kind::ImaPing).delivered.add(30);
-        ledger.tally_mut(1, 2, Kind::ImaPingAck).sent.add(28);
-        ledger.tally_mut(0, 0, Kind::Heartbeat).sent.add(40);
-        let changed: Vec<_> = ledger.since(&before).collect();
-        let one = |bytes| Count { messages: 1, bytes };
+    fn ledgers_tell_what_has_changed_since_another() {
+        let (mut one, mut other) = (Ledger::new(3), Ledger::new(3));
+        one.tally_mut(0, 0, Kind::Heartbeat).sent.add(40);
+        other.tally_mut(2, 1, Kind::ImaPing).sent.add(30);
+        let mut before = Ledger::new(3);
+        [&one, &other].into_iter().for_each(|part| before.merge(part));
+        [&mut one, &mut other].into_iter().for_each(Ledger::begin_look);
+        assert_eq!(Ledger::changes(&[&one, &other], &before), []);
+        one.tally_mut(2, 1, Kind::ImaPing).delivered.add(30);
+        one.tally_mut(1, 2, Kind::ImaPingAck).sent.add(28);
+        other.tally_mut(0, 0, Kind::Heartbeat).sent.add(40);
+        let changes = Ledger::changes(&[&one, &other], &before);
+        let single = |bytes| Count { messages: 1, bytes };
         let wanted = [
-            (0, 0, Kind::Heartbeat, Tally { sent: one(40), ..Tally::default() }),
-            (1, 2, Kind::ImaPingAck, Tally { sent: one(28), ..Tally::default() }),
-            (2, 1, Kind::ImaPing, Tally { delivered: one(30), ..Tally::default() }),
+            (0, 0, Kind::Heartbeat, Tally { sent: single(40), ..Tally::default() }),
+            (1, 2, Kind::ImaPingAck, Tally { sent: single(28), ..Tally::default() }),
+            (2, 1, Kind::ImaPing, Tally { delivered: single(30), ..Tally::default() }),
         ];
-        assert_eq!(changed, wanted);
-        let mut sum = before;
-        for (from, to, kind, tally) in changed {
-            sum.tally_mut(from, to, kind).merge(&tally);
+        assert_eq!(changes, wanted);
+        for (from, to, kind, tally) in changes {
+            before.tally_mut(from, to, kind).merge(&tally);
         }
-        assert_eq!(ledger.since(&sum).count(), 0);
+        assert_eq!(Ledger::changes(&[&one, &other], &before), []);
     }
 }

@@ -11,7 +11,7 @@ from imafarm.report.comparison import Comparison, Pair, Part, compare
 from imafarm.report.html._bindings import BINDINGS, Course, course_of
 from imafarm.report.html._columns import read_columns
 from imafarm.report.html._documents import StudyDocument, read_run, read_study
-from imafarm.report.html._draw import Pen
+from imafarm.report.html._draw import Data, Pen
 from imafarm.report.html._election import EVENTS, NAMED, Story, curve_of, stories, worth_drawing
 from imafarm.report.html._knee import place_of
 from imafarm.report.html._markup import Child, Safe, element, table
@@ -132,8 +132,16 @@ def _agreement(pen: Pen, names: tuple[str, str], both: tuple[Story, Story]) -> S
         f"{label}. Both begin at their first doubt.",
         names,
         (one, other),
-        f"part of the time axis, {unit.name}",
+        "",
         phases=(axis, unit),
+        data=Data(
+            ("of", f"{unit.name} since the first doubt", "hosts"),
+            [
+                (name, f"{unit.of(ns):,.3f}", count)
+                for name, each in zip(names, times, strict=True)
+                for ns, count in curve_of(sorted(each), 30)
+            ],
+        ),
     )
 
 
@@ -182,13 +190,13 @@ def _studies(pen: Pen, comparison: Comparison) -> list[Safe]:
     one, other = (read_study(directory) for directory in comparison.directories)
     varied = [each for each in one.asked.vary if len(one.asked.vary) == 1]
     same = [each.name for each in other.asked.vary] == [each.name for each in varied]
-    if not varied or not same or not (place_of(varied[0])[1] and place_of(other.asked.vary[0])[1]):
+    if not varied or not same or not all(place_of(each.values(varied[0].name))[1] for each in (one, other)):
         said = "Curves are laid over each other where both studies vary one and the same number."
         return [element("p", said, class_="gone")]
     name = varied[0].name
     figures: list[Safe] = []
     small: list[Safe] = []
-    for number, measure in enumerate(measure for measure in measures_in_order(one) if measure in other.measures):
+    for number, measure in enumerate(each for each in measures_in_order(one) if one.known(each) and other.known(each)):
         what = one.measures[measure]
         curves = _medians(one, measure), _medians(other, measure)
         across = [x for curve in curves for x, _ in curve]
@@ -196,7 +204,7 @@ def _studies(pen: Pen, comparison: Comparison) -> list[Safe]:
         drawn = draw_overlay(
             pen,
             f"measure-{number}",
-            f"{what.title[:1].upper()}{what.title[1:]}{f', {what.unit}' if what.unit else ''}",
+            what.headed,
             "Medians over all seeds.",
             comparison.names,
             curves,
@@ -211,7 +219,7 @@ def _studies(pen: Pen, comparison: Comparison) -> list[Safe]:
 
 def _medians(study: StudyDocument, measure: str) -> Curve:
     varied = study.asked.vary[0]
-    places, _ = place_of(varied)
+    places, _ = place_of(study.values(varied.name))
     found: dict[float, list[float]] = {}
     for point in study.rows:
         value, at = point.measures.get(measure), places.get(point.vary.get(varied.name))

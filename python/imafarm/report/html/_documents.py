@@ -178,6 +178,13 @@ class Measure(Part):
     title: str
     unit: str = ""
     better: Literal["less", "more"] | None = None
+    meaning: str = ""
+
+    @property
+    def headed(self) -> str:
+        """The title with its unit, unless it says it already, as the head of a picture."""
+        said = not self.unit or self.unit.lower() in self.title.lower()
+        return self.title[:1].upper() + self.title[1:] + ("" if said else f", {self.unit}")
 
 
 class Point(Part):
@@ -212,6 +219,19 @@ class StudyDocument(Part):
     knee: Knee | None = None
     recommendation: str | None = None
     complete: bool = True
+
+    def values(self, name: str) -> list[Scalar]:
+        """Every value of a varied name: those that were asked for, and those that the study came to try, in order."""
+        asked = next(varied.values for varied in self.asked.vary if varied.name == name)
+        tried = [point.vary[name] for point in self.rows if name in point.vary]
+        found = dict.fromkeys([*asked, *tried])
+        if all(isinstance(value, int | float) for value in found):
+            return sorted(found, key=lambda value: value if isinstance(value, int | float) else 0)
+        return list(found)
+
+    def known(self, measure: str) -> bool:
+        """Whether any run says anything of a measure."""
+        return any(point.measures.get(measure) is not None for point in self.rows)
 
 
 def kind_of(directory: Path) -> Literal["run", "study"]:

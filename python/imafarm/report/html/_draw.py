@@ -85,11 +85,11 @@ class Data:
 
 def require_drawing() -> None:
     """Raises `ConfigurationError` if what draws is not installed."""
-    try:
-        import altair  # noqa: F401
-        import vl_convert  # noqa: F401
-    except ImportError:
-        raise ConfigurationError(["report.html needs imafarm[report]"]) from None
+    from importlib.util import find_spec
+
+    # Not imported yet: that takes a while, in which the other half can get ready too.
+    if find_spec("altair") is None or find_spec("vl_convert") is None:
+        raise ConfigurationError(["report.html needs imafarm[report]"])
 
 
 class Pen:

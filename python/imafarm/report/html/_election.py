@@ -12,7 +12,7 @@ from imafarm.report.html._columns import Columns
 from imafarm.report.html._documents import Election
 from imafarm.report.html._draw import Data, Key, Pen, Sheet
 from imafarm.report.html._markup import Safe, shortened
-from imafarm.report.html._scales import SECOND, UNITS, PhasedAxis, Unit, amount
+from imafarm.report.html._scales import SECOND, UNITS, PhasedAxis, Unit, lasting
 from imafarm.report.html._theme import PAINT
 
 EVENTS = ("time_ns", "kind", "host", "zone")
@@ -393,7 +393,7 @@ def phased_axis(sheet: Sheet, axis: PhasedAxis, unit: Unit, height: int, since: 
             "x": before.right,
             "x2": after.left,
             "at": (before.right + after.left) / 2,
-            "text": f"{amount(unit.of(after.start_ns - before.end_ns))} {unit.name} later",
+            "text": f"{lasting(after.first_ns - before.last_ns)} later",
         }
         for before, after in pairwise(axis.phases)
     ]

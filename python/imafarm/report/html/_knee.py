@@ -20,17 +20,17 @@ ROUND = "format(datum.value, ',~f')"
 """How a tick is labelled. A logarithmic axis by itself leaves all but powers of ten blank."""
 
 
-def place_of(varied: Varied) -> tuple[dict[Scalar, float], bool]:
+def place_of(values: Sequence[Scalar]) -> tuple[dict[Scalar, float], bool]:
     """Where each value stands on the axis: at itself, if all are numbers, else in a row. And whether they are."""
-    if all(isinstance(value, int | float) and not isinstance(value, bool) for value in varied.values):
-        return {value: float(value) for value in varied.values if isinstance(value, int | float)}, True
-    return {value: float(at) for at, value in enumerate(varied.values)}, False
+    if all(isinstance(value, int | float) and not isinstance(value, bool) for value in values):
+        return {value: float(value) for value in values if isinstance(value, int | float)}, True
+    return {value: float(at) for at, value in enumerate(values)}, False
 
 
 def draw_curve(pen: Pen, study: StudyDocument, varied: Varied, measure: str, name: str, *, large: bool) -> Safe:
     """A measure over one name: the median of all seeds, what they reach, each run, and the knee."""
     what = study.measures[measure]
-    places, numeric = place_of(varied)
+    places, numeric = place_of(study.values(varied.name))
     found: dict[float, list[float]] = {}
     dots: list[dict[str, Any]] = []
     for point in study.rows:
@@ -40,7 +40,6 @@ def draw_curve(pen: Pen, study: StudyDocument, varied: Varied, measure: str, nam
         found.setdefault(at, []).append(value)
         dots.append({"x": at, "y": value, "failed": point.verdict != "passed"})
     labels = {at: _told(value) for value, at in places.items()}
-    title = what.title[:1].upper() + what.title[1:]
     unit = f" {what.unit}" if what.unit else ""
     curve = [_summary(at, values) for at, values in sorted(found.items())]
     data = Data(
@@ -53,7 +52,7 @@ def draw_curve(pen: Pen, study: StudyDocument, varied: Varied, measure: str, nam
     knee = study.knee if study.knee is not None and study.knee.vary == varied.name and numeric else None
     several = any(row["runs"] > 1 for row in curve)
     quartiles = several and all(row["runs"] >= QUARTILES_FROM for row in curve)
-    said = [{"less": "Less is better.", "more": "More is better.", None: ""}[what.better]]
+    said = [_sentence(what.meaning), {"less": "Less is better.", "more": "More is better.", None: ""}[what.better]]
     if knee is not None and knee.measure == measure:
         said.append(f"The knee is at {_told(knee.value)}.")
     if curve:
@@ -97,6 +96,7 @@ def draw_curve(pen: Pen, study: StudyDocument, varied: Varied, measure: str, nam
             grid=False,
             labelExpr=ROUND if numeric else _names(labels),
             labelOverlap="greedy",
+            labelSeparation=8,
         )
         x = alt.X("x:Q", scale=scale, axis=axis)
         y_scale = alt.Scale(domain=[bottom, top * 1.06 if top > 0 else 1], nice=False)
@@ -129,7 +129,7 @@ def draw_curve(pen: Pen, study: StudyDocument, varied: Varied, measure: str, nam
     drawn = pen.figure if large else pen.small
     return drawn(
         name,
-        f"{title}{f', {what.unit}' if what.unit else ''}",
+        what.headed,
         " ".join(filter(None, said)),
         draw,
         data,
@@ -188,7 +188,7 @@ def draw_map(pen: Pen, study: StudyDocument, number: int, measure: str) -> Safe:
     """A measure over two names, as a map of means."""
     across, down = study.asked.vary
     what = study.measures[measure]
-    columns, rows = list(across.values), list(reversed(down.values))
+    columns, rows = study.values(across.name), list(reversed(study.values(down.name)))
     found: dict[tuple[int, int], list[float]] = {}
     for point in study.rows:
         value = point.measures.get(measure)
@@ -215,16 +215,21 @@ def draw_map(pen: Pen, study: StudyDocument, number: int, measure: str) -> Safe:
         rim,
     )
     better = {"less": " Less is better.", "more": " More is better.", None: ""}[what.better]
-    label = f"Means over {study.asked.repeat} seeds, {across.name} across and {down.name} up.{better}"
+    means = f"Means over {study.asked.repeat} seeds, {across.name} across and {down.name} up."
+    label = f"{_sentence(what.meaning)} {means}{better}"
     if rim and knee is not None:
         label += f" Outlined: the knee, {knee.vary} = {_told(knee.value)}."
     table: list[list[Child]] = [
         [_told(columns[column]), _told(rows[row]), amount(value)] for (column, row), value in sorted(cells.items())
     ]
-    title = what.title[:1].upper() + what.title[1:] + (f", {what.unit}" if what.unit else "")
+    title = what.headed
     return pen.figure(
-        f"map-{number}", title, label, draw_grid(grid), Data((across.name, down.name, "mean"), table), grid.keys
+        f"map-{number}", title, label.strip(), draw_grid(grid), Data((across.name, down.name, "mean"), table), grid.keys
     )
+
+
+def _sentence(meaning: str) -> str:
+    return f"{meaning[:1].upper()}{meaning[1:].rstrip('.')}." if meaning else ""
 
 
 def _told(value: Scalar) -> str:

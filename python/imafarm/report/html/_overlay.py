@@ -32,10 +32,11 @@ def draw_overlay(
     steps: bool = True,
     large: bool = True,
     phases: tuple[PhasedAxis, Unit] | None = None,
+    data: Data | None = None,
 ) -> Safe:
     """Two curves on one pair of axes: the first drawn through, the second dashed.
 
-    `phases` is an axis that the places are on already, from 0 to 1.
+    `phases` is an axis that the places are on already, from 0 to 1; `data` says what they are then.
     """
     rows: list[dict[str, Any]] = [
         {"x": x, "y": None if log_y and not y else y, "which": which}
@@ -96,7 +97,7 @@ def draw_overlay(
     ]
     keys = [Key(glyph, colour, of) for glyph, colour, of in zip(GLYPHS, COLOURS, names, strict=True)]
     drawn = pen.figure if large else pen.small
-    return drawn(name, title, label, draw, Data(("of", x_title, title.lower()), table), keys)
+    return drawn(name, title, label, draw, data or Data(("of", x_title, title.lower()), table), keys)
 
 
 def _decades(least: float, most: float) -> list[float]:

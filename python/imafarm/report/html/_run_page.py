@@ -145,7 +145,7 @@ def _moments(moments: Sequence[Moment]) -> Safe | None:
         return element(
             "li",
             element("span", seconds(moment.seconds), class_="at"),
-            element("span", f"+{after:,.3f} s" if after else "", class_="after"),
+            element("span", f"+{seconds(after)}" if after else "", class_="after"),
             element("span", moment.what, class_="what"),
         )
 
@@ -193,7 +193,7 @@ def _elections(elections: Sequence[Election]) -> Safe | None:
     ]
     head = ("zone", "began", "doubted by", "stood", "first ACK", "declared", "collector", "agreed", "took")
     of_all = "" if len(kept) == len(elections) else f", the {len(kept)} of {len(elections):,} in which the most stood"
-    return titled("All elections", table(f"In farm seconds{of_all}", head, rows))
+    return titled("All elections", table(f"In farm time{of_all}", head, rows, class_="dense"))
 
 
 def _messages(run: RunDocument) -> Safe:

@@ -6,6 +6,7 @@ import math
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 SECOND = 1_000_000_000
 
@@ -37,6 +38,12 @@ def unit_of(span_ns: float) -> Unit:
         if span_ns <= most * unit.ns * (100 if unit.name == "ms" else 1):
             return unit
     return UNITS[-1]
+
+
+def lasting(ns: float) -> str:
+    """A span of time, in the unit that suits it."""
+    unit = unit_of(ns)
+    return f"{amount(unit.of(ns))} {unit.name}"
 
 
 def amount(value: float) -> str:
@@ -145,14 +152,18 @@ def round_steps(start: float, end: float, most: int) -> list[float]:
 class Phase:
     """A span in which things happen, and where it stands on the axis, from 0 to 1."""
 
+    first_ns: int
+    last_ns: int
+    """Of what happens in it."""
     start_ns: float
     end_ns: float
+    """With some air on both sides."""
     left: float
     right: float
 
 
 LONG_WAIT = 0.1
-"""Which part of the whole time nothing has to happen in for it to be left out."""
+"""In which part of the time nothing has to happen for it to be left out."""
 
 
 class PhasedAxis:
@@ -169,8 +180,9 @@ class PhasedAxis:
             times.append(times[0] + SECOND // 1_000)
         self.origin_ns = times[0]
         spans = _apart(times, most)
-        # A span with nothing but one moment in it gets some air around it.
-        least = max(max(end - start for start, end in spans) * 0.04, (times[-1] - times[0]) * 0.001)
+        # A span with nothing but one moment in it gets some air around it, but no more than there is.
+        least = max(sum(end - start for start, end in spans) * 0.04, 1_000)
+        waits = [after[0] - before[1] for before, after in pairwise(spans)]
         weights = []
         for start, end in spans:
             inside = bisect_right(times, end) - bisect_right(times, start - 1)
@@ -179,10 +191,15 @@ class PhasedAxis:
         room = 1 - gap * (len(spans) - 1)
         self.phases: list[Phase] = []
         left = 0.0
-        for (start, end), weight in zip(spans, weights, strict=True):
-            air = max((end - start) * 0.06, least if start == end else 0)
+        for place, ((start, end), weight) in enumerate(zip(spans, weights, strict=True)):
+            air = min(
+                [
+                    max((end - start) * 0.06, least if start == end else 1),
+                    *(w / 4 for w in waits[max(0, place - 1) : place + 1]),
+                ]
+            )
             width = room * weight / sum(weights)
-            self.phases.append(Phase(start - air, end + air, left, left + width))
+            self.phases.append(Phase(start, end, start - air, end + air, left, left + width))
             left += width + gap
 
     def place(self, ns: float) -> float:
@@ -199,10 +216,13 @@ class PhasedAxis:
         for phase in self.phases:
             start, end = (unit.of(ns - self.origin_ns) for ns in (phase.start_ns, phase.end_ns))
             share = max(1, round(most * (phase.right - phase.left)))
-            steps = [at for at in round_steps(start, end, share) if at > -1e-9] or [max(start, 0.0)]
-            if len(steps) > share:
-                steps = steps[:: math.ceil(len(steps) / share)]
+            steps = [at for at in round_steps(start, end, max(share, 3)) if at > -1e-9] or [max(start, 0.0)]
             step = steps[1] - steps[0] if len(steps) > 1 else end - start
+            if share == 1:
+                # The one in the middle is farthest from those of the spans beside it.
+                steps = [min(steps, key=lambda at: abs(at - (start + end) / 2))]
+            elif len(steps) > share:
+                steps = steps[:: math.ceil(len(steps) / share)]
             digits = max(0, math.ceil(-math.log10(step) - 1e-9)) if step < 1 else 0
             if step < 1 and round(step, digits) != round(step, digits + 2):
                 digits += 1
@@ -210,7 +230,8 @@ class PhasedAxis:
                 place = self.place(at * unit.ns + self.origin_ns)
                 # On both sides of a wait two may come too close to be read.
                 if not told or place - told[-1][0] > 0.5 / most:
-                    told.append((place, f"{at + 0.0:,.{digits}f}"))
+                    text = f"{at + 0.0:,.{digits}f}"
+                    told.append((place, text.rstrip("0").rstrip(".") if "." in text else text))
         return told
 
 
@@ -218,7 +239,14 @@ def _apart(times: Sequence[int], most: int) -> list[tuple[int, int]]:
     """Spans of time between which there are waits that are long beside what they part."""
     total = times[-1] - times[0]
     waits = sorted(((times[n + 1] - times[n], n) for n in range(len(times) - 1)), reverse=True)[: most - 1]
-    cuts = sorted(n for wait, n in waits if wait > LONG_WAIT * total)
+    cuts = []
+    for wait, n in waits:
+        if wait <= LONG_WAIT * total:
+            break
+        cuts.append(n)
+        # The next is measured by what is left: an hour of waiting must not hide that of a second.
+        total -= wait
+    cuts.sort()
     spans, first = [], 0
     for cut in cuts:
         spans.append((times[first], times[cut]))

@@ -24,13 +24,16 @@ def study_page(directory: Path) -> str:
     names = [varied.name for varied in study.asked.vary]
     with Pen() as pen:
         pictures: list[Child] = []
-        order = measures_in_order(study)
+        order = [name for name in measures_in_order(study) if study.known(name)]
         if not study.rows:
             pictures.append(element("p", "No point of this study has been run yet.", class_="gone"))
         elif len(names) == 2:
             pictures += [draw_map(pen, study, number, measure) for number, measure in enumerate(order, 1)]
         else:
             pictures += _curves(pen, study, order)
+        unknown = [study.measures[name].title for name in measures_in_order(study) if not study.known(name)]
+        if study.rows and unknown:
+            pictures.append(element("p", f"No run says anything of: {', '.join(unknown)}.", class_="gone below"))
         sections = [
             Section("curves", "What was measured", pictures),
             Section("means", "Means", [_means(study)] if study.rows else []),
@@ -73,12 +76,13 @@ def _head(study: StudyDocument) -> list[Child]:
     asked = study.asked
     by = " and ".join(varied.name for varied in asked.vary)
     passed = sum(point.verdict == "passed" for point in study.rows)
-    said = [f"{asked.scenario} by {by}"]
+    # What is the headline already is not said twice.
+    said = [f"{asked.scenario} by {by}"] if study.recommendation else []
     if asked.hosts is not None:
         said.append(f"{counted(asked.hosts, 'host')} in {counted(asked.zones or 1, 'zone')}")
     said += [asked.product] if asked.product else []
     said += [f"{name} = {value:,}" for name, value in asked.settings.items()]
-    said.append(f"{counted(asked.repeat, 'seed')} for each point, from {asked.seed} on")
+    said.append(f"{counted(asked.repeat, 'seed')} for each point, from seed {asked.seed} on")
     headline = study.recommendation or f"{asked.scenario} by {by}"
     unfinished = None
     if not study.complete:
@@ -135,7 +139,7 @@ def _means(study: StudyDocument) -> Safe:
             row.append(amount(fmean(known)) if known else "-")
         rows.append(row)
     units = [study.measures[name] for name in measures]
-    head = [*names, *(f"{each.title}, {each.unit}" if each.unit else each.title for each in units)]
+    head = [*names, *(each.headed for each in units)]
     left = len(rows) - MOST_ROWS
     note = element("p", f"And {left:,} more in study.parquet.", class_="note") if left > 0 else None
     caption = f"Means over {counted(study.asked.repeat, 'seed')}; a dash where no run says anything"
@@ -159,6 +163,9 @@ def command_of_study(study: StudyDocument) -> list[str]:
     asked = study.asked
     words = ["imafarm", "study", asked.scenario]
     for varied in asked.vary:
+        if len(study.values(varied.name)) > len(varied.values):
+            # The study chose what to try by itself.
+            continue
         words += ["--vary", f"{varied.name}={','.join(str(value) for value in varied.values)}"]
     for measure in asked.measures:
         words += ["--measure", measure]

@@ -93,7 +93,7 @@ def _figure(
     at = total.index(peak) if total else 0
     unit = unit_of(bins.end_ns - bins.start_ns)
     when = f"{unit.of(bins.edge(at)):,.4g} {unit.name}"
-    label = f"At most {told(peak)} in a second, {when} into the run; bins of {bins.width_seconds:,.3g} s."
+    label = f"At most {told(peak)} in a second, {when} into the run; bins of {amount(bins.width_seconds)} s."
     order = sorted(rates, key=lambda kind: (-sum(rates[kind]), kind))
     told_moments = marks_of(moments, bins, unit)
     if told_moments:

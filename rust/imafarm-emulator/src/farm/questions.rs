@@ -71,6 +71,18 @@ impl Farm {
         seats.chain(self.shards.iter().map(|shard| shard.world.memory())).sum::<usize>() + self.fans.memory()
     }
 
+    /// The answers to fans that have arrived, and are in no other ledger yet.
+    pub(crate) fn ledger_of_fans(&self) -> Ledger {
+        let mut ledger = Ledger::new(self.directory.zone_count());
+        for (fan, order) in self.fans_and_orders() {
+            let zone = self.network.zone(fan.source);
+            let (count, _) = fan.arrived(&self.network, order, self.now);
+            let tally = ledger.tally_mut(zone, zone, Kind::ElectMasterAck);
+            tally.delivered.merge(many(count, fan.ack().encoded_len()));
+        }
+        ledger
+    }
+
     /// Every fan under way, and the order of its zone.
     fn fans_and_orders(&self) -> impl Iterator<Item = (&Fan, &[HostIndex])> {
         let order = |fan: &Fan| self.directory.zone_hosts(self.directory.zone(HostIndex(fan.source)));
@@ -101,14 +113,8 @@ impl Observed for Farm {
     }
 
     fn ledger(&self) -> Ledger {
-        let mut ledger = Ledger::new(self.directory.zone_count());
+        let mut ledger = self.ledger_of_fans();
         self.shards.iter().for_each(|shard| ledger.merge(&shard.world.ledger));
-        for (fan, order) in self.fans_and_orders() {
-            let zone = self.network.zone(fan.source);
-            let (count, _) = fan.arrived(&self.network, order, self.now);
-            let tally = ledger.tally_mut(zone, zone, Kind::ElectMasterAck);
-            tally.delivered.merge(many(count, fan.ack().encoded_len()));
-        }
         ledger
     }
 
