@@ -74,7 +74,7 @@ def timeline_of(
     )
     tracks = draw_farm(trace, story)
     if taped is not None:
-        too_many = draw_wire(trace, tracks, packets(taped), tapped, downs=_downs(events), end_ns=end_ns)
+        too_many = draw_wire(trace, tracks, packets(taped, start_ns), tapped, downs=_downs(events), end_ns=end_ns)
         for number, what in zip(too_many, ("bindings", "messages"), strict=True):
             if number:
                 trace.instant(trace.track("left out"), start_ns, f"{number:,} {what} are not drawn")

@@ -34,9 +34,10 @@ def bound(table: ArrowStream, start_ns: int) -> list[Bound]:
     return sorted(Bound(start_ns + begins, start_ns + ends, *what) for begins, ends, *what in rows)
 
 
-def packets(table: ArrowStream) -> list[Packet]:
-    """The rows of `farm.packets()`, whose times are the run's."""
-    return [Packet(*row) for row in _rows(table, ("time_ns", "what", "source", "target", "connection", "kind"))]
+def packets(table: ArrowStream, start_ns: int) -> list[Packet]:
+    """The rows of `farm.packets()`."""
+    rows = _rows(table, ("time_ns", "what", "source", "target", "connection", "kind"))
+    return [Packet(start_ns + time_ns, *what) for time_ns, *what in rows]
 
 
 def _rows(table: ArrowStream, names: Sequence[str]) -> list[tuple[Any, ...]]:
