@@ -35,7 +35,7 @@ from imafarm._imafarm import (
     rank_hosts,
 )
 from imafarm.configuration import OpenedLiveStore, OpenedStore, set_live_store_opener, set_store_opener
-from imafarm.emulated import EmulatedFarm, Progress, open_emulated_farm, run
+from imafarm.emulated import EmulatedFarm, Progress, Tap, open_emulated_farm, run
 from imafarm.errors import ConfigurationError, FarmDeadlock, ImafarmError, StoreError
 from imafarm.farm import (
     Assignment,
@@ -123,6 +123,7 @@ __all__ = [
     "StoreError",
     "StorePlan",
     "Table",
+    "Tap",
     "Topology",
     "Traffic",
     "Users",

@@ -170,6 +170,7 @@ class EmulatedFarm(ObservedFarm):
         beside every host, where a start takes no time
     wire: whether every message is encoded and decoded on its way
     trace: the kinds of messages whose deliveries are kept
+    tap: what is recorded of single hosts: hosts and kinds (lists; all, if not there), since_ns, until_ns, limit_bytes
     threads: how many work, 1 to 64; it changes nothing of what happens. Each works on whole zones, where there are as many zones
         and none is much larger than a thread's part; else on every so many-th host, and they are a power of two
     bound: whether each host's first life begins with an active binding to every other host of its zone
@@ -196,6 +197,7 @@ class EmulatedFarm(ObservedFarm):
         store: Mapping[str, int | list[int]] | None = None,
         wire: bool = False,
         trace: Sequence[str] = ...,
+        tap: Mapping[str, int | list[int] | list[str]] | None = None,
         threads: SupportsIndex = ...,
         bound: bool = False,
         exact_queue: bool = False,
@@ -257,6 +259,14 @@ class EmulatedFarm(ObservedFarm):
         """
         When something next happens, in nanoseconds; None when nothing ever will.
         """
+    def packets_stopped_ns(self, /) -> int | None:
+        """
+        When a tap came to its limit, in nanoseconds: from there on nothing is recorded. None if it has not.
+        """
+    def packets_table(self, /) -> ArrowTable | None:
+        """
+        What was recorded at tapped hosts before now; None if no host is tapped.
+        """
     def record(self, /, *, traffic_ns: SupportsIndex | None = None, bindings_ns: SupportsIndex | None = None) -> None:
         """
         Writes down traffic and bindings by bins of farm time from now on, instead of what was written down so far.
@@ -294,6 +304,22 @@ class EmulatedFarm(ObservedFarm):
     def traffic_table(self, /) -> ArrowTable | None:
         """
         The traffic by bins, as a table; None if it is not written down.
+        """
+    def write_capture(
+        self, /, file: Any, *, addresses: bytes, application: str, comments: Sequence[str], only_spoken: bool
+    ) -> tuple[int, int]:
+        """
+        Writes what was recorded at tapped hosts before now to `file`, as a capture file (pcapng); the interpreter is released
+        but for that. Equal records make equal files.
+
+        file: has a `write` for bytes; what that raises is raised here
+        addresses: four bytes for each host, its IPv4 address
+        application, comments: what the file says of itself
+        only_spoken: leave out connections on which nothing was recorded but that they were
+
+        Returns how many packets, and how many frames they make.
+
+        Raises ValueError if no host is tapped, or for addresses of another length.
         """
 
 @final

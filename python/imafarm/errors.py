@@ -46,6 +46,21 @@ class FarmDeadlock(ImafarmError):
         super().__init__("\n  ".join([said, *waits]))
 
 
+class StudyStopped(ImafarmError):
+    """A study could not go on: its disk is full, its workers are out of reach. What was done is kept.
+
+    `reason` says what is wrong; `done` of `total` points have an outcome.
+    """
+
+    def __init__(self, reason: str, *, done: int, total: int, kept: bool) -> None:
+        """`kept` says whether the points done are on the disk, for a study that goes on with them."""
+        self.reason = reason
+        self.done = done
+        self.total = total
+        after = "; --resume goes on with them" if kept else ""
+        super().__init__(f"{reason}\n  {done} of {total} points done{after}")
+
+
 class StoreError(ImafarmError):
     """A data store cannot be used: it is missing, locked, full, of another schema, out of reach. Nothing was written.
 

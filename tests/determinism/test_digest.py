@@ -169,6 +169,25 @@ def test_a_run_in_two_halves_is_one_run(expected: str) -> None:
     assert digest_of(halved) == expected
 
 
+def test_a_storm_that_is_stopped_again_and_again_is_one_storm() -> None:
+    """Thousands of events lie in each window, and deadlines come in the middle of them."""
+
+    async def storm(parts: int) -> tuple[str, list[str]]:
+        async with imafarm.open_emulated_farm(hosts=600, seed=7, boot_seconds=1) as farm:
+            await farm.crash(await farm.wait_master())
+            # Who has just come out of an election does not begin another.
+            await trio.sleep(5)
+            await farm.elect("H2")
+            began = trio.current_time()
+            for part in range(1, parts + 1):
+                await trio.sleep_until(began + 2 * part / parts)
+            return farm.digest(), farm.check_conservation()
+
+    whole = imafarm.run(storm, 1)
+    assert whole[1] == []
+    assert imafarm.run(storm, 6_311) == whole
+
+
 def test_encoding_every_message_changes_nothing(expected: str) -> None:
     assert digest_of(in_zone_one, wire=True) == expected
 

@@ -36,7 +36,7 @@ MAY_IMPORT = {
     # What a run leaves in its directory.
     "results": {"errors", "settings", "tables", "topology", "farm", "scenario"},
     # The packets of an emulated farm, as a capture file.
-    "capture": {"_imafarm", "errors", "farm"},
+    "capture": {"errors", "tables", "topology"},
     "report": {"errors", "settings", "tables", "topology", "farm", "load", "published", "results", "scenario"},
     # A study is a great many emulated farms: on sockets its points would wait for one another.
     "study": BASE | {"scenario", "scenarios", "emulated", "results"},

@@ -38,6 +38,7 @@ pub fn zone(hosts: u32, entries: u32) -> Farm {
         exact_queue: false,
         bound: false,
         traced: Vec::new(),
+        tap: None,
         threads: 1,
     })
 }

@@ -9,10 +9,13 @@ from cyclopts import App
 from imafarm.cli._compare import compare
 from imafarm.cli._live import live
 from imafarm.cli._load import load
+from imafarm.cli._report import report
 from imafarm.cli._run import list_scenarios, run
 from imafarm.cli._schema import schema
 from imafarm.cli._store import store
+from imafarm.cli._study import study
 from imafarm.cli._tools import qfarm, querydc, queryds, queryhr
+from imafarm.cli._watch import watch
 
 app = App(
     name="imafarm",
@@ -24,6 +27,9 @@ app = App(
 )
 app.command(list_scenarios, name="list")
 app.command(run)
+app.command(study)
+app.command(watch)
+app.command(report)
 app.command(compare)
 app.command(queryhr)
 app.command(querydc)

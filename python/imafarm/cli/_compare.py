@@ -1,9 +1,10 @@
-"""`imafarm compare published`."""
+"""`imafarm compare DIR DIR` and `imafarm compare published`."""
 
 from __future__ import annotations
 
 import json
 from contextlib import AbstractAsyncContextManager
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
@@ -17,7 +18,44 @@ if TYPE_CHECKING:
     from imafarm.emulated import EmulatedFarm
     from imafarm.topology import Topology
 
-compare = App(name="compare", help="Put emulated farms beside what is known of real ones.", help_format="plaintext")
+compare = App(
+    name="compare",
+    help="Put two runs or two studies side by side, or emulated farms beside what is known of real ones.",
+    help_format="plaintext",
+)
+
+
+@compare.default
+def directories(
+    first: Path,
+    second: Path,
+    /,
+    *,
+    out: Annotated[Path | None, Parameter(help="An HTML file for the same, with both runs' curves.")] = None,
+    json_: Json = False,
+) -> int:
+    """Set two runs, or two studies, side by side.
+
+    Parameters
+    ----------
+    first
+        What `imafarm run --out` or `imafarm study --out` has left.
+    second
+        The other, of the same kind. Ratios are this one's over the first's.
+    """
+    from imafarm.report.compared import print_comparison
+    from imafarm.report.comparison import compare
+
+    comparison = compare(first, second)
+    if out is not None:
+        from imafarm.report.html import make_comparison
+
+        make_comparison(first, second, out)
+    if json_:
+        print(json.dumps(comparison.as_json()))
+    else:
+        print_comparison(comparison, Console())
+    return PASSED
 
 
 @compare.command

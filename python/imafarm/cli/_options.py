@@ -27,6 +27,8 @@ Members = Annotated[int | None, _whole("--members", "How many members to generat
 Seed = Annotated[int, _whole("--seed", "0 to 2**64 - 1. Equal seeds make equal runs.")]
 SeedIfGiven = Annotated[int | None, _whole("--seed", "0 to 2**64 - 1. Equal seeds make equal runs (0).")]
 Threads = Annotated[int | None, _whole("--threads", "How many work, 1 to 64 (all processors). Changes only the speed.")]
+Repeat = Annotated[int | None, _whole("--repeat", "With how many seeds each value is tried (3).")]
+Workers = Annotated[int | None, _whole("--workers", "How many processes (one a processor).")]
 Bound = Annotated[
     bool,
     Parameter(

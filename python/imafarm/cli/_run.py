@@ -13,14 +13,17 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 from rich.console import Console
 
+from imafarm.cli._capture import NO_CAPTURE, CaptureOptions, Capturing, capturing
 from imafarm.cli._errors import FAILED, PASSED, unknown
 from imafarm.cli._farm import product_of, topology_of
 from imafarm.cli._options import Assignments, Bound, ExactQueue, FarmFile, Hosts, Json, Seed, StoreUrl, Threads, Zones
 from imafarm.cli._out import check_writable
 from imafarm.cli._run_out import check_recording, recording_of, tables_of, write_results
+from imafarm.cli._timeline import Timeline, TimelineFile
 
 if TYPE_CHECKING:
     from imafarm.configuration import ConfigurationLog
+    from imafarm.emulated import EmulatedFarm, Tap
     from imafarm.farm import Recording
     from imafarm.report.progress import ProgressLine
     from imafarm.scenario import Scenario, Verdict
@@ -63,6 +66,8 @@ def run(
             name="--bin", help="With --out: how many farm seconds a row of traffic stands for (10 ms, and growing)."
         ),
     ] = None,
+    timeline: TimelineFile = None,
+    capture: CaptureOptions = NO_CAPTURE,
     json_: Json = False,
 ) -> int:
     """Play a scenario and judge it.
@@ -95,14 +100,19 @@ def run(
         topology = chosen.prepare(topology)
     if out is not None:
         check_writable(out)
+    captured = capturing(capture, topology)
+    drawing = Timeline.asked(timeline, topology, None if captured is None else captured.tap)
     recording = None if out is None else recording_of(topology, bin_, bound=bound)
-    verdict, tables = _play(chosen, topology, seed, store, _Engine(threads, bound, exact_queue), recording)
+    engine, left = _Engine(threads, bound, exact_queue), _Left(recording, captured, drawing)
+    verdict, tables = _play(chosen, topology, seed, store, engine, left)
     if out is not None:
         write_results(out, verdict, tables, farm=farm, store=store, bound=bound)
     if json_:
         print(json.dumps(verdict.as_json()))
     else:
         print_verdict(verdict, Console())
+    if drawing is not None:
+        drawing.write()
     return PASSED if verdict.passed else FAILED
 
 
@@ -147,15 +157,44 @@ class _Engine:
     exact_queue: bool
 
 
+@dataclass(frozen=True, slots=True)
+class _Left:
+    """What is to be left of a run besides its verdict."""
+
+    recording: Recording | None
+    capturing: Capturing | None
+    drawing: Timeline | None
+
+    @property
+    def record(self) -> Recording | bool:
+        """What the farm writes down."""
+        return self.recording or self.drawing is not None
+
+    @property
+    def tap(self) -> Tap | None:
+        """What it records of single hosts: for the capture, and else for the timeline, which shows what there is."""
+        if self.capturing is not None:
+            return self.capturing.tap
+        return None if self.drawing is None else self.drawing.tap
+
+    def take(self, farm: EmulatedFarm, verdict: Verdict) -> dict[str, Table]:
+        """Takes it from the farm, which is still open; its tables, for whoever writes the directory."""
+        if self.capturing is not None:
+            self.capturing.write(farm, verdict)
+        if self.drawing is not None:
+            self.drawing.draw(farm, verdict)
+        return {} if self.recording is None else tables_of(farm, self.recording)
+
+
 def _play(
-    scenario: Scenario, topology: Topology, seed: int, store: str | None, engine: _Engine, recording: Recording | None
+    scenario: Scenario, topology: Topology, seed: int, store: str | None, engine: _Engine, left: _Left
 ) -> tuple[Verdict, dict[str, Table]]:
     from imafarm.emulated import run
     from imafarm.report.progress import progress_line
 
     began = perf_counter()
     with _log(store) as log, progress_line(Console(stderr=True)) as line:
-        return run(_play_emulated, scenario, topology, seed, engine, recording, log, line, began)
+        return run(_play_emulated, scenario, topology, seed, engine, left, log, line, began)
 
 
 async def _play_emulated(
@@ -163,7 +202,7 @@ async def _play_emulated(
     topology: Topology,
     seed: int,
     engine: _Engine,
-    recording: Recording | None,
+    left: _Left,
     log: ConfigurationLog | None,
     line: ProgressLine | None,
     began: float,
@@ -182,7 +221,8 @@ async def _play_emulated(
         threads=engine.threads,
         bound=engine.bound,
         exact_queue=engine.exact_queue,
-        record=recording,
+        record=left.record,
+        tap=left.tap,
         progress=progress,
     ) as farm:
         verdict = await play(
@@ -194,6 +234,4 @@ async def _play_emulated(
             settings={**default_settings(), **topology.settings},
             wall_clock=lambda: perf_counter() - began,
         )
-        if recording is None:
-            return verdict, {}
-        return verdict, tables_of(farm, recording)
+        return verdict, left.take(farm, verdict)

@@ -16,6 +16,7 @@ from typing import Protocol, TypeVar, TypeVarTuple
 import trio
 
 from imafarm.emulated._clock import NANOSECONDS, FarmClock
+from imafarm.emulated._hosted import hosted
 from imafarm.errors import FarmDeadlock
 
 T = TypeVar("T")
@@ -57,11 +58,26 @@ class Player(Protocol):
         """Which tasks wait for what."""
 
 
+class Pacer(Protocol):
+    """Decides how fast farm time goes. That changes when something is emulated, never what happens."""
+
+    def limit_ns(self, now_ns: int, until_ns: int, news_ns: int | None) -> int:
+        """How far farm time may go on from `now_ns`, `until_ns` at most; `now_ns` itself means: ask again.
+
+        It is asked before each step, while all tasks are blocked and the farms stand still, so it may look at them. It
+        may keep the thread for a moment; Ctrl-C waits for it. What it raises ends the run: then it is not asked again,
+        and what tasks still do to clean up they do without it.
+
+        news_ns: the earliest moment at which observers can hear of something new; `None`: never again.
+        """
+
+
 class Conductor:
     """Moves the clock of one Trio run, and with it every farm that is open there."""
 
-    def __init__(self) -> None:
+    def __init__(self, pacer: Pacer | None = None) -> None:
         self.clock = FarmClock()
+        self._pacer = pacer
         self._players: list[Player] = []
         self._scope = trio.CancelScope()
         self._main: trio.lowlevel.Task | None = None
@@ -108,7 +124,7 @@ class Conductor:
 
     def _advance(self) -> None:
         """Moves time on by one step: to the next deadline or awaited event, or by one slice of the engine's work."""
-        until_ns = self._target_ns()
+        until_ns = self._paced(self._target_ns())
         for player in self._players:
             if player.now_ns < until_ns:
                 began = perf_counter()
@@ -129,6 +145,16 @@ class Conductor:
         if len(self._players) > 1:
             until_ns = min([until_ns, *_news_ns(player for player in self._players if player.is_watched())])
         return until_ns
+
+    def _paced(self, until_ns: int) -> int:
+        pacer, now_ns = self._pacer, self.clock.now_ns
+        if pacer is None:
+            return until_ns
+        # One that raises is not asked again.
+        self._pacer = None
+        limit_ns = pacer.limit_ns(now_ns, until_ns, min(_news_ns(self._players), default=None))
+        self._pacer = pacer
+        return max(now_ns, min(until_ns, limit_ns))
 
     def _learn_speed(self, seconds: float) -> None:
         """A full slice took this long. Slices decide how often Python is asked, never what happens."""
@@ -175,13 +201,24 @@ def current_conductor() -> Conductor:
         raise RuntimeError("an emulated farm needs farm time: call imafarm.run(main), not trio.run(main)") from None
 
 
-def run(main: Callable[[*Ts], Awaitable[T]], *args: *Ts) -> T:
+def run(main: Callable[[*Ts], Awaitable[T]], *args: *Ts, pacer: Pacer | None = None) -> T:
     """Runs `main(*args)` under Trio on farm time and gives back its result.
 
     `main` is plain Trio; its seconds are farm seconds: `trio.sleep(60)` takes as long as the farm's minute takes to
     emulate. Farm time stands still while any task can run, and does not wait for threads or sockets.
 
-    Errors: `FarmDeadlock` if farm time cannot go on; whatever `main` raises.
+    It may be called where asyncio runs, so in a cell of a notebook as it is; that loop waits meanwhile.
+
+    pacer: who decides how fast; farm time goes as fast as it can, unless said.
+
+    Errors: `FarmDeadlock` if farm time cannot go on; `RuntimeError` inside a Trio loop; `KeyboardInterrupt` soon after
+    Ctrl-C, or a notebook's stop; whatever `main` or the pacer raises.
     """
-    conductor = Conductor()
-    return trio.run(conductor.conduct, main, args, clock=conductor.clock)
+    conductor = Conductor(pacer)
+    with hosted() as begin:
+
+        async def conduct() -> T:
+            begin()
+            return await conductor.conduct(main, args)
+
+        return trio.run(conduct, clock=conductor.clock)

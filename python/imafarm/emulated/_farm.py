@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
 from time import perf_counter
-from typing import TypeVar
+from typing import BinaryIO, TypeVar
 
 import trio
 
@@ -14,6 +15,8 @@ from imafarm.configuration import ConfigurationLog
 from imafarm.emulated._clock import NANOSECONDS
 from imafarm.emulated._commands import CommandQueue
 from imafarm.emulated._conductor import Conductor
+from imafarm.emulated._tap import Tap, untapped
+from imafarm.errors import ConfigurationError
 from imafarm.farm import Cut, EventKind, Hosts, Recording
 from imafarm.farm._engine import EngineFarm
 from imafarm.farm._engine_verbs import span_ns
@@ -58,6 +61,8 @@ class EmulatedFarm(EngineFarm[_imafarm.EmulatedFarm]):
         progress: Callable[[Progress], object] | None,
         log: ConfigurationLog | None = None,
         record: Recording | None = None,
+        trace: Sequence[str] = (),
+        tap: Tap | None = None,
     ) -> None:
         resolver = topology.resolver
         self._opened_at = self._told_at = perf_counter()
@@ -79,7 +84,8 @@ class EmulatedFarm(EngineFarm[_imafarm.EmulatedFarm]):
             threads=threads,
             bound=bound,
             exact_queue=exact_queue,
-            trace=ELECTION_KINDS if record is not None and record.message_hosts else (),
+            tap=None if tap is None else tap.for_engine(resolver),
+            trace=_traced(trace, record),
         )
         super().__init__(topology, engine, origin_ns=conductor.clock.now_ns, log=log)
         if record is not None:
@@ -88,10 +94,12 @@ class EmulatedFarm(EngineFarm[_imafarm.EmulatedFarm]):
             engine.record(traffic_ns=record.traffic_ns, bindings_ns=record.bindings_ns)
             if record.message_hosts:
                 engine.trace_among(self._indices(record.message_hosts))
+        self._is_tapped = tap is not None
         self._traces = record is not None and bool(record.message_hosts)
         self._progress = progress
         self._has_store = topology.store is not None
         self._commands = CommandQueue()
+        self._stop_at = EventKind(0)
         self._started_seconds = trio.current_time()
 
     @property
@@ -99,6 +107,23 @@ class EmulatedFarm(EngineFarm[_imafarm.EmulatedFarm]):
         # Between two slices of the engine's work zones may stand apart, and a task may be there by Ctrl-C.
         self._driven.gather()
         return self._driven
+
+    # -- what only the emulator can tell
+
+    def deliveries(self) -> list[tuple[float, str, str, str, int]]:
+        """The messages of the traced kinds that have been handled: when, in seconds, kind, sender, receiver and bytes.
+
+        In order of time, then of receiver, then of sender. Empty unless `open_emulated_farm` was given `trace`.
+        """
+        return [
+            (self._seconds(time_ns), kind, self._hosts[source], self._hosts[target], size)
+            for time_ns, kind, source, target, size in self._engine.trace()
+        ]
+
+    @property
+    def memory_bytes(self) -> int:
+        """What hosts, connections and events hold in memory now: the same for equal farms, seeds and threads."""
+        return self._engine.memory()
 
     # -- verbs
 
@@ -169,6 +194,59 @@ class EmulatedFarm(EngineFarm[_imafarm.EmulatedFarm]):
             await trio.sleep(self._engine.tick_ns / NANOSECONDS)
             await self._wait_until_nobody_starts()
 
+    # -- what tapped hosts put on the wire
+
+    def packets(self) -> Table:
+        """What was recorded at the tapped hosts before this instant, in order of time; see `Tap`.
+
+        `time_ns` since the farm was opened; `what`: connect, accept, message, finish, refused or broken; `source` and
+        `target`: hosts; `connection`: one number a connection, the same at both ends; `kind`, `bytes` and `message`: of
+        a message its kind, its length and all its bytes; else null, 0 and null.
+
+        Errors: `ConfigurationError` for a farm that was opened without a tap.
+        """
+        table = self._engine.packets_table()
+        if table is None:
+            raise untapped()
+        return Table(table)
+
+    def packets_stopped_seconds(self) -> float | None:
+        """From which farm second on nothing was recorded, since the tap came to its limit; `None` if it has not."""
+        stopped_ns = self._engine.packets_stopped_ns()
+        return None if stopped_ns is None else stopped_ns / NANOSECONDS
+
+    def write_packets(
+        self,
+        file: BinaryIO,
+        *,
+        addresses: bytes,
+        comments: Sequence[str],
+        only_spoken: bool,
+    ) -> tuple[int, int]:
+        """Writes what was recorded before this instant to an open file, as pcapng: `imafarm.capture.write_capture`.
+
+        addresses: four bytes for each host, in the order of `host_names`.
+
+        Returns how many packets, and how many frames they make.
+
+        Errors: `ConfigurationError` for a farm that was opened without a tap; what the file raises.
+        """
+        if not self._is_tapped:
+            raise untapped()
+        return self._engine.write_capture(
+            file,
+            addresses=addresses,
+            application=f"imafarm {version('imafarm')}",
+            comments=comments,
+            only_spoken=only_spoken,
+        )
+
+    # -- for a pacer
+
+    def stop_at(self, kinds: EventKind) -> None:
+        """Has farm time stop for its pacer at the end of each tick in which such an event happens."""
+        self._stop_at = kinds
+
     # -- for the conductor
 
     @property
@@ -196,7 +274,10 @@ class EmulatedFarm(EngineFarm[_imafarm.EmulatedFarm]):
     def advance(self, until_ns: int, max_events: int) -> bool:
         """Runs to `until_ns`, or less: until a task's event, or `max_events`. Whether it was the latter."""
         reason = self._driven.advance(
-            until_ns - self._origin_ns, wake_on=self._watched_kinds().value, max_events=max_events, loosely=True
+            until_ns - self._origin_ns,
+            wake_on=(self._watched_kinds() | self._stop_at).value,
+            max_events=max_events,
+            loosely=True,
         )
         now = perf_counter()
         if self._progress is not None and now - self._told_at >= PROGRESS_SECONDS:
@@ -210,3 +291,12 @@ class EmulatedFarm(EngineFarm[_imafarm.EmulatedFarm]):
             events=self._driven.handled,
             wall_seconds=now - self._opened_at,
         )
+
+
+def _traced(kinds: Sequence[str], record: Recording | None) -> Sequence[str]:
+    """The kinds of messages whose deliveries are kept: those asked for, or those of which a recording makes a table."""
+    if record is None or not record.message_hosts:
+        return kinds
+    if kinds:
+        raise ConfigurationError(["trace: not together with Recording.message_hosts, whose messages are kept already"])
+    return ELECTION_KINDS

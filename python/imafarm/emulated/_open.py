@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from types import MappingProxyType
 
@@ -11,6 +11,7 @@ from imafarm import _imafarm
 from imafarm.configuration import ConfigurationLog, check_not_twice, open_store
 from imafarm.emulated._conductor import current_conductor
 from imafarm.emulated._farm import BOOT_SECONDS, EmulatedFarm, Progress
+from imafarm.emulated._tap import Tap
 from imafarm.errors import ConfigurationError
 from imafarm.farm import Recording
 from imafarm.settings import check_seed, check_threads, default_settings
@@ -53,6 +54,8 @@ async def open_emulated_farm(
     bound: bool = False,
     exact_queue: bool = False,
     record: Recording | bool | None = None,
+    trace: Sequence[str] = (),
+    tap: Tap | None = None,
     progress: Callable[[Progress], object] | None = None,
 ) -> AsyncIterator[EmulatedFarm]:
     """A farm in virtual time: `async with imafarm.open_emulated_farm(hosts=300) as farm: ...`.
@@ -74,6 +77,9 @@ async def open_emulated_farm(
     exact_queue: let every message be an event of its own, without short cuts, which changes nothing but the speed.
     record: what is written down, to be read as tables (`Farm.events`, `traffic`, `bindings`): everything, if `True`.
       Changes nothing but the speed.
+    trace: the kinds of messages that `EmulatedFarm.deliveries` tells of, as IMA Information writes them; each is kept
+      in memory.
+    tap: what is recorded of single hosts' packets, for `EmulatedFarm.packets`. Changes nothing but the speed.
     progress: called now and then while farm time runs, about ten times a real second.
 
     Yields at once: the boot goes on in farm time, and `wait_master` waits for it.
@@ -106,6 +112,8 @@ async def open_emulated_farm(
                 bound=bound,
                 exact_queue=exact_queue,
                 record=record,
+                trace=trace,
+                tap=tap,
                 progress=progress,
             ) as farm:
                 yield farm
@@ -130,6 +138,8 @@ async def open_emulated_farm(
         progress=progress,
         log=log,
         record=Recording.of(record),
+        trace=trace,
+        tap=tap,
     )
     if boot_seconds is not None:
         farm.boot(boot_seconds)

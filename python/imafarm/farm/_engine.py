@@ -177,6 +177,8 @@ class EngineFarm(CommandedFarm[E]):
             },
             work={zone: self._work(figures["work"], figures["hosts"]) for zone, figures in by_zone.items()},
             users=Users(**raw["users"]),
+            zone_sent={zone: figures["sent"] for zone, figures in by_zone.items()},
+            zone_bindings={zone: _bindings(figures["bindings"]) for zone, figures in by_zone.items()},
         )
 
     def links(self) -> Mapping[tuple[str, str], Mapping[str, Traffic]]:

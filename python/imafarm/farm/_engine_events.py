@@ -75,6 +75,11 @@ class WatchedFarm(Farm, Generic[E]):
     def record(self, host: str) -> _imafarm.HostRecord:
         return self._resolver.record(self._index(host))
 
+    @property
+    def opened_seconds(self) -> float:
+        """When it was opened, on the clock of `trio.current_time()`. The times of its tables count from then."""
+        return self._origin_ns / NANOSECONDS
+
     # -- events
 
     def watch(self, kinds: EventKind = EventKind.ALL) -> trio.MemoryReceiveChannel[FarmEvent]:

@@ -168,23 +168,19 @@ class FarmStatistics:
     work: Mapping[str, Work] = field(default_factory=dict)
     """By zone: what waits, and how busy its hosts were."""
     users: Users = field(default_factory=Users)
+    zone_bindings: Mapping[str, Bindings] = field(default_factory=dict)
+    """By zone: what became of the bindings of its hosts."""
+    zone_sent: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    """By zone: how many messages its hosts sent, by kind, of those kinds of which they sent any."""
 
     def since(self, earlier: FarmStatistics) -> FarmStatistics:
         """What was counted after `earlier`; messages in flight, active bindings, sessions and `GAUGES` are as now."""
         then = earlier.messages
-        ours, theirs = self.bindings, earlier.bindings
         return FarmStatistics(
             seconds=self.seconds,
             events=self.events - earlier.events,
             messages={kind: _traffic_since(now, then.get(kind, Traffic())) for kind, now in self.messages.items()},
-            bindings=Bindings(
-                opened=ours.opened - theirs.opened,
-                hit=ours.hit - theirs.hit,
-                evicted=ours.evicted - theirs.evicted,
-                closed=ours.closed - theirs.closed,
-                refused=ours.refused - theirs.refused,
-                active=ours.active,
-            ),
+            bindings=_bindings_since(self.bindings, earlier.bindings),
             elections_started=self.elections_started - earlier.elections_started,
             elections_won=self.elections_won - earlier.elections_won,
             counters={
@@ -196,7 +192,26 @@ class FarmStatistics:
                 for zone, work in self.work.items()
             },
             users=_users_since(self.users, earlier.users),
+            zone_bindings={
+                zone: _bindings_since(bindings, earlier.zone_bindings.get(zone, Bindings()))
+                for zone, bindings in self.zone_bindings.items()
+            },
+            zone_sent={
+                zone: {kind: count - earlier.zone_sent.get(zone, {}).get(kind, 0) for kind, count in sent.items()}
+                for zone, sent in self.zone_sent.items()
+            },
         )
+
+
+def _bindings_since(now: Bindings, then: Bindings) -> Bindings:
+    return Bindings(
+        opened=now.opened - then.opened,
+        hit=now.hit - then.hit,
+        evicted=now.evicted - then.evicted,
+        closed=now.closed - then.closed,
+        refused=now.refused - then.refused,
+        active=now.active,
+    )
 
 
 def _counters_since(now: Mapping[str, int], then: Mapping[str, int]) -> dict[str, int]:

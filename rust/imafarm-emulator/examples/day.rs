@@ -49,6 +49,7 @@ fn main() {
         workload: (0..zones).map(|zone| (ZoneIndex(zone), workload.clone())).collect(),
         wire: false,
         traced: Vec::new(),
+        tap: None,
         threads,
         bound: false,
         exact_queue: false,

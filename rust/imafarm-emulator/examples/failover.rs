@@ -48,6 +48,7 @@ fn main() {
         wire: false,
         exact_queue: arguments.next().is_some_and(|exact| exact != 0),
         traced: Vec::new(),
+        tap: None,
         threads,
         bound: false,
     });

@@ -48,6 +48,7 @@ fn main() {
         workload: Vec::new(),
         wire: false,
         traced: Vec::new(),
+        tap: None,
         threads,
         bound: true,
         exact_queue,

@@ -217,7 +217,7 @@ impl Seat {
         }
     }
 
-    fn state_bound(&self, peer: u32) -> EndState {
+    pub(crate) fn state_bound(&self, peer: u32) -> EndState {
         self.bound.as_ref().map_or(EndState::Free, |bound| bound.state(peer))
     }
 
@@ -303,7 +303,7 @@ impl Seat {
     fn hold_fan(&mut self, world: &mut World, order: &[HostIndex], flight: Flight, round: u32) -> bool {
         let Flight { sent, least, first, end } = flight;
         let Some(bound) = &mut self.bound else { return false };
-        if !world.storm.is_open || bound.has_fan || !bound.flights.is_empty() || self.work.is_some() {
+        if !world.storm.is_open || self.is_tapped || bound.has_fan || !bound.flights.is_empty() || self.work.is_some() {
             return false;
         }
         let mut apart = Vec::new();

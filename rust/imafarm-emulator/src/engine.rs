@@ -167,6 +167,7 @@ impl Farm {
 
     /// Tells observers what has happened since they were last told; the classes of it.
     pub(crate) fn hear(&mut self) -> u32 {
+        self.gather_taps();
         if self.shards.iter().all(|shard| shard.world.notices.is_empty() && shard.world.trace.is_empty()) {
             return 0;
         }
@@ -177,6 +178,13 @@ impl Farm {
         }
         self.trace[told..].sort_unstable();
         self.chronicle.hear(&mut self.notices)
+    }
+
+    /// Takes over what shards have recorded at tapped hosts.
+    pub(crate) fn gather_taps(&mut self) {
+        if let Some(taped) = &mut self.taped {
+            taped.gather(self.now, self.shards.iter_mut().filter_map(|shard| shard.world.tap.as_mut()));
+        }
     }
 
     /// Lets every shard work until `end`, if that is not too many events; how far all have come.

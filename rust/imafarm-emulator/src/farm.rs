@@ -32,6 +32,7 @@ use crate::seat::Seat;
 use crate::shard::{Shard, Share};
 use crate::store_link::{StoreLink, StorePlan};
 use crate::storm::{Desk, OpenFans, Scratch};
+use crate::tap::{Tap, TapPlan, Taped};
 use crate::users::Users;
 use crate::workload::Workload;
 use crate::world::World;
@@ -82,6 +83,8 @@ pub struct Plan {
     pub wire: bool,
     /// Which kinds are traced.
     pub traced: Vec<Kind>,
+    /// What is recorded of single hosts, if anything is.
+    pub tap: Option<TapPlan>,
     /// How many threads work, at most [`THREADS_MAX`]. It changes nothing of what happens.
     pub threads: u32,
     /// Whether each host's first life begins with an active binding to every other host of its zone, as if the handshakes
@@ -147,6 +150,8 @@ pub struct Farm {
     /// What observers are about to be told; empty between windows, kept for its room.
     pub(crate) notices: Vec<FarmEvent>,
     pub(crate) trace: Vec<TraceRecord>,
+    /// What was recorded at tapped hosts.
+    pub(crate) taped: Option<Box<Taped>>,
     pub(crate) directory: Arc<Directory>,
     /// Whether hosts begin bound.
     pub(crate) bound: bool,
@@ -168,7 +173,7 @@ impl Farm {
         plan.check().expect("a plan that was checked");
         let Plan { directory, seed, magic, host_magic, product, settings, host_settings, bound, exact_queue, .. } =
             plan;
-        let Plan { applications, store, inside, between, links, workload, wire, traced, threads, .. } = plan;
+        let Plan { applications, store, inside, between, links, workload, wire, traced, tap, threads, .. } = plan;
         let dice = Dice::new(seed);
         assert!(directory.len() <= HOSTS_MAX as usize, "hosts: {} are too many, at most {HOSTS_MAX}", directory.len());
         let zones = directory.zone_count();
@@ -191,12 +196,14 @@ impl Farm {
         let of_zones = shares.iter().all(Share::is_of_zones);
         let lead = if of_zones { network.least_between().min(store.least_answer()) } else { Span::ZERO };
         let shards = shares.into_iter().map(|share| {
+            let tap = tap.as_ref().map(|tap| Tap::new(tap, directory.len()));
             let seats = share.hosts(hosts).into_iter().map(|me| {
                 let (magic, settings) = (magic[me as usize], Arc::clone(&settings[me as usize]));
                 let mut host =
                     Host::new(HostIndex(me), magic, dice, Arc::clone(&directory), settings, product.profile());
                 host.set_applications(&applications);
                 let mut seat = Seat::new(me, host);
+                seat.is_tapped = tap.as_ref().is_some_and(|tap| tap.has(me));
                 if bound && magic == farm_magic {
                     seat.begin_bound();
                 }
@@ -230,6 +237,7 @@ impl Farm {
                 traced: Kind::ALL.map(|kind| traced.contains(&kind)),
                 traced_hosts: None,
                 trace: Vec::new(),
+                tap,
                 storm,
             };
             Box::new(Shard::new(world, seats))
@@ -247,6 +255,7 @@ impl Farm {
             chronicle: Chronicle::new(zone_of, zones),
             notices: Vec::new(),
             trace: Vec::new(),
+            taped: tap.as_ref().map(|tap| Box::new(Taped::new(tap))),
             directory,
             bound,
             fans: Arc::default(),

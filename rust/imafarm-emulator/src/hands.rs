@@ -102,7 +102,7 @@ pub(crate) const fn pack(caller: u32, end: EndRef) -> Call {
     Call((caller as u64) << 32 | end.0 as u64)
 }
 
-const fn unpack(call: Call) -> (u32, EndRef) {
+pub(crate) const fn unpack(call: Call) -> (u32, EndRef) {
     ((call.0 >> 32) as u32, EndRef(call.0 as u32))
 }
 

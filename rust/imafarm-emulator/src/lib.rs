@@ -17,6 +17,7 @@
 //! work          what waits for a host that is at work
 //! bound         the connections that a host begins with, where a farm begins bound
 //! network       the links: latency, jitter, bandwidth, loss, cuts; both ends of every connection
+//! tap           what single hosts put on the wire, with every byte
 //! console       what an administrator does to the configuration, and who has heard of it
 //! store_link    the data store as a place
 //! schedule      what happens when
@@ -40,6 +41,7 @@ pub mod shard;
 mod short_way;
 pub mod store_link;
 mod storm;
+pub mod tap;
 mod users;
 mod work;
 pub mod workload;

@@ -52,6 +52,8 @@ pub(crate) struct Seat {
     pub(crate) past: Option<Box<Totals>>,
     /// How many lives it has had; it may begin again at 0.
     pub(crate) life: u16,
+    /// Whether all that it puts on the wire is recorded.
+    pub(crate) is_tapped: bool,
     aside: Option<Box<Aside>>,
 }
 
@@ -86,6 +88,7 @@ impl Seat {
             wake: Time::NEVER,
             past: None,
             life: 0,
+            is_tapped: false,
             aside: None,
         }
     }
@@ -151,7 +154,11 @@ impl Seat {
     pub(crate) fn act(&mut self, world: &mut World, out: &mut Outbox, now: Time, input: Input) {
         self.host.handle(input, now, out);
         for verb in out.drain() {
-            self.carry_out(world, now, verb);
+            if self.is_tapped {
+                self.carry_out_tapped(world, now, verb);
+            } else {
+                self.carry_out(world, now, verb);
+            }
         }
         if !world.answers.is_empty() {
             self.hear_answers(world, out, now);
@@ -177,7 +184,7 @@ impl Seat {
     }
 
     #[inline]
-    fn carry_out(&mut self, world: &mut World, now: Time, verb: Verb) {
+    pub(crate) fn carry_out(&mut self, world: &mut World, now: Time, verb: Verb) {
         if let Verb::Send(entry, _) | Verb::Close(entry) | Verb::Abort(entry) = verb
             && let Some(peer) = entry.bound_peer()
         {
@@ -297,8 +304,14 @@ impl Seat {
             return;
         }
         self.lose(world, letter);
+        if self.is_tapped && give_up == Span::ZERO {
+            self.tap_arrival(world, now, letter);
+        }
         match letter.parcel {
             Parcel::Connect { end } if give_up == Span::ZERO => {
+                if self.is_tapped {
+                    self.tap_refused(world, now, letter.source, end);
+                }
                 world.post(now, self.me, letter.source, end, Parcel::Refused);
             }
             Parcel::Message(_) | Parcel::Finish => self.disown(world, now, letter, give_up),
@@ -327,15 +340,21 @@ impl Seat {
     fn disown(&self, world: &mut World, now: Time, letter: &Letter, give_up: Span) {
         let broken = Parcel::Broken { end: letter.to };
         if give_up == Span::ZERO {
+            if self.is_tapped {
+                self.tap_disowned(world, now, letter.to, letter.source);
+            }
             world.post(now, self.me, letter.source, EndRef::NONE, broken);
         } else {
-            let letter = Letter { target: letter.source, to: EndRef::NONE, source: self.me, parcel: broken };
+            let letter = Letter { target: letter.source, to: EndRef::SILENT, source: self.me, parcel: broken };
             world.put(now + give_up, letter);
         }
     }
 
     #[inline]
     pub(crate) fn receive_up(&mut self, world: &mut World, out: &mut Outbox, now: Time, letter: Letter) {
+        if self.is_tapped {
+            self.tap_arrival(world, now, &letter);
+        }
         let Letter { to, source, .. } = letter;
         if self.stands_bound(to, source) {
             return self.receive_bound(world, out, now, letter);
@@ -359,6 +378,9 @@ impl Seat {
                     None => {
                         let bytes = message.encoded_len();
                         world.settle_message(source, self.me, Kind::BindRequest, bytes, false);
+                        if self.is_tapped {
+                            self.tap_disowned(world, now, to, source);
+                        }
                         // The acceptor knows its end only by the one it was called from.
                         world.post(now, self.me, source, end, Parcel::Broken { end: to });
                     }
@@ -396,11 +418,11 @@ impl Seat {
                 }
             },
             Parcel::Refused => self.ended(world, out, now, to, Ending::Refused),
-            Parcel::Broken { end } if to == EndRef::NONE && self.stands_bound(end, source) => {
+            Parcel::Broken { end } if to.is_none() && self.stands_bound(end, source) => {
                 self.receive_bound(world, out, now, letter);
             }
             Parcel::Broken { end } => {
-                let mine = if to == EndRef::NONE { self.ends.connected_to(source, end) } else { Some(to) };
+                let mine = if to.is_none() { self.ends.connected_to(source, end) } else { Some(to) };
                 if let Some(mine) = mine {
                     self.ended(world, out, now, mine, Ending::Broken);
                 }
@@ -489,9 +511,9 @@ impl Seat {
         }
     }
 
-    /// Whether the host runs, handles what comes at once, and is in the life that it began with connections.
+    /// Whether the host runs, handles what comes at once and unseen, and is in the life that it began with connections.
     pub(crate) fn is_plainly_up(&self) -> bool {
-        self.power == Power::Up && self.work.is_none() && self.bound.is_some()
+        self.power == Power::Up && self.work.is_none() && self.bound.is_some() && !self.is_tapped
     }
 
     /// The length of the message an letter carries.

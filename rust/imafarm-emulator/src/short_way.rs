@@ -23,7 +23,7 @@ impl Seat {
     #[inline]
     pub(crate) fn goes_shortly(&self, world: &World) -> bool {
         let plain = self.power == Power::Up && self.work.is_none() && self.bound.is_none();
-        plain && !world.exact && self.host.magic() == world.post.magic()
+        plain && !world.exact && !self.is_tapped && self.host.magic() == world.post.magic()
     }
 
     /// Something arrives at a host that [goes the short way](Seat::goes_shortly). Whether it was handled; if not, nothing

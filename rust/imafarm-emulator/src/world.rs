@@ -17,6 +17,7 @@ use crate::schedule::Schedule;
 use crate::shard::Share;
 use crate::store_link::{Question, StoreView};
 use crate::storm::Desk;
+use crate::tap::Tap;
 use crate::users::Users;
 
 /// Everything that the hosts of a shard share.
@@ -61,6 +62,8 @@ pub(crate) struct World {
     /// Among which hosts; all, unless said.
     pub(crate) traced_hosts: Option<Arc<[bool]>>,
     pub(crate) trace: Vec<TraceRecord>,
+    /// What tapped hosts put on the wire, if any are.
+    pub(crate) tap: Option<Tap>,
     /// The short cut through storms.
     pub(crate) storm: Desk,
     /// Whether no short cut is to be taken: every message is an event of its own.
@@ -135,10 +138,11 @@ impl World {
 
     /// Whether anything waits that goes to observers, to the data store or through a shared link, or is a fan-out.
     #[inline]
-    pub(crate) const fn concerns_others(&self) -> bool {
+    pub(crate) fn concerns_others(&self) -> bool {
         let fans = !(self.storm.begun.is_empty() && self.storm.claims.is_empty());
         let news = !(self.notices.is_empty() && self.trace.is_empty());
-        fans || news || !(self.piped.is_empty() && self.questions.is_empty())
+        let taped = self.tap.as_ref().is_some_and(|tap| !tap.is_empty());
+        fans || news || taped || !(self.piped.is_empty() && self.questions.is_empty())
     }
 
     /// The bytes that what is on its way holds.

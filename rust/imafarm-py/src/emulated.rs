@@ -1,8 +1,12 @@
 //! `imafarm._imafarm.EmulatedFarm`: the engine, as `imafarm.emulated` drives it.
 
+mod captured;
 mod plan;
 mod workload;
 
+use std::sync::Arc;
+
+use imafarm_capture::Section;
 use imafarm_emulator::farm::{Farm, Pace};
 use imafarm_emulator::record;
 use imafarm_proto::time::{Span, Time};
@@ -14,7 +18,7 @@ use pyo3::prelude::*;
 use crate::columns::{Column, Whole};
 use crate::host_resolver::HostResolver;
 use crate::observed::{ObservedFarm, World};
-use crate::tables::{ArrowTable, of_farm};
+use crate::tables::{ArrowTable, of_farm, of_taps};
 
 /// The most farm time, about 292 years: what fits a signed 64-bit count of nanoseconds.
 const LATEST: u64 = i64::MAX as u64;
@@ -40,6 +44,7 @@ const LATEST: u64 = i64::MAX as u64;
 ///     beside every host, where a start takes no time
 /// wire: whether every message is encoded and decoded on its way
 /// trace: the kinds of messages whose deliveries are kept
+/// tap: what is recorded of single hosts: hosts and kinds (lists; all, if not there), since_ns, until_ns, limit_bytes
 /// threads: how many work, 1 to 64; it changes nothing of what happens. Each works on whole zones, where there are as many zones
 ///     and none is much larger than a thread's part; else on every so many-th host, and they are a power of two
 /// bound: whether each host's first life begins with an active binding to every other host of its zone
@@ -62,7 +67,7 @@ impl EmulatedFarm {
         workload: "Mapping[int, Mapping[str, Any]] | None" = None,
 
         store: "Mapping[str, int | list[int]] | None" = None, wire = false,
-        trace: "Sequence[str]" = Vec::new(),
+        trace: "Sequence[str]" = Vec::new(), tap: "Mapping[str, int | list[int] | list[str]] | None" = None,
         threads = Whole(1), bound = false, exact_queue = false
     ))]
     #[expect(clippy::too_many_arguments, reason = "keywords, each with its own default")]
@@ -82,6 +87,7 @@ impl EmulatedFarm {
         store: Option<&Bound<'_, PyAny>>,
         wire: bool,
         trace: Vec<String>,
+        tap: Option<&Bound<'_, PyAny>>,
         threads: Whole,
         bound: bool,
         exact_queue: bool,
@@ -102,6 +108,7 @@ impl EmulatedFarm {
             store,
             wire,
             trace,
+            tap,
             threads,
             bound,
             exact_queue,
@@ -244,6 +251,47 @@ impl EmulatedFarm {
     fn trace(slf: PyRef<'_, Self>) -> Vec<(u64, &'static str, u32, u32, u32)> {
         let records = slf.as_super().emulated().trace().iter();
         records.map(|r| (r.time.0, r.kind.name(), r.source, r.target, r.bytes)).collect()
+    }
+
+    /// What was recorded at tapped hosts before now; None if no host is tapped.
+    fn packets_table(mut slf: PyRefMut<'_, Self>) -> PyResult<Option<ArrowTable>> {
+        let farm = slf.as_super().emulated_mut();
+        let directory = Arc::clone(farm.directory());
+        farm.taped().map(|taped| of_taps::packets(&directory, taped)).transpose()
+    }
+
+    /// When a tap came to its limit, in nanoseconds: from there on nothing is recorded. None if it has not.
+    fn packets_stopped_ns(mut slf: PyRefMut<'_, Self>) -> Option<u64> {
+        slf.as_super().emulated_mut().taped()?.stopped().map(|time| time.0)
+    }
+
+    /// Writes what was recorded at tapped hosts before now to `file`, as a capture file (pcapng); the interpreter is released
+    /// but for that. Equal records make equal files.
+    ///
+    /// file: has a `write` for bytes; what that raises is raised here
+    /// addresses: four bytes for each host, its IPv4 address
+    /// application, comments: what the file says of itself
+    /// only_spoken: leave out connections on which nothing was recorded but that they were
+    ///
+    /// Returns how many packets, and how many frames they make.
+    ///
+    /// Raises ValueError if no host is tapped, or for addresses of another length.
+    #[pyo3(signature = (file: "Any", *, addresses: "bytes", application, comments: "Sequence[str]", only_spoken))]
+    fn write_capture(
+        mut slf: PyRefMut<'_, Self>,
+        py: Python<'_>,
+        file: Py<PyAny>,
+        addresses: &[u8],
+        application: String,
+        comments: Vec<String>,
+        only_spoken: bool,
+    ) -> PyResult<(u64, u64)> {
+        let farm = slf.as_super().emulated_mut();
+        let directory = Arc::clone(farm.directory());
+        let taped = farm.taped().ok_or_else(|| PyValueError::new_err("tap: no host is tapped"))?;
+        let section = Section { application, comments, only_spoken };
+        let written = captured::write_to(py, &directory, taped, file, addresses, &section)?;
+        Ok((written.packets, written.frames))
     }
 
     /// Traces only what goes from one of these hosts to another of them, from now on.

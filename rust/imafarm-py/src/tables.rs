@@ -2,6 +2,7 @@
 
 mod build;
 pub mod of_farm;
+pub mod of_taps;
 
 use std::sync::Arc;
 

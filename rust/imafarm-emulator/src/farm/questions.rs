@@ -21,6 +21,7 @@ use crate::letter::Letter;
 use crate::seat::Seat;
 use crate::shard::Shard;
 use crate::storm::{Fan, Fate, many};
+use crate::tap::Taped;
 
 impl Farm {
     /// How long a window is: how often observers are told.
@@ -41,6 +42,12 @@ impl Farm {
     /// The deliveries that were traced, in order of time, target and source.
     pub fn trace(&self) -> &[TraceRecord] {
         &self.trace
+    }
+
+    /// What was recorded at tapped hosts before this moment, in order; `None` if no host is tapped.
+    pub fn taped(&mut self) -> Option<&Taped> {
+        self.gather_taps();
+        self.taped.as_deref()
     }
 
     /// Whether the data store is up.

@@ -20,9 +20,21 @@ impl EndRef {
     pub const NONE: EndRef = EndRef(u32::MAX);
     /// The end of a connection that its host began with: the one to whoever the parcel is from.
     pub const BOUND: EndRef = EndRef(u32::MAX - 1);
+    /// No end, of a host that has not answered for too long.
+    pub const SILENT: EndRef = EndRef(u32::MAX - 2);
 
     const fn new(entry: u32, generation: u16) -> EndRef {
         EndRef((generation as u32) << ENTRY_BITS | entry)
+    }
+
+    /// Whether it is an end's own name.
+    pub const fn is_named(self) -> bool {
+        self.0 < EndRef::SILENT.0
+    }
+
+    /// Whether it stands for no end.
+    pub const fn is_none(self) -> bool {
+        self.0 == EndRef::NONE.0 || self.0 == EndRef::SILENT.0
     }
 
     /// The entry in the host's cache.
@@ -63,6 +75,8 @@ pub struct End {
     generation: u16,
     /// How far it is.
     pub state: EndState,
+    /// Whether its host called.
+    called: bool,
 }
 
 impl End {
@@ -73,7 +87,12 @@ impl End {
 
     /// An end of a connection that its host began with.
     pub const fn bound(peer: u32, last_arrival: Time) -> End {
-        End { last_arrival, peer, peer_end: EndRef::BOUND.0, generation: 0, state: EndState::Open }
+        End { last_arrival, peer, peer_end: EndRef::BOUND.0, generation: 0, state: EndState::Open, called: false }
+    }
+
+    /// Whether its host called; else the other did.
+    pub const fn called(&self) -> bool {
+        self.called
     }
 
     /// The call was answered, from this end.
@@ -100,13 +119,14 @@ impl Ends {
     /// A new connection at this entry.
     #[inline]
     pub fn open(&mut self, entry: u32, peer: u32, peer_end: EndRef, state: EndState) -> EndRef {
-        debug_assert!(entry < EndRef::BOUND.entry(), "more connections than an end can be named by");
+        debug_assert!(entry < EndRef::SILENT.entry(), "more connections than an end can be named by");
         while self.ends.len() <= entry as usize {
             self.ends.push(End::default());
         }
         let end = &mut self.ends[entry as usize];
         let generation = (end.generation + 1) & ((1 << (32 - ENTRY_BITS)) - 1);
-        *end = End { last_arrival: Time::ZERO, peer, peer_end: peer_end.0, generation, state };
+        let called = state == EndState::Opening;
+        *end = End { last_arrival: Time::ZERO, peer, peer_end: peer_end.0, generation, state, called };
         EndRef::new(entry, generation)
     }
 
@@ -142,6 +162,21 @@ impl Ends {
         self.ends
             .get_mut(name.entry() as usize)
             .filter(|end| end.generation == name.generation() && end.state != EndState::Free)
+    }
+
+    /// The end of this name, also when it stands no more, as long as no other has taken its place.
+    pub fn recall(&self, name: EndRef) -> Option<&End> {
+        self.ends.get(name.entry() as usize).filter(|end| name.is_named() && end.generation == name.generation())
+    }
+
+    /// Whether the end of this name still stands.
+    pub fn stands(&self, name: EndRef) -> bool {
+        self.recall(name).is_some_and(|end| end.state != EndState::Free)
+    }
+
+    /// The host at the other end of the connection at an entry.
+    pub fn peer(&self, entry: u32) -> u32 {
+        self.ends[entry as usize].peer
     }
 
     /// The end that is connected to this end of a peer.

@@ -24,6 +24,11 @@ pub struct Spare {
 }
 
 impl Bin {
+    /// A chunk, to be given back.
+    const fn of(events: Vec<Event>) -> Bin {
+        Bin { full: Vec::new(), last: events }
+    }
+
     /// How many events there are.
     #[inline]
     pub const fn len(&self) -> usize {
@@ -52,7 +57,7 @@ impl Bin {
             some if some < CHUNK => match spare.chunks.pop_if(|_| some >= SMALL) {
                 Some(mut chunk) => {
                     chunk.append(&mut self.last);
-                    spare.take_back_chunk(core::mem::replace(&mut self.last, chunk));
+                    spare.take_back(Bin::of(core::mem::replace(&mut self.last, chunk)));
                 }
                 None => self.last.reserve_exact(some.min(CHUNK - some)),
             },
@@ -109,18 +114,15 @@ impl Spare {
     #[inline]
     pub fn take_back(&mut self, bin: Bin) {
         let Bin { full, last } = bin;
-        full.into_iter().chain([last]).for_each(|chunk| self.take_back_chunk(chunk));
-    }
-
-    #[inline]
-    fn take_back_chunk(&mut self, mut chunk: Vec<Event>) {
-        chunk.clear();
-        match chunk.capacity() {
-            0 => {}
-            ..=SMALL if self.small.len() < SPARE_SMALL => self.small.push(chunk),
-            CHUNK => self.chunks.push(chunk),
-            // Of a size of its own: neither many nor of use to others.
-            _ => {}
+        for mut chunk in full.into_iter().chain([last]) {
+            chunk.clear();
+            match chunk.capacity() {
+                0 => {}
+                ..=SMALL if self.small.len() < SPARE_SMALL => self.small.push(chunk),
+                CHUNK.. => self.chunks.push(chunk),
+                // Of a size of its own: neither many nor of use to others.
+                _ => {}
+            }
         }
     }
 

@@ -39,6 +39,7 @@ pub fn plan(hosts: u32, zones: u32, turned: &[(&str, u64)]) -> Plan {
         workload: Vec::new(),
         wire: false,
         traced: Kind::ALL.to_vec(),
+        tap: None,
         threads: 1,
         bound: false,
         exact_queue: false,

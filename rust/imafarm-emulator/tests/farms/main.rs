@@ -10,6 +10,7 @@ mod properties;
 mod record;
 mod resolution;
 mod short_cuts;
+mod taps;
 mod transcripts;
 mod two_masters;
 mod users;

@@ -19,7 +19,7 @@ use crate::bench::{all, plan, run, settings};
 
 /// What is done to a farm. Hosts are meant modulo their number.
 #[derive(Clone, Debug)]
-enum Step {
+pub enum Step {
     /// Time goes on for so long, in pieces, each of so many events at most.
     Wait {
         ns: u64,
@@ -41,10 +41,10 @@ enum Step {
 
 /// A farm, and what is done to it.
 #[derive(Clone, Debug)]
-struct Story {
+pub struct Story {
     /// Of each host: its zone, its preference, and whether it is session-only.
     hosts: Vec<(u32, usize, bool)>,
-    bound: bool,
+    pub bound: bool,
     /// More than the zone takes, if the farm begins bound.
     entries: u64,
     seed: u64,
@@ -58,7 +58,7 @@ struct Story {
     start_election: bool,
     threads: u32,
     boot_ms: u64,
-    steps: Vec<Step>,
+    pub steps: Vec<Step>,
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -89,7 +89,7 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-fn story() -> impl Strategy<Value = Story> {
+pub fn story() -> impl Strategy<Value = Story> {
     let session_only = proptest::bool::weighted(0.1);
     let hosts =
         (1..4u32).prop_flat_map(move |zones| proptest::collection::vec((0..zones, 0..4usize, session_only), 2..60));
@@ -157,7 +157,7 @@ impl Story {
         }
     }
 
-    fn plan(&self) -> Plan {
+    pub fn plan(&self) -> Plan {
         let records = self.hosts.iter().zip(1..).map(|(&(zone, preference, session_only), id)| {
             let id = HostId::new(id).expect("from 1");
             let mut record = HostRecord::new(&format!("H{id}"), format!("Z{zone}").into(), id);
@@ -192,7 +192,7 @@ impl Story {
         self.elect_ms.min(self.declare_ms).min(self.keep_alive_ms) * 1_000 < 5 * (self.latency_us + self.jitter_us)
     }
 
-    fn take(&self, farm: &mut Farm, step: &Step) {
+    pub fn take(&self, farm: &mut Farm, step: &Step) {
         let hosts = farm.directory().len() as u32;
         let side = |mask: u64| (0..hosts).filter(|host| mask >> (host % 64) & 1 == 1).collect::<Vec<u32>>();
         match *step {

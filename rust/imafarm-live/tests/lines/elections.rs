@@ -82,6 +82,7 @@ fn emulated(directory: &Arc<Directory>) -> Farm {
         workload: Vec::new(),
         wire: false,
         traced: Vec::new(),
+        tap: None,
         threads: 1,
         bound: false,
         exact_queue: false,

@@ -4,8 +4,9 @@ use imafarm_emulator::event::HOSTS_MAX;
 use imafarm_emulator::farm::{Plan, THREADS_MAX};
 use imafarm_emulator::network::Link;
 use imafarm_emulator::store_link::StorePlan;
+use imafarm_emulator::tap::TapPlan;
 use imafarm_proto::message::Kind;
-use imafarm_proto::time::Span;
+use imafarm_proto::time::{Span, Time};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
@@ -31,6 +32,7 @@ pub struct Sketch<'a, 'py> {
     pub store: Option<&'a Bound<'py, PyAny>>,
     pub wire: bool,
     pub trace: Vec<String>,
+    pub tap: Option<&'a Bound<'py, PyAny>>,
     pub threads: Whole,
     pub bound: bool,
     pub exact_queue: bool,
@@ -64,7 +66,8 @@ impl Sketch<'_, '_> {
             threads: self.threads.within("threads", 1, THREADS_MAX.into())? as u32,
             bound: self.bound,
             exact_queue: self.exact_queue,
-            traced: self.trace.iter().map(|name| kind(name)).collect::<PyResult<_>>()?,
+            traced: self.trace.iter().map(|name| kind("trace", name)).collect::<PyResult<_>>()?,
+            tap: self.tap.map(|given| tap(hosts, given)).transpose()?,
             directory,
         };
         plan.check().map_err(|error| PyValueError::new_err(error.to_string()))?;
@@ -123,9 +126,35 @@ fn store(zones: u64, given: &Bound<'_, PyAny>) -> PyResult<StorePlan> {
     Ok(plan)
 }
 
-fn kind(name: &str) -> PyResult<Kind> {
+/// What is recorded of single hosts.
+fn tap(hosts: u64, given: &Bound<'_, PyAny>) -> PyResult<TapPlan> {
+    let mut plan =
+        TapPlan { hosts: None, kinds: None, since: Time::ZERO, until: Time::NEVER, limit_bytes: TapPlan::LIMIT_BYTES };
+    for (name, value) in items("tap", Some(given))? {
+        let key = format!("tap: {}", name.extract::<String>()?);
+        let number = |least: u64| Whole(whole("tap", &name, &value)?).within(&key, least, i64::MAX as u64);
+        match &*name.extract::<String>()? {
+            "hosts" => {
+                let named = value.extract::<Vec<Whole>>()?;
+                let named = named.into_iter().map(|host| Ok(host.within(&key, 0, hosts - 1)? as u32));
+                plan.hosts = Some(named.collect::<PyResult<_>>()?);
+            }
+            "kinds" => {
+                let named = value.extract::<Vec<String>>()?;
+                plan.kinds = Some(named.iter().map(|name| kind(&key, name)).collect::<PyResult<_>>()?);
+            }
+            "since_ns" => plan.since = Time(number(0)?),
+            "until_ns" => plan.until = Time(number(0)?),
+            "limit_bytes" => plan.limit_bytes = number(1)?,
+            _ => return Err(PyValueError::new_err(format!("{key}: there is no such part of a tap"))),
+        }
+    }
+    Ok(plan)
+}
+
+fn kind(key: &str, name: &str) -> PyResult<Kind> {
     Kind::from_name(name).ok_or_else(|| {
         let known = Kind::ALL.map(Kind::name).join(", ");
-        PyValueError::new_err(format!("trace: there is no kind {name:?}; there are {known}"))
+        PyValueError::new_err(format!("{key}: there is no kind {name:?}; there are {known}"))
     })
 }

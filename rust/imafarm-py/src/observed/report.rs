@@ -5,7 +5,7 @@ use imafarm_proto::host_record::ZoneIndex;
 use imafarm_proto::message::Kind;
 use imafarm_proto::time::{Span, Time};
 use imafarm_records::Observed;
-use imafarm_records::ledger::Count;
+use imafarm_records::ledger::{Count, Ledger};
 use imafarm_records::totals::{Totals, Visits};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
@@ -28,7 +28,8 @@ pub fn statistics<'py>(py: Python<'py>, farm: &dyn Observed) -> PyResult<Bound<'
     let totals = farm.totals(None);
     let statistics = PyDict::new(py);
     statistics.set_item("events", farm.event_count())?;
-    statistics.set_item("messages", messages(py, farm)?)?;
+    let ledger = farm.ledger();
+    statistics.set_item("messages", messages(py, farm, &ledger)?)?;
     statistics.set_item("bindings", bindings(py, &totals)?)?;
     statistics.set_item("elections", elections_of(py, &totals)?)?;
     statistics.set_item("users", users(py, farm, None)?)?;
@@ -42,6 +43,7 @@ pub fn statistics<'py>(py: Python<'py>, farm: &dyn Observed) -> PyResult<Bound<'
         put_configuration(&counters, &totals.configuration)?;
         row.set_item("counters", counters)?;
         row.set_item("work", work(py, &totals)?)?;
+        row.set_item("sent", sent(py, &ledger, zone)?)?;
         row.set_item("hosts", farm.directory().zone_hosts(ZoneIndex(zone)).len())?;
         by_zone.append(row)?;
     }
@@ -59,11 +61,29 @@ fn put_configuration(counters: &Bound<'_, PyDict>, counts: &ConfigurationCounts)
 
 const MINUTE: Span = Span::from_secs(60);
 
-fn messages<'py>(py: Python<'py>, farm: &dyn Observed) -> PyResult<Bound<'py, PyDict>> {
+/// What a zone's hosts have sent, by kind, where they have.
+fn sent<'py>(py: Python<'py>, ledger: &Ledger, zone: u32) -> PyResult<Bound<'py, PyDict>> {
+    let mut counts = [0; Kind::COUNT];
+    for to in 0..ledger.zones() as u32 {
+        for kind in Kind::ALL {
+            counts[kind.index()] += ledger.tally(zone, to, kind).sent.messages;
+        }
+    }
+    let sent = PyDict::new(py);
+    for kind in Kind::ALL {
+        let count = counts[kind.index()];
+        if count > 0 {
+            sent.set_item(kind.name(), count)?;
+        }
+    }
+    Ok(sent)
+}
+
+fn messages<'py>(py: Python<'py>, farm: &dyn Observed, ledger: &Ledger) -> PyResult<Bound<'py, PyDict>> {
     let in_flight = farm.in_flight();
     let messages = PyDict::new(py);
     for kind in Kind::ALL {
-        let tally = farm.ledger().total(kind);
+        let tally = ledger.total(kind);
         let row = PyDict::new(py);
         let put = |name: &str, count: Count| {
             row.set_item(name, count.messages)?;

@@ -20,6 +20,8 @@ pub enum Type {
     Uint64,
     /// Small whole numbers without.
     Uint8,
+    /// Bytes of any length.
+    Bytes,
     /// Yes or no.
     Bool,
     /// Names, of which there are many.
@@ -35,6 +37,7 @@ impl Type {
             Type::Int64 => DataType::Int64,
             Type::Uint64 => DataType::UInt64,
             Type::Uint8 => DataType::UInt8,
+            Type::Bytes => DataType::LargeBinary,
             Type::Bool => DataType::Boolean,
             // Keys are signed: some readers take no others.
             Type::Names => dictionary(DataType::Int32),

@@ -100,14 +100,14 @@ const HOSTS: &[FieldSpec] = &[
 ];
 
 /// The names of hosts and of zones, to which columns refer by number.
-fn names_of(directory: &Directory) -> (ArrayRef, ArrayRef) {
+pub(super) fn names_of(directory: &Directory) -> (ArrayRef, ArrayRef) {
     let hosts = dictionary(directory.hosts().map(|host| &*directory.record(host).name));
     let zones: Vec<_> = (0..directory.zone_count() as u32).map(|zone| directory.zone_name(ZoneIndex(zone))).collect();
     (hosts, dictionary(zones.into_iter().map(|name| &**name)))
 }
 
 /// A table of one batch.
-fn table(schema: SchemaRef, columns: Vec<ArrayRef>) -> PyResult<ArrowTable> {
+pub(super) fn table(schema: SchemaRef, columns: Vec<ArrayRef>) -> PyResult<ArrowTable> {
     let batch = RecordBatch::try_new(Arc::clone(&schema), columns).map_err(failed)?;
     let batches = if batch.num_rows() > 0 { vec![batch] } else { Vec::new() };
     Ok(ArrowTable::new(schema, batches))
