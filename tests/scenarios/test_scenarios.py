@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from imafarm import cli
+from imafarm.results import RUN_FILES
 
 Play = Callable[..., dict[str, Any]]
 
@@ -175,7 +176,7 @@ def test_out_keeps_the_verdict(play: Play, tmp_path: Path) -> None:
     text = (out / "verdict.txt").read_text()
     assert text.split()[:2] == ["cold-boot", "PASSED"]
     assert max(map(len, text.splitlines())) <= 80
-    assert sorted(path.name for path in out.iterdir()) == ["verdict.json", "verdict.txt"]
+    assert {"verdict.json", "verdict.txt", "run.json"} <= {path.name for path in out.iterdir()} <= set(RUN_FILES)
 
 
 def test_the_text_tells_the_story(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -110,14 +110,10 @@ def _shown(store: str | None) -> str | None:
 
 def _report(out: Path) -> None:
     """Draws the report of a run, where what it takes is installed."""
-    from importlib import import_module
-    from importlib.util import find_spec
-
     from imafarm.errors import ConfigurationError
+    from imafarm.report.html import make_report
 
-    if find_spec("imafarm.report.html") is None:
-        return
     try:
-        import_module("imafarm.report.html").make_report(out)
+        make_report(out)
     except ConfigurationError as error:
         print(f"imafarm: {error}", file=sys.stderr)

@@ -91,15 +91,17 @@ impl Ledger {
     }
 
     /// The tally of a kind from one zone to another.
-    #[inline]
+    #[inline(always)]
     pub fn tally_mut(&mut self, from: u32, to: u32, kind: Kind) -> &mut Tally {
-        if from == to {
-            return &mut self.inside[from as usize][kind.index()];
-        }
+        let link = if from == to { &mut self.inside[from as usize] } else { self.between_mut(from, to) };
+        &mut link[kind.index()]
+    }
+
+    #[inline(never)]
+    fn between_mut(&mut self, from: u32, to: u32) -> &mut Link {
         let place = from as usize * self.zones + to as usize;
         self.touched[place / 64] |= 1 << (place % 64);
-        let link = &mut self.between[place];
-        &mut link.get_or_insert_with(|| Box::new(*NOTHING))[kind.index()]
+        self.between[place].get_or_insert_with(|| Box::new(*NOTHING))
     }
 
     /// The tally of a kind from one zone to another.
