@@ -63,6 +63,8 @@ def test_json_is_all_that_is_printed_and_what_the_files_hold(imafarm: Call, tmp_
         assert read == {**row["vary"], **row["measures"], **{key: row[key] for key in ("seed", "verdict", "digest")}}
     lines = (tmp_path / "points.jsonl").read_text().splitlines()
     assert len(lines) == 1 + len(made["rows"])
+    page = (tmp_path / "report.html").read_text()
+    assert "Keep MaxHostAddressCacheEntries at 15 or more" in page
 
 
 def test_a_person_reads_means_and_one_sentence(imafarm: Call) -> None:

@@ -262,6 +262,17 @@ def test_ctrl_c_and_a_crash(tmp_path: Path) -> None:
     assert len(keys(tmp_path)) == len(set(keys(tmp_path))) == 60
 
 
+def test_ctrl_c_while_workers_start(tmp_path: Path) -> None:
+    process = start(tmp_path)
+    wait_for_points(process, tmp_path, 0)
+    time.sleep(0.1)
+    os.killpg(process.pid, signal.SIGINT)
+    out, err = process.communicate(timeout=START_SECONDS)
+    assert process.returncode == 130 and out == ""
+    assert all(line.startswith("imafarm: ") for line in err.splitlines()), err
+    wait_until_nobody_is_left(process.pid)
+
+
 SMALL_DISK = """
 import resource, sys
 from imafarm import cli

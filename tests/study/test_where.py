@@ -157,6 +157,7 @@ def test_a_point_that_a_cluster_gives_up_counts_as_failed() -> None:
     assert (second.verdict, second.digest, second.error) == ("failed", None, "its workers died: three of them")
     assert set(second.measures.values()) == {None}
     assert found.table().column("digest") == [first.digest, None]
+    assert [row["digest"] for row in found.as_json()["rows"]] == [first.digest, ""]
 
 
 def test_a_scheduler_that_does_not_answer_is_told_so() -> None:

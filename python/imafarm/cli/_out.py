@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import tempfile
 from pathlib import Path
 
@@ -16,3 +17,14 @@ def check_writable(out: Path) -> None:
             pass
     except OSError as error:
         raise ConfigurationError([f"--out: cannot write to {out}: {error.strerror or error}"]) from None
+
+
+def draw_report(out: Path) -> None:
+    """Writes report.html beside what a run or a study has left; where that cannot be, one line says why."""
+    from imafarm.errors import ConfigurationError
+    from imafarm.report.html import make_report
+
+    try:
+        make_report(out)
+    except ConfigurationError as error:
+        print(f"imafarm: {error}", file=sys.stderr)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
+
+from imafarm.cli._out import draw_report
 
 if TYPE_CHECKING:
     from imafarm.emulated import EmulatedFarm
@@ -87,7 +88,7 @@ def write_results(
 
     asked = Asked(farm=None if farm is None else farm.name, store=_shown(store), bound=bound)
     write_run(out, verdict, asked=asked, tables=tables, text=_text(verdict))
-    _report(out)
+    draw_report(out)
 
 
 def _text(verdict: Verdict) -> str:
@@ -106,14 +107,3 @@ def _shown(store: str | None) -> str | None:
     from imafarm.store._address import masked
 
     return masked(store)
-
-
-def _report(out: Path) -> None:
-    """Draws the report of a run, where what it takes is installed."""
-    from imafarm.errors import ConfigurationError
-    from imafarm.report.html import make_report
-
-    try:
-        make_report(out)
-    except ConfigurationError as error:
-        print(f"imafarm: {error}", file=sys.stderr)

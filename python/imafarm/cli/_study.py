@@ -18,6 +18,7 @@ from rich.console import Console
 
 from imafarm.cli._errors import FAILED, PASSED
 from imafarm.cli._options import Assignments, FarmFile, Hosts, Json, Repeat, Seed, Workers, Zones
+from imafarm.cli._out import draw_report
 
 if TYPE_CHECKING:
     from imafarm.study import Study, StudyProgress
@@ -93,7 +94,7 @@ def study(
             progress=watch.hear,
         )
     if out is not None:
-        _report(out)
+        draw_report(out)
     _print(made, as_json=json_)
     return PASSED if made.passed else FAILED
 
@@ -195,21 +196,6 @@ def _best(study: Study) -> str:
     best = min(means, key=lambda mean: sign * (mean.measures[measure.name] or 0.0))
     values = ", ".join(f"{name} {value}" for name, value in best.vary.items())
     return f"best: {values}"
-
-
-def _report(out: Path) -> None:
-    """Pictures of the study, if what draws them is installed."""
-    from importlib import import_module
-
-    from imafarm.errors import ConfigurationError
-
-    try:
-        import_module("imafarm.report.html").make_report(out)
-    except ModuleNotFoundError as error:
-        if error.name != "imafarm.report.html":
-            raise
-    except ConfigurationError as error:
-        print(f"imafarm: {error}", file=sys.stderr)
 
 
 def _print(made: Study, *, as_json: bool) -> None:

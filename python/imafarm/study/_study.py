@@ -41,7 +41,7 @@ class StudyRow:
             "seed": self.seed,
             "verdict": self.verdict,
             "measures": dict(self.measures),
-            "digest": self.digest,
+            "digest": self.digest or "",
         }
 
 

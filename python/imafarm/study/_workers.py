@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
-from multiprocessing import parent_process
+from multiprocessing import parent_process, resource_tracker
 from multiprocessing.connection import wait as wait_for_sentinel
 from multiprocessing.context import SpawnContext, SpawnProcess
 from pathlib import Path
@@ -38,6 +38,20 @@ class WorkersUseless(Exception):
     """Processes can be started, and die before they do anything."""
 
 
+class _Process(SpawnProcess):
+    """A process that does not hear of Ctrl-C, not even before it is ready to work."""
+
+    def start(self) -> None:
+        """Starts it with the signal held back, which it inherits. Whoever starts it hears of it a moment later."""
+        # It would let the signal through again, where it is not there yet.
+        resource_tracker.ensure_running()
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            super().start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 class _Context(SpawnContext):
     """Starts processes as `spawn` does, and knows which."""
 
@@ -47,7 +61,7 @@ class _Context(SpawnContext):
 
     def Process(self, *args: Any, **kwargs: Any) -> SpawnProcess:  # type: ignore[override]
         """A process, which is noted."""
-        process = SpawnProcess(*args, **kwargs)
+        process = _Process(*args, **kwargs)
         self.started.append(process)
         return process
 
