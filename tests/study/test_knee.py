@@ -35,9 +35,10 @@ def test_beyond_the_default_it_says_what_to_set_and_on_whom(here: Here) -> None:
     assert found.knee is not None and found.knee.value == 699 == found.knee.theory
     assert found.recommendation is not None
     assert found.recommendation.startswith(
-        "Set MaxHostAddressCacheEntries to at least 699 on every host that can become data collector (all 700): with "
-        "698, "
+        "Set MaxHostAddressCacheEntries to at least 699 on every host that can become data collector (all 700): "
+        "below it members have to bind anew, 69"
     )
+    assert " times a minute at 698; above it nothing is gained; " in found.recommendation
     assert found.recommendation.endswith("ask for 699 (the 699 other hosts of Z1).")
     assert "\n" not in found.recommendation
 
