@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
@@ -14,10 +12,10 @@ from cyclopts import Parameter
 from rich.console import Console
 
 from imafarm.cli._capture import NO_CAPTURE, CaptureOptions, Capturing, capturing
-from imafarm.cli._errors import FAILED, PASSED, unknown
-from imafarm.cli._farm import product_of, topology_of
+from imafarm.cli._errors import FAILED, PASSED
 from imafarm.cli._options import Assignments, Bound, ExactQueue, FarmFile, Hosts, Json, Seed, StoreUrl, Threads, Zones
 from imafarm.cli._out import check_writable
+from imafarm.cli._played import Product, RegistryFile, farm_for, scenario_named, told_to
 from imafarm.cli._run_out import check_recording, recording_of, tables_of, write_results
 from imafarm.cli._timeline import Timeline, TimelineFile
 
@@ -47,11 +45,9 @@ def run(
     hosts: Hosts = None,
     zones: Zones = None,
     seed: Seed = 0,
-    product: Annotated[str | None, Parameter(help="XP, MF30, PS40 or PS45 (PS45).")] = None,
+    product: Product = None,
     set_: Assignments = (),
-    settings: Annotated[
-        Path | None, Parameter(name="--settings", help="A Windows registry export (.reg) with settings of every host.")
-    ] = None,
+    settings: RegistryFile = None,
     farm: FarmFile = None,
     store: StoreUrl = None,
     threads: Threads = None,
@@ -80,24 +76,11 @@ def run(
     from imafarm.report.text import print_verdict
     from imafarm.settings import check_seed, check_threads
 
-    chosen = _scenario(scenario)
+    chosen = scenario_named(scenario)
     check_seed(seed)
     check_threads(threads)
     check_recording(out, bin_)
-    topology = topology_of(
-        farm,
-        hosts,
-        zones,
-        store,
-        default_hosts=chosen.hosts,
-        default_zones=chosen.zones,
-        product=product_of(product),
-        registry=settings,
-        assignments=set_,
-    )
-    _check_fits(chosen, topology)
-    if chosen.prepare is not None:
-        topology = chosen.prepare(topology)
+    topology = farm_for(chosen, farm, hosts, zones, store, product=product, registry=settings, assignments=set_)
     if out is not None:
         check_writable(out)
     captured = capturing(capture, topology)
@@ -114,38 +97,6 @@ def run(
     if drawing is not None:
         drawing.write()
     return PASSED if verdict.passed else FAILED
-
-
-def _scenario(name: str) -> Scenario:
-    from imafarm.scenarios import SCENARIOS
-
-    if name not in SCENARIOS:
-        raise unknown("SCENARIO", name, list(SCENARIOS))
-    return SCENARIOS[name]
-
-
-def _check_fits(scenario: Scenario, topology: Topology) -> None:
-    from collections import Counter
-
-    from imafarm.errors import ConfigurationError
-
-    resolver, least = topology.resolver, scenario.least_hosts_in_zone
-    for zone, count in Counter(resolver.zones_of(range(len(resolver)))).items():
-        if count < least:
-            name = resolver.zone_name(zone)
-            raise ConfigurationError([f"hosts: {scenario.name} needs {least} in every zone, {name} has {count}"])
-
-
-@contextmanager
-def _log(store: str | None) -> Iterator[ConfigurationLog | None]:
-    """What changes of the farm's configuration are told to, if it came from a store."""
-    if store is None:
-        yield None
-        return
-    from imafarm.store import DataStore, StoreLog
-
-    with DataStore.open(store) as opened, StoreLog(opened) as log:
-        yield log
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +144,7 @@ def _play(
     from imafarm.report.progress import progress_line
 
     began = perf_counter()
-    with _log(store) as log, progress_line(Console(stderr=True)) as line:
+    with told_to(store) as log, progress_line(Console(stderr=True)) as line:
         return run(_play_emulated, scenario, topology, seed, engine, left, log, line, began)
 
 

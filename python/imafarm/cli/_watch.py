@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
 from rich.console import Console
 
 from imafarm.cli._errors import FAILED, INTERRUPTED, PASSED
-from imafarm.cli._farm import product_of, topology_of
 from imafarm.cli._options import Assignments, Bound, ExactQueue, FarmFile, Hosts, Seed, StoreUrl, Threads, Zones
-from imafarm.cli._run import _check_fits, _log, _scenario
+from imafarm.cli._played import Product, RegistryFile, farm_for, scenario_named, told_to
 
 
 def watch(
@@ -22,11 +20,9 @@ def watch(
     hosts: Hosts = None,
     zones: Zones = None,
     seed: Seed = 0,
-    product: Annotated[str | None, Parameter(help="XP, MF30, PS40 or PS45 (PS45).")] = None,
+    product: Product = None,
     set_: Assignments = (),
-    settings: Annotated[
-        Path | None, Parameter(name="--settings", help="A Windows registry export (.reg) with settings of every host.")
-    ] = None,
+    settings: RegistryFile = None,
     farm: FarmFile = None,
     store: StoreUrl = None,
     threads: Threads = None,
@@ -48,25 +44,12 @@ def watch(
     from imafarm.watch import Pace, Play, speed_of, watch_farm
 
     pace = Pace(speed_of(speed))
-    chosen = _scenario(scenario)
+    chosen = scenario_named(scenario)
     check_seed(seed)
     check_threads(threads)
-    topology = topology_of(
-        farm,
-        hosts,
-        zones,
-        store,
-        default_hosts=chosen.hosts,
-        default_zones=chosen.zones,
-        product=product_of(product),
-        registry=settings,
-        assignments=set_,
-    )
-    _check_fits(chosen, topology)
-    if chosen.prepare is not None:
-        topology = chosen.prepare(topology)
+    topology = farm_for(chosen, farm, hosts, zones, store, product=product, registry=settings, assignments=set_)
     _check_terminal()
-    with _log(store) as log:
+    with told_to(store) as log:
         ended = watch_farm(Play(chosen, topology, seed, log, threads, bound, exact_queue), pace)
     if ended.error is not None:
         raise ended.error
