@@ -167,6 +167,6 @@ def recommendation(churn: Churn, need: Need, default: int) -> str | None:
     if enough <= default:
         what = f"Keep {CACHE_ENTRIES} at {enough} or more, as the default of {default} is,"
     return (
-        f"{what} on {need.who}: below it members have to bind anew, {rate[below]:,.0f} times a minute at {below}; above "
-        f"it nothing is gained; {rules}."
+        f"{what} on {need.who}: below it members have to bind anew, {rate[below]:,.0f} times a minute at {below}; "
+        f"above it nothing is gained; {rules}."
     )
