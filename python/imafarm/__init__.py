@@ -36,7 +36,7 @@ from imafarm._imafarm import (
 )
 from imafarm.configuration import OpenedLiveStore, OpenedStore, set_live_store_opener, set_store_opener
 from imafarm.emulated import EmulatedFarm, Progress, Tap, open_emulated_farm, run
-from imafarm.errors import ConfigurationError, FarmDeadlock, ImafarmError, StoreError
+from imafarm.errors import ConfigurationError, FarmDeadlock, ImafarmError, StoreError, StudyStopped
 from imafarm.farm import (
     Assignment,
     Bindings,
@@ -122,6 +122,7 @@ __all__ = [
     "Shape",
     "StoreError",
     "StorePlan",
+    "StudyStopped",
     "Table",
     "Tap",
     "Topology",

@@ -107,14 +107,32 @@ def test_an_out_that_cannot_be_written_is_found_before_the_run(imafarm: Call, tm
     assert answer.err.startswith("imafarm: --out: cannot write to ")
 
 
-def test_the_directory_of_a_study_is_not_a_runs(imafarm: Call, tmp_path: Path) -> None:
-    (tmp_path / "study.json").write_text("{}")
+@pytest.mark.parametrize(
+    ("name", "what"),
+    [("study.json", "a study"), ("points.jsonl", "a study"), ("load.json", "what `imafarm load` has left")],
+)
+def test_a_directory_that_holds_something_else_is_not_a_runs(
+    imafarm: Call, tmp_path: Path, name: str, what: str
+) -> None:
+    (tmp_path / name).write_text("{}")
     answer = imafarm("run", "cold-boot", "--hosts", "1000000", "--out", tmp_path)
     assert (answer.code, answer.out) == (2, "")
-    assert answer.err == f"imafarm: --out: {tmp_path} holds a study; give the run a directory of its own\n"
+    assert answer.err == f"imafarm: --out: {tmp_path} holds {what}; give the run a directory of its own\n"
 
 
-def test_a_disk_that_is_full_is_told_in_one_line_and_leaves_nothing(
+def test_a_wrong_call_leaves_no_directory(imafarm: Call, tmp_path: Path) -> None:
+    call = ("run", "cold-boot", "--out", tmp_path / "new" / "out", "--capture", tmp_path / "c.pcapng")
+    answer = imafarm(*call, "--capture-kinds", "HEARTBEET")
+    assert answer.code == 2 and "did you mean 'HEARTBEAT'?" in answer.err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_study_is_no_scenario(imafarm: Call) -> None:
+    answer = imafarm("run", "cache")
+    assert (answer.code, answer.err) == (2, "imafarm: SCENARIO: `cache` is a study: imafarm study cache\n")
+
+
+def test_a_disk_that_is_full_is_told_in_one_line_and_leaves_no_files(
     imafarm: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(path: Path, write: object) -> None:
@@ -122,14 +140,28 @@ def test_a_disk_that_is_full_is_told_in_one_line_and_leaves_nothing(
 
     monkeypatch.setattr("imafarm.tables._parquet.write_whole", full)
     answer = imafarm("run", "cold-boot", "--hosts", "10", "--out", tmp_path)
-    assert (answer.code, answer.out) == (2, "")
-    assert answer.err == f"imafarm: {tmp_path / 'events.parquet'}: No space left on device\n"
+    assert answer.code == 2 and answer.out.split()[:2] == ["cold-boot", "PASSED"]
+    assert answer.err == f"imafarm: --out: {tmp_path / 'events.parquet'}: No space left on device\n"
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_capture_that_cannot_be_written_costs_nothing_else(
+    imafarm: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise ConfigurationError(["c.pcapng: No space left on device"])
+
+    monkeypatch.setattr("imafarm.capture.write_capture", full)
+    out = tmp_path / "out"
+    answer = imafarm("run", "cold-boot", "--hosts", "5", "--out", out, "--capture", tmp_path / "c.pcapng", "--json")
+    assert answer.code == 2
+    assert answer.err.splitlines()[-1] == "imafarm: --capture: c.pcapng: No space left on device"
+    assert read_run(out).verdict == json.loads(answer.out)
 
 
 def test_a_run_leaves_all_that_was_measured(imafarm: Call, tmp_path: Path) -> None:
     answer = imafarm("run", "cold-boot", "--hosts", "10", "--seed", "3", "--bin", "0.5", "--out", tmp_path, "--json")
-    assert (answer.code, answer.err) == (0, "")
+    assert (answer.code, answer.err) == (0, f"imafarm: {tmp_path / 'report.html'}\n")
     read = read_run(tmp_path)
     assert read.verdict == json.loads(answer.out) == json.loads((tmp_path / "verdict.json").read_text())
     assert read.asked["scenario"] == "cold-boot" and read.asked["settings"] == {}

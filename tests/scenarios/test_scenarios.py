@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -41,9 +42,10 @@ def play(capsys: pytest.CaptureFixture[str]) -> Play:
     def run(*arguments: str | Path) -> dict[str, Any]:
         with pytest.raises(SystemExit) as left:
             cli.main(["run", *map(str, arguments), "--json"])
-        out, err = capsys.readouterr()
-        assert err == ""
-        verdict: dict[str, Any] = json.loads(out)
+        printed, err = capsys.readouterr()
+        written = [f"imafarm: {out}/report.html\n" for option, out in pairwise(arguments) if option == "--out"]
+        assert err == "".join(written)
+        verdict: dict[str, Any] = json.loads(printed)
         assert list(verdict) == KEYS
         assert left.value.code == (0 if verdict["verdict"] == "passed" else 1)
         assert (verdict["verdict"] == "passed") == all(check["passed"] for check in verdict["checks"])

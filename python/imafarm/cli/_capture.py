@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import sys
-import tempfile
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
+
+from imafarm.cli._out import check_file, say_written
 
 if TYPE_CHECKING:
     from imafarm._imafarm import HostResolver
@@ -77,13 +77,13 @@ class Capturing:
         written = write_capture(
             farm, self.path, addresses=self.addresses, comments=comments, only_spoken=self.tap.kinds is not None
         )
-        said = f"{self.path}: {written.packets:,} packets in {written.frames:,} frames"
+        said = f"{written.packets:,} packets in {written.frames:,} frames"
         if written.stopped_seconds is not None:
             size = self.tap.limit_bytes // (1 << 20)
             said += (
                 f"; nothing from farm second {written.stopped_seconds:.3f} on, when they took {size:,} MiB of memory"
             )
-        print(f"imafarm: {said}", file=sys.stderr)
+        say_written(self.path, said)
 
 
 def capturing(options: CaptureOptions, topology: Topology) -> Capturing | None:
@@ -112,7 +112,7 @@ def capturing(options: CaptureOptions, topology: Topology) -> Capturing | None:
     since, until = _time(options.capture_time, mistakes)
     tap = Tap(hosts=hosts, kinds=kinds, since_seconds=since, until_seconds=until)
     mistakes += [_under_its_option(mistake) for mistake in tap.mistakes(resolver)]
-    mistakes += _file_mistakes(options.capture)
+    mistakes += check_file(options.capture, "--capture")
     if mistakes:
         raise ConfigurationError(mistakes)
     addresses = addresses_of(resolver.names_of(range(len(resolver))), topology.live)
@@ -159,14 +159,3 @@ def _time(text: str | None, mistakes: list[str]) -> tuple[float, float | None]:
 def _under_its_option(mistake: str) -> str:
     key, _, said = mistake.partition(": ")
     return f"{OPTIONS.get(key, key)}: {said}"
-
-
-def _file_mistakes(path: Path) -> list[str]:
-    """What is wrong with a file that is to be written, found out by putting another beside it."""
-    if path.is_dir():
-        return [f"--capture: {path} is a directory"]
-    try:
-        with tempfile.NamedTemporaryFile(dir=path.parent):
-            return []
-    except OSError as error:
-        return [f"--capture: cannot write to {path}: {error.strerror or error}"]

@@ -1,10 +1,32 @@
-"""The directory in which a command leaves files."""
+"""The files and directories that a command leaves."""
 
 from __future__ import annotations
 
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+
+@contextmanager
+def directory_for(out: Path | None) -> Iterator[None]:
+    """Makes the directory, before whatever else has to be found out about a call: if that is wrong, it is gone again.
+
+    Errors: `ConfigurationError` if no file can be put there.
+    """
+    if out is None:
+        yield
+        return
+    made = [folder for folder in (out, *out.parents) if not folder.exists()]
+    check_writable(out)
+    try:
+        yield
+    except BaseException:
+        for folder in made:
+            with suppress(OSError):
+                folder.rmdir()
+        raise
 
 
 def check_writable(out: Path) -> None:
@@ -19,12 +41,28 @@ def check_writable(out: Path) -> None:
         raise ConfigurationError([f"--out: cannot write to {out}: {error.strerror or error}"]) from None
 
 
+def check_file(path: Path, option: str) -> list[str]:
+    """What is wrong with a file that is to be written, found out by putting another beside it."""
+    if path.is_dir():
+        return [f"{option}: {path} is a directory; name a file"]
+    try:
+        with tempfile.NamedTemporaryFile(dir=path.parent):
+            return []
+    except OSError as error:
+        return [f"{option}: cannot write to {path}: {error.strerror or error}"]
+
+
+def say_written(path: Path, what: str = "") -> None:
+    """Tells on standard error that a file is there."""
+    print(f"imafarm: {path}{what and ': '}{what}", file=sys.stderr)
+
+
 def draw_report(out: Path) -> None:
-    """Writes report.html beside what a run or a study has left; where that cannot be, one line says why."""
+    """Writes report.html beside what a run or a study has left, and says so; where that cannot be, says why."""
     from imafarm.errors import ConfigurationError
     from imafarm.report.html import make_report
 
     try:
-        make_report(out)
+        say_written(make_report(out))
     except ConfigurationError as error:
         print(f"imafarm: {error}", file=sys.stderr)

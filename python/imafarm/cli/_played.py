@@ -24,8 +24,11 @@ RegistryFile = Annotated[
 
 
 def scenario_named(name: str) -> Scenario:
+    from imafarm.errors import ConfigurationError
     from imafarm.scenarios import SCENARIOS
 
+    if name == "cache":
+        raise ConfigurationError(["SCENARIO: `cache` is a study: imafarm study cache"])
     if name not in SCENARIOS:
         raise unknown("SCENARIO", name, list(SCENARIOS))
     return SCENARIOS[name]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Annotated
@@ -14,10 +16,10 @@ from rich.console import Console
 from imafarm.cli._capture import NO_CAPTURE, CaptureOptions, Capturing, capturing
 from imafarm.cli._errors import FAILED, PASSED
 from imafarm.cli._options import Assignments, Bound, ExactQueue, FarmFile, Hosts, Json, Seed, StoreUrl, Threads, Zones
-from imafarm.cli._out import check_writable
+from imafarm.cli._out import directory_for
 from imafarm.cli._played import Product, RegistryFile, farm_for, scenario_named, told_to
 from imafarm.cli._run_out import check_recording, recording_of, tables_of, write_results
-from imafarm.cli._timeline import Timeline, TimelineFile
+from imafarm.cli._timeline import OPTION, Timeline, TimelineFile
 
 if TYPE_CHECKING:
     from imafarm.configuration import ConfigurationLog
@@ -81,21 +83,23 @@ def run(
     check_threads(threads)
     check_recording(out, bin_)
     topology = farm_for(chosen, farm, hosts, zones, store, product=product, registry=settings, assignments=set_)
-    if out is not None:
-        check_writable(out)
-    captured = capturing(capture, topology)
-    drawing = Timeline.asked(timeline, topology, None if captured is None else captured.tap)
+    with directory_for(out):
+        captured = capturing(capture, topology)
+        drawing = Timeline.asked(timeline, topology, None if captured is None else captured.tap)
     recording = None if out is None else recording_of(topology, bin_, bound=bound)
     engine, left = _Engine(threads, bound, exact_queue), _Left(recording, captured, drawing)
     verdict, tables = _play(chosen, topology, seed, store, engine, left)
     if out is not None:
-        write_results(out, verdict, tables, farm=farm, store=store, bound=bound)
+        with left.noting("--out"):
+            write_results(out, verdict, tables, farm=farm, store=store, bound=bound)
+    if drawing is not None:
+        with left.noting(OPTION):
+            drawing.write()
     if json_:
         print(json.dumps(verdict.as_json()))
     else:
         print_verdict(verdict, Console())
-    if drawing is not None:
-        drawing.write()
+    left.complain()
     return PASSED if verdict.passed else FAILED
 
 
@@ -115,6 +119,8 @@ class _Left:
     recording: Recording | None
     capturing: Capturing | None
     drawing: Timeline | None
+    mistakes: list[str] = field(default_factory=list)
+    """What could not be written. A run has a verdict all the same, and its other files."""
 
     @property
     def record(self) -> Recording | bool:
@@ -131,10 +137,28 @@ class _Left:
     def take(self, farm: EmulatedFarm, verdict: Verdict) -> dict[str, Table]:
         """Takes it from the farm, which is still open; its tables, for whoever writes the directory."""
         if self.capturing is not None:
-            self.capturing.write(farm, verdict)
+            with self.noting("--capture"):
+                self.capturing.write(farm, verdict)
         if self.drawing is not None:
             self.drawing.draw(farm, verdict)
         return {} if self.recording is None else tables_of(farm, self.recording)
+
+    @contextmanager
+    def noting(self, option: str) -> Iterator[None]:
+        """Writes something that an option asks for; if it cannot be, that is told at the end."""
+        from imafarm.errors import ConfigurationError
+
+        try:
+            yield
+        except ConfigurationError as error:
+            self.mistakes.extend(f"{option}: {mistake.removeprefix(f'{option}: ')}" for mistake in error.mistakes)
+
+    def complain(self) -> None:
+        """Errors: `ConfigurationError` says what could not be written."""
+        from imafarm.errors import ConfigurationError
+
+        if self.mistakes:
+            raise ConfigurationError(self.mistakes)
 
 
 def _play(

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from imafarm.cli._out import say_written
+
 if TYPE_CHECKING:
     from imafarm.emulated import EmulatedFarm, Tap
     from imafarm.report.timeline import Trace
@@ -78,6 +80,7 @@ class Timeline:
 
         if self.trace is not None:
             write_trace(self.trace, self.path)
+            say_written(self.path)
 
 
 def _count(number: int, what: str) -> str:

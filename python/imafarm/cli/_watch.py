@@ -66,4 +66,5 @@ def _check_terminal() -> None:
     streams = {"standard input": sys.stdin, "standard output": sys.stdout, "standard error": sys.stderr}
     without = [name for name, stream in streams.items() if not stream.isatty()]
     if without:
-        raise ConfigurationError([f"watch: needs a terminal, and {' and '.join(without)} is none; use imafarm run"])
+        said = f"{' and '.join(without)} {'is' if len(without) == 1 else 'are'} none"
+        raise ConfigurationError([f"watch: needs a terminal, and {said}; use imafarm run"])

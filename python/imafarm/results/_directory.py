@@ -19,16 +19,18 @@ RUN_FILES = (
     "report.html",
 )
 """All that a run leaves in its directory."""
-STUDY_DOCUMENTS = ("study.json", "points.jsonl")
+OTHERS = {"study.json": "a study", "points.jsonl": "a study", "load.json": "what `imafarm load` has left"}
+"""By which files a directory is known to hold something else."""
 
 
 def check_directory(directory: Path) -> None:
-    """Checks that a run may be written there: a directory that holds a study is not a run's.
+    """Checks that a run may be written there: a directory that holds something else is not a run's.
 
     Errors: `ConfigurationError`.
     """
-    if any((directory / name).exists() for name in STUDY_DOCUMENTS):
-        raise ConfigurationError([f"--out: {directory} holds a study; give the run a directory of its own"])
+    for name, what in OTHERS.items():
+        if (directory / name).exists():
+            raise ConfigurationError([f"--out: {directory} holds {what}; give the run a directory of its own"])
     if directory.exists() and not directory.is_dir():
         raise ConfigurationError([f"--out: cannot write to {directory}: it is no directory"])
 

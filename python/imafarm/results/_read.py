@@ -143,11 +143,12 @@ def _check_ends(path: Path) -> None:
         raise ConfigurationError([f"{path}: is no Parquet file, or not all of one"])
 
 
-def read_run(directory: Path) -> RunResults:
+def read_run(directory: Path | str) -> RunResults:
     """What a run has left in its directory.
 
     Errors: `ConfigurationError`, naming the file, and what is wrong with it.
     """
+    directory = Path(directory)
     path = directory / DOCUMENT
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
