@@ -2,6 +2,8 @@
 
 import os
 import signal
+import socket
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -14,13 +16,13 @@ import pytest
 
 from imafarm import ConfigurationError
 from imafarm.errors import StudyStopped
-from imafarm.study import Outcome, Point, Study, StudyProgress, study
+from imafarm.study import Outcome, Point, Study, StudyProgress, _cluster, study
 from imafarm.study._cluster import cluster
 from imafarm.study._farm_of import FarmOf
 from imafarm.study._workers import Workers, _first_that_fits, cost_of, memory_of
 from imafarm.topology import Topology
 
-from .conftest import Here
+from .conftest import START_SECONDS, Here
 
 FILES = ("study.json", "study.parquet")
 
@@ -164,6 +166,28 @@ def test_a_scheduler_that_does_not_answer_is_told_so() -> None:
     said = "^on: the scheduler at dask://127.0.0.1:1 does not answer"
     with pytest.raises(ConfigurationError, match=said), cluster("dask://127.0.0.1:1"):
         pytest.fail("nobody is there")
+
+
+def test_a_scheduler_that_takes_the_call_and_stays_silent_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_cluster, "ANSWER_SECONDS", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        place = f"dask://127.0.0.1:{silent.getsockname()[1]}"
+        said = f"^on: the scheduler at {place} does not answer \\(nothing came within 0.2 seconds\\)$"
+        with pytest.raises(ConfigurationError, match=said), cluster(place):
+            pytest.fail("nobody has answered")
+        # Nothing is left that the process would have to wait for.
+        assert all(thread.daemon for thread in threading.enumerate() if thread is not threading.main_thread())
+
+
+def test_what_comes_too_late_is_seen_to_and_what_fails_in_time_is_raised() -> None:
+    go_on, seen = threading.Event(), threading.Event()
+    with pytest.raises(TimeoutError):
+        _cluster._within(0.01, go_on.wait, late=lambda _: seen.set())
+    go_on.set()
+    assert seen.wait(START_SECONDS)
+    assert _cluster._within(START_SECONDS, lambda: 7) == 7
+    with pytest.raises(ZeroDivisionError):
+        _cluster._within(START_SECONDS, lambda: 1 // 0)
 
 
 @pytest.mark.parametrize("place", ["127.0.0.1:8786", "dask://127.0.0.1", "tcp://127.0.0.1:8786", "dask://a:b", "dask:"])
