@@ -9,6 +9,7 @@ from imafarm import ConfigurationError, Topology
 from imafarm.scenarios import SCENARIOS
 from imafarm.study import known_measures, study
 from imafarm.study._values import parse_vary, varied
+from imafarm.study._words import unknown
 
 from .conftest import Here
 
@@ -35,10 +36,31 @@ WRONG: dict[str, tuple[str, dict[str, Any], str]] = {
     "no values in text": ("cold-boot", {"vary": {CACHE: ""}}, f"vary.{CACHE}: no values"),
     "a missing value": ("cold-boot", {"vary": {CACHE: "8,,16"}}, f"vary.{CACHE}: '8,,16' lacks a number"),
     "an empty range": ("cold-boot", {"vary": {CACHE: "10..5"}}, f"vary.{CACHE}: '10..5' is empty: 10 is above 5"),
+    "a range without beginning": ("cold-boot", {"vary": {CACHE: "..200"}}, "'..200' has no beginning; write LO..HI"),
+    "a range without end": ("cold-boot", {"vary": {CACHE: "100.."}}, "'100..' has no end; write LO..HI"),
+    "an unknown option": (
+        "cold-boot",
+        {"vary": {CACHE: "100..200:lg"}},
+        f"vary.{CACHE}: 'lg': write :log, or a number of steps",
+    ),
+    "steps that are none": ("cold-boot", {"vary": {CACHE: "100..200:log:x"}}, "'x': write a number of steps"),
+    "a setting fixed and varied": (
+        "cold-boot",
+        {"vary": {CACHE: [8, 9]}, "settings": {CACHE.lower(): 7}},
+        f"settings.{CACHE} and vary.{CACHE}: one fixes what the other varies; leave one of them out",
+    ),
+    "hosts fixed and varied": ("cold-boot", {"vary": {"hosts": [8, 9]}, "hosts": 7}, "hosts and vary.hosts: one fixes"),
+    "zones fixed and varied": ("cold-boot", {"vary": {"zones": [1, 2]}, "zones": 2}, "zones and vary.zones: one fixes"),
+    "the cache's entries fixed": (
+        "cache",
+        {"settings": {CACHE: 3}},
+        f"settings.{CACHE}: the study 'cache' varies it",
+    ),
+    "nothing like any name": ("cold-boot", {"vary": {"Foo": [1]}}, "vary: unknown 'Foo'; there are "),
     "no number": ("cold-boot", {"vary": {CACHE: "few"}}, f"vary.{CACHE}: 'few' is no whole number"),
     "half a number": ("cold-boot", {"vary": {CACHE: [2.5]}}, f"vary.{CACHE}: 2.5 is no whole number"),
     "an option that there is not": ("cold-boot", {"vary": {CACHE: "4..8:log:3:4"}}, "write it as LO..HI"),
-    "one step": ("cold-boot", {"vary": {CACHE: "4..8:1"}}, "1 steps are out of range, 2 to"),
+    "one step": ("cold-boot", {"vary": {CACHE: "4..8:1"}}, "1 step will not do; 2 to 10,000 can be made"),
     "ratios from nothing": ("cold-boot", {"vary": {"LoadBias": "0..8:log"}}, "equal ratios begin at 1"),
     "out of bounds": ("cold-boot", {"vary": {CACHE: [1, 8]}}, f"vary.{CACHE}: 1 is out of range, 2 to 131072 entries"),
     "a name in two spellings": (
@@ -121,6 +143,14 @@ def test_all_that_is_wrong_is_told_at_once(here: Here) -> None:
 def test_values_as_they_are_written(text: str, values: tuple[int, ...], log: bool) -> None:
     (one,) = varied({CACHE.upper(): text})
     assert (one.name, one.values, one.log) == (CACHE, values, log)
+
+
+def test_what_is_like_no_name_is_told_all_the_nearest_first() -> None:
+    assert unknown("bindtimout", ["LoadBias", "BindTimeout"]) == (
+        "unknown 'bindtimout'; did you mean 'BindTimeout'? There are BindTimeout, LoadBias"
+    )
+    assert unknown("xyz", ["hosts", "fuzzy", "zones"]) == "unknown 'xyz'; there are fuzzy, zones, hosts"
+    assert unknown("Q", [f"name{number}" for number in range(20)]).endswith("name15 and 4 more")
 
 
 def test_assignments_of_a_command_line() -> None:

@@ -4,7 +4,8 @@ import pytest
 
 from imafarm import HostRecord, HostResolver, Link, Topology
 from imafarm.study import study
-from imafarm.study._knee import CACHE_ENTRIES, bracket, grid, need_of, next_value
+from imafarm.study._cost import cost_of_less
+from imafarm.study._knee import CACHE_ENTRIES, Knee, Need, bracket, grid, need_of, next_value, recommendation
 
 from .conftest import Here
 
@@ -90,10 +91,83 @@ def test_values_that_are_all_too_small(here: Here) -> None:
     found = study("cache", hosts=30, vary={CACHE_ENTRIES: "4..28"}, measures=STEADY, repeat=1, executor=here)
     assert found.knee is None
     assert found.recommendation == (
-        "Set MaxHostAddressCacheEntries to more than 28, the most tried, on every host that can become data collector "
-        "(all 30): even with that, 29 bindings a minute are torn down and set up again; the protocol's rules ask for "
-        "29 (the 29 other hosts of Z1)."
+        "Set MaxHostAddressCacheEntries to at least 29 on every host that can become data collector (all 30), as the "
+        "protocol's rules ask (the 29 other hosts of Z1): 28, the most tried, is not enough, 29 bindings a minute are "
+        "torn down and set up again."
     )
+    assert found.cost is None
+
+
+SHORT = [(5.0, 10.0)]
+
+
+@pytest.mark.parametrize(
+    ("tried", "need", "said"),
+    [
+        (
+            64,
+            Need(39, "Z1", 39, 0, 40, 0),
+            "Set MaxHostAddressCacheEntries to more than 64, the most tried, on every host that can become data "
+            "collector (all 40): even with that, 5 bindings a minute are torn down and set up again, though the "
+            "protocol's rules ask for 39 alone (the 39 other hosts of Z1).",
+        ),
+        (
+            131_072,
+            Need(199_999, "Z1", 199_999, 0, 200_000, 0),
+            "Split Z1 or set MaxHostAddressCacheEntries to 131072, the largest there is, on every host that can become "
+            "data collector (all 200,000): the protocol's rules ask for 199999 (the 199,999 other hosts of Z1), and "
+            "with 131072, the most tried, 5 bindings a minute are torn down and set up again.",
+        ),
+    ],
+)
+def test_too_small_for_what_the_rules_do_not_say(tried: int, need: Need, said: str) -> None:
+    assert recommendation({tried: SHORT}, need, 512) == said
+
+
+@pytest.mark.parametrize(
+    ("need", "told", "who"),
+    [
+        (Need(0, "Z1", 0, 0, 1, 0), "there is no other host", "the one host that can become data collector"),
+        (Need(1, "Z1", 0, 1, 2, 0), "the other zone's collector", "every host that can become data collector (all 2)"),
+        (
+            Need(2_999, "Z1", 1_999, 1_000, 3_000, 9_000),
+            "the 1,999 other hosts of Z1 and the 1,000 other zones' collectors",
+            "every host that can become data collector (3,000 of 12,000 hosts)",
+        ),
+        (
+            Need(3, "Z1", 1, 2, 1, 5),
+            "the other host of Z1 and the 2 other zones' collectors",
+            "the one host that can become data collector",
+        ),
+    ],
+)
+def test_numbers_are_told_as_people_do(need: Need, told: str, who: str) -> None:
+    assert (need.told, need.who) == (told, who)
+
+
+def test_the_value_is_told_as_it_is_typed() -> None:
+    said = recommendation({1998: SHORT, 1999: [(0.0, 10.0)]}, Need(1_999, "Z1", 1_999, 0, 2_000, 0), 512)
+    assert said is not None and said.startswith("Set MaxHostAddressCacheEntries to at least 1999 on every host")
+    assert (
+        "(all 2,000)" in said and "5 times a minute at 1998" in said and said.endswith("(the 1,999 other hosts of Z1).")
+    )
+
+
+def test_what_it_costs_to_set_less() -> None:
+    knee = Knee(CACHE_ENTRIES, 29, 28, 29, "binding_churn", "all")
+    steady = {"update_delay_p99": 1.5, "handshake_bytes": 1_740.0}
+    measured: dict[int, list[dict[str, float | None]]] = {
+        24: [{**steady, "converge_seconds": 1.25}],
+        28: [{**steady, "converge_seconds": None}, {"update_delay_p99": 2.5, "handshake_bytes": 1_740.0}],
+        29: [{"update_delay_p99": 0.5, "handshake_bytes": 0.0}],
+        32: [{"update_delay_p99": 9.0, "handshake_bytes": 9.0, "converge_seconds": 1.25}],
+        64: [{"converge_seconds": 9.0}],
+    }
+    assert cost_of_less(knee, measured) == (
+        "At 28 instead of 29: 99 of 100 updates arrive within 2 instead of 0.5 ms; handshakes take 1,740 instead of 0 "
+        "bytes a minute; converging in a failover takes 1.25 s at both (at 24 and 32)."
+    )
+    assert cost_of_less(knee, {28: [{"evictions": 1.0}], 29: [{}]}) is None
 
 
 @pytest.mark.parametrize("need", [1, 2, 39, 60, 512, 513, 1_999, 9_999, 99_999, 10**6])

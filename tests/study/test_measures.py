@@ -69,6 +69,8 @@ def test_a_study_of_any_scenario_measures_what_a_run_of_it_shows(here: Here, nam
 
 def test_the_usual_measures_are_known_ones() -> None:
     assert set(FIGURES) == set(SCENARIOS)
+    assert "evictions" in default_measures("cache-thrash")
+    assert "evictions_a_minute" not in known_measures("cache-thrash")
     for name in ("cache", *SCENARIOS):
         assert set(default_measures(name)) <= set(known_measures(name))
 
@@ -115,7 +117,8 @@ def test_a_point_whose_farm_fails_a_check_is_failed_and_keeps_its_measures(here:
 def test_a_notebook_shows_the_means_and_what_to_do(here: Here) -> None:
     found = study("cache", hosts=30, repeat=1, executor=here)
     shown = found._repr_html_()
-    assert "<b>29</b>" in shown and "means over 1 seeds" in shown
+    assert "<b>29</b>" in shown and "means over 1 seed<" in shown
+    assert "<p>At 28 instead of 29: 99 of 100 updates" in shown
     assert "Keep MaxHostAddressCacheEntries at 29 or more" in shown and "the protocol&#x27;s rules" in shown
     assert shown.count("<tr>") == len(found.means) + 1
 

@@ -133,7 +133,9 @@ def test_a_study_is_not_written_over(tmp_path: Path) -> None:
 )
 def test_only_the_same_study_is_gone_on_with(tmp_path: Path, other: dict[str, Any], said: str) -> None:
     break_off(tmp_path, 1)
-    assert said.format(out=tmp_path) in refused(tmp_path, resume=True, **other)
+    told = refused(tmp_path, resume=True, **other)
+    # The fingerprint of the farm, which differs with some of these, is told to nobody.
+    assert told.startswith(said.format(out=tmp_path)) and "\n" not in told
 
 
 def test_a_farm_file_that_has_changed_is_another_study(tmp_path: Path) -> None:
@@ -142,7 +144,7 @@ def test_a_farm_file_that_has_changed_is_another_study(tmp_path: Path) -> None:
         farm.write_text(f'[[hosts]]\nname = "S{{n}}"\ncount = 4\nzone = "A"\nsettings = {{ LoadBias = {bias} }}\n')
         if bias == 1:
             study("cold-boot", farm=farm, vary={"BindTimeout": [5000]}, out=out, resume=resume, executor=Here())
-    with pytest.raises(ConfigurationError, match="^farm made of: the study in"):
+    with pytest.raises(ConfigurationError, match="^farm: the farm file has changed since the study in"):
         study("cold-boot", farm=farm, vary={"BindTimeout": [5000]}, out=out, resume=True, executor=Here())
 
 

@@ -13,6 +13,7 @@ from imafarm import _imafarm
 from imafarm.errors import ConfigurationError
 from imafarm.settings import check_settings, default_settings
 from imafarm.study._values import SHAPE
+from imafarm.study._words import unknown
 from imafarm.topology import Product, Topology, generate_hosts, read_topology
 
 
@@ -74,6 +75,8 @@ class Asked:
     generated: bool
     file: str | None
     """The name of the file that it came from."""
+    fixed: Mapping[str, str]
+    """By setting, `hosts` or `zones`: the key under which the caller gave it one value."""
 
     @classmethod
     def of(
@@ -105,12 +108,15 @@ class Asked:
         elif topology is None:
             count = default_hosts if hosts is None else hosts
             topology = Topology.of(count, max(1, min(default_zones, count)) if zones is None else zones)
+        checked = check_settings(settings)
         topology = replace(
             topology,
             product=chosen or topology.product,
-            settings={**topology.settings, **check_settings(settings)},
+            settings={**topology.settings, **checked},
         )
-        return cls(topology, generated, None if farm is None else Path(farm).name)
+        fixed = {key: key for key, value in zip(SHAPE, (hosts, zones), strict=True) if value is not None}
+        fixed |= {name: f"settings.{name}" for name in checked}
+        return cls(topology, generated, None if farm is None else Path(farm).name, fixed)
 
     def changed_settings(self) -> dict[str, int]:
         """The settings of every host that are not the default."""
@@ -122,5 +128,5 @@ def _product(product: Product | str | None) -> Product | None:
     if product is None or isinstance(product, Product):
         return product
     if product.upper() not in Product.__members__:
-        raise ConfigurationError([f"product: unknown {product!r}; there are {', '.join(Product.__members__)}"])
+        raise ConfigurationError([f"product: {unknown(product, Product.__members__)}"])
     return Product[product.upper()]

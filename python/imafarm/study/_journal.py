@@ -15,6 +15,8 @@ from imafarm.study._point import Key, Outcome
 
 FILE = "points.jsonl"
 FORMAT = "imafarm study points 1"
+MADE_OF = "farm made of"
+"""Under this key the first line has the farm's fingerprint."""
 RUN_FILES = ("run.json", "verdict.json", "load.json")
 """By these a directory is known to hold a run."""
 STUDY_FILES = (FILE, "study.json")
@@ -127,11 +129,15 @@ class PointsJournal:
             raise ConfigurationError([f"out: {self.path} is no journal of a study"])
         # As JSON has it: what is asked now has tuples where what is read has lists.
         now, then, where = json.loads(json.dumps(asked)), header["asked"], self.path.parent
+        differ = [key for key in dict.fromkeys((*now, *then)) if now.get(key) != then.get(key)]
         mistakes = [
             f"{key}: the study in {where} was asked for {json.dumps(then.get(key))}, not {json.dumps(now.get(key))}"
-            for key in dict.fromkeys((*now, *then))
-            if now.get(key) != then.get(key)
+            for key in differ
+            if key != MADE_OF
         ]
+        if differ == [MADE_OF]:
+            what = "farm" if now.get("farm") is None else "farm file"
+            mistakes = [f"farm: the {what} has changed since the study in {where} began"]
         if mistakes:
             raise ConfigurationError(mistakes)
 

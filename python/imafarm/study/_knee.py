@@ -13,8 +13,10 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
+from typing import Any
 
 from imafarm import _imafarm
+from imafarm.study._words import count, readable
 from imafarm.topology import Topology
 
 CACHE_ENTRIES = "MaxHostAddressCacheEntries"
@@ -45,18 +47,22 @@ class Need:
     @property
     def told(self) -> str:
         """What it is made of."""
-        others = (
-            f"the {self.others} other hosts of {self.zone}" if self.others != 1 else f"the other host of {self.zone}"
+        others = {0: "", 1: f"the other host of {self.zone}"}
+        peers = {0: "", 1: "the other zone's collector"}
+        parts = (
+            others.get(self.others, f"the {self.others:,} other hosts of {self.zone}"),
+            peers.get(self.peers, f"the {self.peers:,} other zones' collectors"),
         )
-        peers = f" and the {self.peers} other zones' collectors" if self.peers > 1 else ""
-        peers = " and the other zone's collector" if self.peers == 1 else peers
-        return f"{others}{peers}"
+        return " and ".join(filter(None, parts)) or "there is no other host"
 
     @property
     def who(self) -> str:
         """On which hosts it has to be set."""
-        count = f"{self.hosts} of {self.hosts + self.session_only} hosts" if self.session_only else f"all {self.hosts}"
-        return f"every host that can become data collector ({count})"
+        if self.hosts == 1:
+            return "the one host that can become data collector"
+        whole = f"all {self.hosts:,}"
+        part = f"{self.hosts:,} of {count(self.hosts + self.session_only, 'host')}"
+        return f"every host that can become data collector ({part if self.session_only else whole})"
 
 
 def need_of(topology: Topology) -> Need:
@@ -71,12 +77,17 @@ def need_of(topology: Topology) -> Need:
     return Need(others + peers, zone, others, peers, len(standing), len(own) - len(standing))
 
 
+def _bounds() -> Any:
+    """What the registry says of the setting."""
+    return next(spec for spec in _imafarm.settings() if spec["name"] == CACHE_ENTRIES)
+
+
 def grid(need: int) -> tuple[int, ...]:
     """Values to begin with: from well below the need to the first round one that is enough, the default among them.
 
     Round are the powers of two and the numbers half-way between them.
     """
-    bounds = next(spec for spec in _imafarm.settings() if spec["name"] == CACHE_ENTRIES)
+    bounds = _bounds()
     steps = [step for power in range(1, 63) for step in (2**power, 3 * 2 ** (power - 1))]
     usual = [step for step in sorted(set(steps)) if bounds["min"] <= step <= bounds["max"]]
     enough = next((place for place, step in enumerate(usual) if step >= need), len(usual) - 1)
@@ -159,14 +170,37 @@ def recommendation(churn: Churn, need: Need, default: int) -> str | None:
             return f"{what}: even with {least}, the least tried, {keeps}; {rules}."
         return f"Set {CACHE_ENTRIES} to at least {least}, the least tried, on {need.who}: with that, {keeps}; {rules}."
     if enough is None:
-        return (
-            f"Set {CACHE_ENTRIES} to more than {most}, the most tried, on {need.who}: even with that, {rate[most]:.6g} "
-            f"bindings a minute are torn down and set up again; {rules}."
-        )
+        return _none_enough(most, rate[most], need)
     what = f"Set {CACHE_ENTRIES} to at least {enough}"
     if enough <= default:
         what = f"Keep {CACHE_ENTRIES} at {enough} or more, as the default of {default} is,"
     return (
-        f"{what} on {need.who}: below it members have to bind anew, {rate[below]:,.0f} times a minute at {below}; "
+        f"{what} on {need.who}: below it members have to bind anew, {_times(rate[below])} a minute at {below}; "
         f"above it nothing is gained; {rules}."
     )
+
+
+def _none_enough(most: int, rate: float, need: Need) -> str:
+    """What to set where every value that was tried is too small."""
+    torn = (
+        f"{readable(rate)} {'binding' if rate == 1 else 'bindings'} a minute {'is' if rate == 1 else 'are'} torn down"
+    )
+    lost = f"{torn} and set up again"
+    if need.entries > (largest := _bounds()["max"]):
+        return (
+            f"Split {need.zone} or set {CACHE_ENTRIES} to {largest}, the largest there is, on {need.who}: "
+            f"the protocol's rules ask for {need.entries} ({need.told}), and with {most}, the most tried, {lost}."
+        )
+    if need.entries <= most:
+        return (
+            f"Set {CACHE_ENTRIES} to more than {most}, the most tried, on {need.who}: even with that, {lost}, "
+            f"though the protocol's rules ask for {need.entries} alone ({need.told})."
+        )
+    return (
+        f"Set {CACHE_ENTRIES} to at least {need.entries} on {need.who}, as the protocol's rules ask ({need.told}): "
+        f"{most}, the most tried, is not enough, {lost}."
+    )
+
+
+def _times(rate: float) -> str:
+    return "once" if rate == 1 else f"{readable(rate)} times"

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from types import MappingProxyType
 from typing import Literal
 
 from imafarm.farm import FarmStatistics
 from imafarm.scenario import Verdict
+from imafarm.study._words import unknown
 
 CACHE = "cache"
 """The name of the study that sizes the connection cache, in the place of a scenario's."""
@@ -199,11 +199,17 @@ FIGURES: Mapping[str, tuple[str, ...]] = MappingProxyType(
 )
 """By scenario: the numbers that it writes down of itself. Each is a measure of the same name, in small letters and with
 underscores."""
+SAME: Mapping[str, str] = MappingProxyType({"evictions a minute": "evictions"})
+"""Of those, the ones that are a measure of another name."""
+NEEDS: Mapping[str, str] = MappingProxyType(
+    {"collector_busy": "it needs a WorkCost.. setting, for example --set WorkCostHeartbeat=200"}
+)
+"""What a measure needs to have any figure."""
 
 
 def slug(figure: str) -> str:
     """The measure's name for a scenario's figure."""
-    return re.sub("[^a-z0-9]+", "_", figure.lower()).strip("_")
+    return SAME.get(figure) or re.sub("[^a-z0-9]+", "_", figure.lower()).strip("_")
 
 
 def known_measures(scenario: str) -> dict[str, Measure]:
@@ -213,6 +219,7 @@ def known_measures(scenario: str) -> dict[str, Measure]:
     figures = {
         slug(figure): Measure(slug(figure), figure, "", None, f"a figure of {scenario} itself")
         for figure in FIGURES.get(scenario, ())
+        if figure not in SAME
     }
     return {**_ELECTION, **_TOTALS, **_COLLECTOR, **_STEADY, **_UPDATES, **figures}
 
@@ -230,8 +237,7 @@ def check_measures(scenario: str, names: tuple[str, ...]) -> list[str]:
     mistakes = []
     for name in dict.fromkeys(names):
         if name not in known:
-            nearest = get_close_matches(name, list(known), n=1, cutoff=0.0)[0]
-            mistakes.append(f"measures: unknown {name!r}; did you mean {nearest!r}? There are {', '.join(known)}")
+            mistakes.append(f"measures: {unknown(name, known)}")
         elif names.count(name) > 1:
             mistakes.append(f"measures: {name!r} stands there twice")
     return mistakes if names else ["measures: none; name one, or leave it out for the usual ones"]
@@ -269,7 +275,6 @@ def measured(verdict: Verdict, *, collector_busy: float | None, memory: float) -
     if (minutes := _counted_minutes(verdict)) is not None:
         # Each binding is opened at both its ends.
         found["binding_churn"] = (found["bindings_opened_in_steady_state"] or 0) / 2 / minutes
-        found["evictions"] = found["evictions_a_minute"]
     return {name: None if value is None else round(float(value), 9) for name, value in found.items()}
 
 

@@ -11,12 +11,15 @@ from typing import Any
 from imafarm.errors import ConfigurationError
 from imafarm.scenarios import SCENARIOS
 from imafarm.settings import LARGEST_SEED, check_seed, default_settings
+from imafarm.study._cost import cost_of_less
 from imafarm.study._farm_of import Asked, FarmOf
+from imafarm.study._journal import MADE_OF
 from imafarm.study._knee import CACHE_ENTRIES, MEASURE, Churn, Need, grid, knee_of, need_of, next_value, recommendation
 from imafarm.study._measures import CACHE, NEEDS_FAILOVER, check_measures, default_measures, known_measures
 from imafarm.study._point import Key, Outcome, Point, check_fits, scenario_of
 from imafarm.study._study import Study, StudyRow
 from imafarm.study._values import SHAPE, Varied, varied
+from imafarm.study._words import unknown
 
 REPEAT = 3
 """With how many seeds every value is tried, unless said otherwise."""
@@ -123,7 +126,7 @@ class Plan:
 
     def decisive(self) -> dict[str, Any]:
         """All that decides what a point comes to: what was asked for, of which version, of which farm."""
-        return {"version": version("imafarm"), **self.asked(), "farm made of": self.farm.fingerprint()}
+        return {"version": version("imafarm"), **self.asked(), MADE_OF: self.farm.fingerprint()}
 
     # -- points
 
@@ -163,11 +166,12 @@ class Plan:
     def study(self, done: Mapping[Key, Outcome], *, complete: bool) -> Study:
         """The study of the points that are done."""
         known = known_measures(self.scenario)
-        knee = said = None
+        knee = said = cost = None
         if self.need is not None and complete:
             churn = self._churn(done)
             knee = knee_of(churn, self.need)
             said = recommendation(churn, self.need, default_settings()[CACHE_ENTRIES])
+            cost = None if knee is None else cost_of_less(knee, _by_value(done))
         return Study(
             version=version("imafarm"),
             asked=self.asked(),
@@ -175,6 +179,7 @@ class Plan:
             rows=tuple(self._row(key, outcome) for key, outcome in sorted(done.items(), key=lambda item: item[0])),
             knee=knee,
             recommendation=said,
+            cost=cost,
             complete=complete,
         )
 
@@ -190,15 +195,19 @@ class Plan:
         )
 
 
+def _by_value(done: Mapping[Key, Outcome]) -> dict[int, list[Mapping[str, float | None]]]:
+    """All that was measured, by the value that is varied, in the order of the seeds."""
+    found: dict[int, list[Mapping[str, float | None]]] = {}
+    for (values, _), outcome in sorted(done.items(), key=lambda item: item[0]):
+        found.setdefault(values[0], []).append(outcome.measures)
+    return found
+
+
 def check_scenario(name: str) -> str:
     """A scenario's name, or `cache`. Errors: `ConfigurationError`, with the nearest name."""
-    from difflib import get_close_matches
-
     known = [CACHE, *SCENARIOS]
     if name not in known:
-        nearest = get_close_matches(name, known, n=1, cutoff=0.0)[0]
-        said = f"scenario: unknown {name!r}; did you mean {nearest!r}? There are {', '.join(known)}"
-        raise ConfigurationError([said])
+        raise ConfigurationError([f"scenario: {unknown(name, known)}"])
     return name
 
 
@@ -223,7 +232,12 @@ def _vary_mistakes(scenario: str, vary: tuple[Varied, ...], asked: Asked, repeat
         return ["vary: missing; say what is to be varied, NAME=VALUES"]
     if not asked.generated and (shape := [name for name in names if name in SHAPE]):
         return [f"vary.{name}: the farm that is given says this already" for name in shape]
+    if scenario == CACHE and not vary and CACHE_ENTRIES in asked.fixed:
+        return [f"{asked.fixed[CACHE_ENTRIES]}: the study {CACHE!r} varies it; leave it out, or play another scenario"]
+    if fixed := [name for name in names if name in asked.fixed]:
+        said = "one fixes what the other varies; leave one of them out"
+        return [f"{asked.fixed[name]} and vary.{name}: {said}" for name in fixed]
     points = repeat
     for one in vary:
         points *= len(one.values)
-    return [f"vary: {points} points are too many, {MOST_POINTS} at most"] if points > MOST_POINTS else []
+    return [f"vary: {points:,} points are too many, {MOST_POINTS:,} at most"] if points > MOST_POINTS else []

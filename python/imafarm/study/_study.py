@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from imafarm.study._knee import Knee
 from imafarm.study._measures import Measure
+from imafarm.study._words import count, readable
 from imafarm.tables import Column, Table, write_whole
 
 FORMAT = "imafarm study 1"
@@ -72,6 +73,8 @@ class Study:
     """Where more is not better any more; `None` where that was not looked for, or does not lie among the values."""
     recommendation: str | None
     """What to set and why, in one sentence."""
+    cost: str | None
+    """What it costs to set less, in one sentence: just below the knee against at it. `None` where there is no knee."""
     complete: bool
     """Whether every point is done that was asked for."""
 
@@ -127,6 +130,7 @@ class Study:
             "rows": [row.as_json() for row in self.rows],
             "knee": None if self.knee is None else self.knee.as_json(),
             "recommendation": self.recommendation,
+            "cost": self.cost,
             "complete": self.complete,
         }
 
@@ -152,18 +156,9 @@ class Study:
             row = "".join(f"<td>{f'<b>{cell}</b>' if at_knee else cell}</td>" for cell in cells)
             body.append(f"<tr>{row}</tr>")
         seeds, scenario = self.asked["repeat"], escape(str(self.asked["scenario"]))
-        said = "" if self.recommendation is None else f"<p>{escape(self.recommendation)}</p>"
-        caption = f"<caption>{scenario}: means over {seeds} seeds</caption>"
+        said = "".join(f"<p>{escape(one)}</p>" for one in (self.recommendation, self.cost) if one is not None)
+        caption = f"<caption>{scenario}: means over {count(seeds, 'seed')}</caption>"
         return f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table>{said}"
-
-
-def readable(value: float | None) -> str:
-    """A measure for people: four digits that count, none of a large number's left out."""
-    if value is None:
-        return ""
-    if value == 0 or abs(value) >= 1_000 or value == int(value):
-        return f"{value:,.0f}"
-    return f"{value:.4g}"
 
 
 def _title(measure: Measure) -> str:

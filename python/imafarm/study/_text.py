@@ -9,8 +9,9 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from imafarm.study._measures import Measure
-from imafarm.study._study import Mean, Study, readable
+from imafarm.study._measures import NEEDS, Measure
+from imafarm.study._study import Mean, Study
+from imafarm.study._words import count, readable
 
 MOST_FAILURES = 5
 """So many points that came to no end are told one by one."""
@@ -24,15 +25,18 @@ def print_study(study: Study, console: Console) -> None:
 def _parts(study: Study, width: int) -> Iterator[RenderableType]:
     asked = study.asked
     hosts, zones = asked["hosts"], asked["zones"]
-    shape = "" if hosts is None else f"{hosts:,} hosts" + ("" if zones in (None, 1) else f" in {zones:,} zones") + ", "
-    seeds = f"{asked['repeat']} seeds from {asked['seed']} on" if asked["repeat"] > 1 else f"seed {asked['seed']}"
+    shape = (
+        "" if hosts is None else count(hosts, "host") + ("" if zones in (None, 1) else f" in {zones:,} zones") + ", "
+    )
+    seeds = f"{asked['repeat']:,} seeds from {asked['seed']} on" if asked["repeat"] > 1 else f"seed {asked['seed']}"
     verdict = ("PASSED", "bold green") if study.passed else ("FAILED", "bold red")
     yield Text.assemble("\n", (f"study of {asked['scenario']}", "bold"), "  ", verdict if study.complete else "", "  ")
     yield Text(f"{shape}{asked['product']}, {seeds}: means over the seeds\n")
     yield from _tables(study, width)
     yield from _failures(study)
     if study.recommendation is not None:
-        yield Text(f"\n{study.recommendation}\n")
+        yield Text(f"\n{study.recommendation}")
+        yield Text("" if study.cost is None else f"{study.cost}\n")
 
 
 def _tables(study: Study, width: int) -> Iterator[RenderableType]:
@@ -92,12 +96,13 @@ def _is_knee(study: Study, mean: Mean) -> bool:
 
 def _failures(study: Study) -> Iterator[RenderableType]:
     """Measures that nothing was found for, and points that came to no end."""
-    nothing = [m.title for m in study.measures.values() if all(mean.measures[m.name] is None for mean in study.means)]
+    nothing = [m for m in study.measures.values() if all(mean.measures[m.name] is None for mean in study.means)]
     if nothing and study.rows:
-        yield Text(f"\nno figures here: {', '.join(nothing)}", style="dim")
+        told = (m.title + (f" ({NEEDS[m.name]})" if m.name in NEEDS else "") for m in nothing)
+        yield Text(f"\nno figures here: {', '.join(told)}", style="dim")
     ended = [row for row in study.rows if row.error is not None]
     for row in ended[:MOST_FAILURES]:
         values = ", ".join(f"{name} {value}" for name, value in row.vary.items())
         yield Text(f"no end with {values}, seed {row.seed}: {row.error}", style="red")
     if len(ended) > MOST_FAILURES:
-        yield Text(f"and {len(ended) - MOST_FAILURES} more points without end", style="red")
+        yield Text(f"and {count(len(ended) - MOST_FAILURES, 'more point')} without end", style="red")

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 
 from imafarm import _imafarm
 from imafarm.errors import ConfigurationError
 from imafarm.settings import default_settings, setting_mistake
+from imafarm.study._words import count, unknown
 
 STEPS = 8
 """Values between the two ends of a range, both included, unless said otherwise."""
@@ -103,9 +103,7 @@ def _known(name: str) -> str:
     names = {known.lower(): known for known in (*default_settings(), *SHAPE)}
     if name.lower() in names:
         return _imafarm.check_setting(name, default_settings()[names[name.lower()]])
-    nearest = names[get_close_matches(name.lower(), list(names), n=1, cutoff=0.0)[0]]
-    said = f"unknown {name!r}; did you mean {nearest!r}? It is a setting, {' or '.join(map(repr, SHAPE))}"
-    raise ConfigurationError([f"vary: {said}"])
+    raise ConfigurationError([f"vary: {unknown(name, names.values())}"])
 
 
 def _parse(key: str, text: str) -> tuple[list[int], bool]:
@@ -122,27 +120,32 @@ def _parse(key: str, text: str) -> tuple[list[int], bool]:
         else:
             raise ConfigurationError([f"{key}: no values" if not text.strip() else f"{key}: {text!r} lacks a number"])
     if len(values) > MOST_VALUES:
-        raise ConfigurationError([f"{key}: {len(values)} values are too many, {MOST_VALUES} at most"])
+        raise ConfigurationError([f"{key}: {len(values):,} values are too many, {MOST_VALUES:,} at most"])
     return values, log
 
 
 def _range(key: str, item: str) -> tuple[list[int], bool]:
     ends, *options = (part.strip() for part in item.split(":"))
     first, _, last = ends.partition("..")
+    for end, which in ((first, "beginning"), (last, "end")):
+        if not end.strip():
+            raise ConfigurationError([f"{key}: {ends!r} has no {which}; write LO..HI"])
     low, high = _number(key, first), _number(key, last)
     log = bool(options) and options[0] == "log"
     steps = STEPS
     match options[log:]:
         case []:
             pass
-        case [count]:
-            steps = _number(key, count)
+        case [text]:
+            steps = _number(
+                key, text, no_number="write a number of steps" if log else "write :log, or a number of steps"
+            )
         case _:
             raise ConfigurationError([f"{key}: {item!r}: write it as LO..HI, LO..HI:log or LO..HI:log:STEPS"])
     if low > high:
         raise ConfigurationError([f"{key}: {ends!r} is empty: {low} is above {high}"])
     if not 2 <= steps <= MOST_VALUES:
-        raise ConfigurationError([f"{key}: {steps} steps are out of range, 2 to {MOST_VALUES}"])
+        raise ConfigurationError([f"{key}: {count(steps, 'step')} will not do; 2 to {MOST_VALUES:,} can be made"])
     if log and low < 1:
         raise ConfigurationError([f"{key}: {ends!r}: equal ratios begin at 1 or above"])
     return sorted(set(_spread(low, high, steps, log=log))), log
@@ -156,8 +159,10 @@ def _spread(low: int, high: int, steps: int, *, log: bool) -> Iterator[int]:
             yield low + (2 * (high - low) * step + steps - 1) // (2 * (steps - 1))
 
 
-def _number(key: str, text: str) -> int:
+def _number(key: str, text: str, *, no_number: str | None = None) -> int:
+    """The number; `no_number` is what is said of text that is none."""
     try:
         return int(text.strip(), base=0)
     except ValueError:
-        raise ConfigurationError([f"{key}: {text.strip()!r} is no whole number"]) from None
+        said = " is no whole number" if no_number is None else f": {no_number}"
+        raise ConfigurationError([f"{key}: {text.strip()!r}{said}"]) from None
