@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import Executor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,12 +19,23 @@ from rich.console import Console
 from imafarm.cli._errors import FAILED, PASSED
 from imafarm.cli._options import Assignments, FarmFile, Hosts, Json, Repeat, Seed, Workers, Zones
 from imafarm.cli._out import draw_report
+from imafarm.cli._played import RegistryFile
 
 if TYPE_CHECKING:
     from imafarm.study import Study, StudyProgress
 
 LOOK_SECONDS = 0.5
 """How often the best so far is looked for."""
+OPTIONS = {
+    "scenario": "SCENARIO",
+    "measures": "--measure",
+    "settings": "--set",
+    **{
+        name: f"--{name}"
+        for name in ("vary", "repeat", "hosts", "zones", "seed", "product", "farm", "workers", "on", "out", "resume")
+    },
+}
+"""By which argument a key of a study is given."""
 
 
 def study(
@@ -41,7 +52,7 @@ def study(
     ] = (),
     measure: Annotated[
         tuple[str, ...],
-        Parameter(negative=(), show_default=False, help="What to measure (the usual). May be repeated."),
+        Parameter(negative=(), show_default=False, help="What to measure, A,B (the usual). May be repeated."),
     ] = (),
     repeat: Repeat = None,
     hosts: Hosts = None,
@@ -49,6 +60,7 @@ def study(
     seed: Seed = 0,
     product: Annotated[str | None, Parameter(help="XP, MF30, PS40 or PS45 (PS45).")] = None,
     set_: Assignments = (),
+    registry: RegistryFile = None,
     farm: FarmFile = None,
     workers: Workers = None,
     on: Annotated[str | None, Parameter(help="A cluster to play points on: dask://HOST:PORT.")] = None,
@@ -74,18 +86,19 @@ def study(
     from imafarm.study._values import parse_vary
 
     asked_vary, settings = parse_vary(vary), parse_settings(set_)
+    names = [name for given in measure for part in given.split(",") if (name := part.strip())]
     _check_where(workers, on, out, resume=resume)
-    with _on(on) as executor, _watched(out, quiet=json_) as watch:
+    with _under_options(asked_vary), _on(on) as executor, _watched(out, quiet=json_) as watch:
         made = make(
             scenario,
             vary=asked_vary,
-            measures=measure or None,
+            measures=names if measure else None,
             repeat=REPEAT if repeat is None else repeat,
             farm=farm,
             hosts=hosts,
             zones=zones,
             product=product,
-            settings=settings,
+            settings=_registry_settings(registry, scenario, asked_vary) | settings,
             seed=seed,
             executor=executor,
             workers=workers,
@@ -107,6 +120,47 @@ def _check_where(workers: int | None, on: str | None, out: Path | None, *, resum
         raise ConfigurationError(["--workers: the cluster given by --on has its own"])
     if resume and out is None:
         raise ConfigurationError(["--resume: say by --out in which directory the study is"])
+
+
+def _registry_settings(file: Path | None, scenario: str, varied: Collection[str]) -> dict[str, int]:
+    """The settings of a registry export, but for those that are varied: it is exported whole, so it holds them, too."""
+    if file is None:
+        return {}
+    from imafarm.study._knee import CACHE_ENTRIES
+    from imafarm.study._measures import CACHE
+    from imafarm.topology import read_registry_settings
+
+    names = {name.lower() for name in (*varied, *([CACHE_ENTRIES] if scenario == CACHE else []))}
+    return {name: value for name, value in read_registry_settings(file).items() if name.lower() not in names}
+
+
+@contextmanager
+def _under_options(varied: Collection[str]) -> Iterator[None]:
+    """Tells what is wrong with a study under the options that say it. Those of a file keep the file's keys."""
+    from imafarm.errors import ConfigurationError
+
+    try:
+        yield
+    except ConfigurationError as error:
+        if error.source:
+            raise
+        raise ConfigurationError([_under_its_option(mistake, varied) for mistake in error.mistakes]) from None
+
+
+def _under_its_option(mistake: str, varied: Collection[str]) -> str:
+    """`KEY: ...` or `KEY and KEY: ...`, with options for keys."""
+    head, colon, said = mistake.partition(": ")
+    keys = head.split(" and ")
+    # Which of its values is wrong with a name that is varied has not been said: the option that gave them is.
+    if keys[0] in varied and len(keys) == 1:
+        keys = [f"vary.{keys[0]}"]
+    options = []
+    for key in keys:
+        name, _, rest = key.partition(".")
+        if name not in OPTIONS or (rest and name not in ("vary", "settings")):
+            return mistake
+        options.append(f"{OPTIONS[name]} {rest}".rstrip())
+    return f"{' and '.join(options)}{colon}{said}"
 
 
 @contextmanager
@@ -146,7 +200,7 @@ def _watched(out: Path | None, *, quiet: bool) -> Iterator[_Watch]:
             pass
     if watch.how_far is not None:
         after = "; --resume goes on with them" if out is not None else ""
-        print(f"imafarm: {watch.how_far.done} of {watch.how_far.total} points done{after}", file=sys.stderr)
+        print(f"imafarm: {watch.how_far.done:,} of {watch.how_far.total:,} points done{after}", file=sys.stderr)
     raise KeyboardInterrupt
 
 
@@ -179,7 +233,7 @@ def _line(console: Console, *, quiet: bool) -> Iterator[Callable[[StudyProgress]
                 task,
                 completed=how_far.done,
                 total=how_far.total,
-                points=f"{how_far.done} of {how_far.total} points",
+                points=f"{how_far.done:,} of {how_far.total:,} points",
                 left=left,
             )
 
