@@ -279,11 +279,7 @@ def _lines(pen: Pen, number: int, story: Story, axis: PhasedAxis, unit: Unit, ra
                 stroke=alt.Stroke("paint:N", scale=None),
             )
         )
-        return (
-            alt.layer(*layers)
-            .properties(width=width, height=height)
-            .resolve_scale(color="independent")
-        )
+        return alt.layer(*layers).properties(width=width, height=height).resolve_scale(color="independent")
 
     data = Data(
         ("host", *(SAID[kind] for kind in KINDS)),
