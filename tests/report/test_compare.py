@@ -1,4 +1,4 @@
-"""`imafarm compare DIR DIR` and `imafarm report DIR`, as they are called."""
+"""`imafarm compare FIRST SECOND` and `imafarm report DIRECTORY`, as they are called."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -79,10 +79,10 @@ def test_kinds_that_only_one_of_them_sends(runs: tuple[Path, Path], capsys: pyte
 
 
 def test_two_studies(made_study: Callable[..., Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    one = made_study(repeat=2).write(tmp_path / "one")
-    other = made_study(repeat=2, factor=2.0, hosts=900).write(tmp_path / "other")
+    one = made_study(repeat=3).write(tmp_path / "one")
+    other = made_study(repeat=3, factor=2.0, hosts=900).write(tmp_path / "other")
     code, out, _ = call(capsys, ["compare", one, other])
-    assert code == 0 and "The digests of their runs differ." in out
+    assert code == 0 and "The digests of their points differ." in out and "bindings torn down in a minute, means" in out
     told = json.loads(call(capsys, ["compare", one, other, "--json"])[1])
     assert told["differs"] == {"hosts": {"first": 1_000, "second": 900}}
     at = told["measure rebinds"]["MaxHostAddressCacheEntries = 512"]
@@ -91,7 +91,7 @@ def test_two_studies(made_study: Callable[..., Any], tmp_path: Path, capsys: pyt
         [row["measures"]["rebinds"] for row in each if row["vary"]["MaxHostAddressCacheEntries"] == 512]
         for each in rows
     ]
-    assert [at["first"], at["second"]] == pytest.approx([sum(values) / 2 for values in found])
+    assert [at["first"], at["second"]] == pytest.approx([sum(values) / 3 for values in found])
 
 
 def test_a_run_is_no_study(
@@ -104,7 +104,20 @@ def test_a_run_is_no_study(
     code, out, err = call(capsys, ["compare", runs[0], study, "--out", tmp_path / "both.html"])
     assert (code, out) == (2, "")
     assert "only two of a kind can be compared" in err and "holds a run" in err and "a study" in err
+    assert "SECOND: " in err
     assert not (tmp_path / "both.html").exists()
+
+
+@pytest.mark.parametrize(("place", "word"), [(0, "FIRST"), (1, "SECOND")])
+def test_an_error_names_the_argument_as_the_help_does(
+    runs: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str], place: int, word: str
+) -> None:
+    directories = list(runs)
+    directories[place] = tmp_path / "nowhere"
+    code, out, err = call(capsys, ["compare", *directories])
+    assert (code, out) == (2, "") and f"{word}: there is no directory" in err
+    assert word in call(capsys, ["compare", "--help"])[1]
+    assert "DIRECTORY" in call(capsys, ["report", "--help"])[1]
 
 
 def test_a_page_of_both(runs: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

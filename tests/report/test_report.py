@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 
 from imafarm.errors import ConfigurationError
+from imafarm.report.comparison import compare
 from imafarm.report.html import _run_page, _study_page, make_comparison, make_report
 from imafarm.report.html._draw import Pen
 from imafarm.report.html._theme import LIGHT
@@ -247,8 +248,8 @@ def refused(directory: Path, *said: str) -> None:
 
 
 def test_a_directory_of_neither_kind(tmp_path: Path) -> None:
-    refused(tmp_path, "DIR", str(tmp_path), "run.json", "study.json")
-    refused(tmp_path / "nowhere", "DIR", "there is no directory")
+    refused(tmp_path, "DIRECTORY: ", str(tmp_path), "run.json", "study.json")
+    refused(tmp_path / "nowhere", "DIRECTORY: ", "there is no directory")
 
 
 @pytest.mark.parametrize(
@@ -322,11 +323,15 @@ def test_a_study_as_a_page(made_study: Callable[..., Any], tmp_path: Path) -> No
     for said in (
         "Set MaxHostAddressCacheEntries to 1,024 on the data collector",
         "The knee is at 1,024.",
-        "1 of 40 runs failed",
+        "1 of 40 points failed",
+        "5 seeds for each value, from seed 0 on",
+        "points: each value with each seed",
+        "Medians at each value, with a band from the least to the most.",
+        "Means over 5 seeds; a dash where no point says anything",
         "theory 1,000",
         "Bindings torn down in a minute, 1/min",
         "Memory of the collector, MiB",
-        "1 of 40 runs",
+        "1 of 40 points",
         "imafarm study cache-thrash --vary MaxHostAddressCacheEntries=256,384,512,768,1024,1536,2048,4096",
     ):
         assert said in text, said
@@ -371,7 +376,7 @@ def test_a_study_of_which_some_numbers_are_none(made_study: Callable[..., Any], 
         row["measures"] = {"rebinds": float("nan"), "converged": None}
     (directory / "study.json").write_text(json.dumps(document))
     assert (
-        "No run says anything of: bindings torn down in a minute, from doubt to agreement, mess"
+        "No point says anything of: bindings torn down in a minute; from doubt to agreement; mess"
         in page_of(directory).text
     )
 
@@ -387,4 +392,52 @@ def test_two_runs_as_a_page(made_run: Callable[..., Any], tmp_path: Path) -> Non
 def test_two_studies_as_a_page(made_study: Callable[..., Any], tmp_path: Path) -> None:
     one, other = made_study().write(tmp_path / "one"), made_study(factor=2.0).write(tmp_path / "other")
     page = check(make_comparison(one, other, tmp_path / "both.html").read_text("utf-8"))
-    assert "Two studies side by side" in page.text and "Medians over all seeds." in page.text
+    assert "Two studies side by side" in page.text and "Means over all seeds." in page.text
+
+
+def test_paths_may_be_strings(made_run: Callable[..., Any], tmp_path: Path) -> None:
+    directory = str(made_run(hosts=5).write(tmp_path / "one"))
+    assert make_report(directory) == tmp_path / "one/report.html"
+    assert make_comparison(directory, directory, str(tmp_path / "both.html")) == tmp_path / "both.html"
+    assert compare(directory, directory).same
+
+
+def test_what_it_costs_to_be_below_the_knee(made_study: Callable[..., Any], tmp_path: Path) -> None:
+    directory = made_study(vary=[CACHE | {"values": [512, 768, 1_024, 2_048]}], repeat=2).write(tmp_path)
+    document = json.loads((directory / "study.json").read_text())
+    document["cost"] = "Below it <b>updates</b> take five times as long."
+    told = {"unit": "ms", "title": "update delay, 99 of 100", "better": "less"}
+    document["measures"]["update_delay_p99"] = told
+    document["measures"]["handshake_bytes"] = told | {"unit": "bytes/min", "title": "handshake bytes a minute"}
+    document["measures"]["converge_seconds"] = told | {"unit": "s", "title": "time to converge"}
+    for row in document["rows"]:
+        value, second = row["vary"]["MaxHostAddressCacheEntries"], row["seed"] == 1
+        # At 768 nobody measured the bytes, nor below the knee how long agreement takes.
+        row["measures"] |= {
+            "update_delay_p99": {512: 90.0, 768: 10.0, 1_024: 2.0, 2_048: 1.0}[value] + 4 * second,
+            "handshake_bytes": None if value == 768 else 2_048.0 if value < 768 else 1_024.0,
+            "converge_seconds": 1.5 if value == 2_048 else None,
+        }
+    (directory / "study.json").write_text(json.dumps(document))
+    page = page_of(directory)
+    for said in (
+        "Below it <b>updates</b> take five times as long.",
+        "update delay, 99 of 100, below / at the knee: means at 768 / 1,02412 / 4 ms",
+        "handshake bytes a minute, below / at the knee: means at 512 / 1,0242 KiB / 1 KiB a minute",
+    ):
+        assert said in page.text, said
+    assert "time to converge, below" not in page.text and not page.all("b")
+
+
+def test_why_a_measure_is_nowhere(made_study: Callable[..., Any], tmp_path: Path) -> None:
+    directory = made_study(vary=[CACHE], repeat=1).write(tmp_path)
+    document = json.loads((directory / "study.json").read_text())
+    meaning = "the part of the time; null where no WorkCost.. setting says what work costs it"
+    document["measures"]["collector_busy"] = {"title": "collector's busy share", "meaning": meaning}
+    document["measures"]["other"] = {"title": "another", "meaning": "a thing; null where there is none"}
+    document["measures"]["third"] = {"title": "a third", "meaning": "a thing"}
+    (directory / "study.json").write_text(json.dumps(document))
+    assert (
+        "No point says anything of: collector's busy share (it needs a WorkCost.. setting, for example "
+        "--set WorkCostHeartbeat=200); another (null where there is none); a third."
+    ) in page_of(directory).text

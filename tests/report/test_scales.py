@@ -16,6 +16,7 @@ from imafarm.report.html._scales import (
     round_steps,
     seconds,
     size,
+    staircase,
     unit_of,
 )
 
@@ -123,3 +124,28 @@ def test_time_is_told_in_its_unit() -> None:
         "86,400.000 s",
         "350,000.0 s",
     ]
+
+
+@given(st.lists(st.tuples(st.floats(0, 700), st.floats(1, 90)), max_size=7))
+def test_flags_cover_neither_flags_nor_poles(flags: list[tuple[float, float]]) -> None:
+    starts = sorted(start for start, _ in flags)
+    ends = [start + length for start, (_, length) in zip(starts, flags, strict=True)]
+    steps = staircase(starts, ends)
+    assert all(
+        # A pole reaches from the plot to its flag: it must not go through a flag that hangs lower, or as high.
+        higher > lower or starts[right] >= ends[left]
+        for left, higher in enumerate(steps)
+        for right, lower in enumerate(steps)
+        if left < right
+    )
+    apart = all(end <= after for end, after in zip(ends, starts[1:], strict=False))
+    assert not any(steps) or not apart
+
+
+def test_labels_of_times_do_not_run_into_one_another() -> None:
+    times = [0, 2_000_000, 2_600_000, 3_800_000, 1_001_775_000, 1_002_140_000, 1_003_500_000]
+    axis, letter = PhasedAxis(times), 0.028
+    ticks = axis.ticks(UNITS[0], 5, letter)
+    ends = [(at - len(text) * letter / 2, at + len(text) * letter / 2) for at, text in ticks]
+    assert 2 < len(ticks) < len(axis.ticks(UNITS[0], 5))
+    assert all(before[1] < after[0] for before, after in pairwise(ends))

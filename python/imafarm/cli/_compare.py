@@ -1,4 +1,4 @@
-"""`imafarm compare DIR DIR` and `imafarm compare published`."""
+"""`imafarm compare FIRST SECOND` and `imafarm compare published`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`imafarm report DIR`."""
+"""`imafarm report DIRECTORY`."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ def _parts(comparison: Comparison) -> Iterator[RenderableType]:
     elif comparison.digests is not None:
         yield Text(f"The digests differ: {comparison.digests[0]} and {comparison.digests[1]}")
     else:
-        yield Text("The digests of their runs differ.")
+        yield Text("The digests of their points differ.")
     if comparison.differs:
         yield from _section("What was asked differs", comparison.differs, ratios=False)
     else:

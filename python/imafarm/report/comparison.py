@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import median
+from statistics import fmean
 from typing import Any
 
 from imafarm.errors import ConfigurationError
@@ -69,7 +69,7 @@ class Comparison:
     """Whether all digests are equal: then both are the same, whatever else may be said of them."""
 
     def as_json(self) -> dict[str, Any]:
-        """The object that `imafarm compare DIR DIR --json` prints."""
+        """The object that `imafarm compare FIRST SECOND --json` prints."""
         return {
             "kind": self.kind,
             "directories": [str(directory) for directory in self.directories],
@@ -81,15 +81,16 @@ class Comparison:
         }
 
 
-def compare(first: Path, second: Path) -> Comparison:
+def compare(first: Path | str, second: Path | str) -> Comparison:
     """Sets two directories side by side.
 
     Raises `ConfigurationError` if one is a run's and the other a study's, if one is neither, or if a file is broken.
     """
-    kinds = kind_of(first), kind_of(second)
+    first, second = Path(first), Path(second)
+    kinds = kind_of(first, "FIRST"), kind_of(second, "SECOND")
     if kinds[0] != kinds[1]:
         raise ConfigurationError(
-            [f"DIR: {first} holds a {kinds[0]} and {second} a {kinds[1]}: only two of a kind can be compared"]
+            [f"SECOND: {first} holds a {kinds[0]} and {second} a {kinds[1]}: only two of a kind can be compared"]
         )
     if kinds[0] == "run":
         return compare_runs((first, second), read_run(first), read_run(second))
@@ -147,13 +148,13 @@ def compare_studies(directories: tuple[Path, Path], one: StudyDocument, other: S
     parts = [Part("knee", "The knee", _pairs(_knee(one), _knee(other)))]
     shared = [name for name in one.measures if name in other.measures]
     for name in shared:
-        ours, theirs = medians(one, name), medians(other, name)
-        points = [*ours, *(point for point in theirs if point not in ours)]
+        ours, theirs = means(one, name), means(other, name)
+        values = [*ours, *(each for each in theirs if each not in ours)]
         parts.append(
             Part(
                 f"measure {name}",
-                f"{one.measures[name].title}, medians" + (f", {unit}" if (unit := one.measures[name].unit) else ""),
-                [Pair(point, ours.get(point), theirs.get(point)) for point in points],
+                f"{one.measures[name].title}, means" + (f", {unit}" if (unit := one.measures[name].unit) else ""),
+                [Pair(each, ours.get(each), theirs.get(each)) for each in values],
             )
         )
     digests = [
@@ -171,8 +172,8 @@ def compare_studies(directories: tuple[Path, Path], one: StudyDocument, other: S
     )
 
 
-def medians(study: StudyDocument, measure: str) -> dict[str, float | None]:
-    """A measure's median over all seeds at each point of a study, by the point's name."""
+def means(study: StudyDocument, measure: str) -> dict[str, float | None]:
+    """A measure's mean over all seeds at each of a study's values, by names and values."""
     found: dict[str, list[float]] = {}
     for point in study.rows:
         name = ", ".join(f"{key} = {value}" for key, value in point.vary.items())
@@ -180,7 +181,7 @@ def medians(study: StudyDocument, measure: str) -> dict[str, float | None]:
         value = point.measures.get(measure)
         if value is not None:
             values.append(value)
-    return {name: median(values) if values else None for name, values in found.items()}
+    return {name: fmean(values) if values else None for name, values in found.items()}
 
 
 def _of(values: Mapping[str, Any]) -> dict[str, Scalar]:

@@ -10,6 +10,9 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from imafarm.farm import Farm
+from imafarm.report.words import counted
+
+__all__ = ["LiveLine", "LiveStatus", "counted", "live_line", "live_status", "named_masters"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +39,6 @@ def live_status(farm: Farm, hosts: Sequence[str]) -> LiveStatus:
         up=sum(farm.host_state(host).power == "up" for host in hosts),
         bindings=farm.statistics().bindings.active,
     )
-
-
-def counted(count: int, what: str) -> str:
-    """`1 host`, `50 hosts`."""
-    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
 
 
 def named_masters(masters: Mapping[str, str | None]) -> str:

@@ -13,7 +13,7 @@ __all__ = ["make_comparison", "make_report"]
 NAME = "report.html"
 
 
-def make_report(directory: Path) -> Path:
+def make_report(directory: Path | str) -> Path:
     """Writes `report.html` into what `imafarm run --out` or `imafarm study --out` has left, and tells where it is.
 
     Tables that are not there are said to be missing in the page. Raises `ConfigurationError` if the directory is
@@ -23,6 +23,7 @@ def make_report(directory: Path) -> Path:
     from imafarm.report.html._documents import kind_of
     from imafarm.report.html._draw import require_drawing
 
+    directory = Path(directory)
     kind = kind_of(directory)
     require_drawing()
     if kind == "run":
@@ -36,7 +37,7 @@ def make_report(directory: Path) -> Path:
     return _written(made, directory / NAME)
 
 
-def make_comparison(first: Path, second: Path, out: Path) -> Path:
+def make_comparison(first: Path | str, second: Path | str, out: Path | str) -> Path:
     """Writes a page that sets two runs, or two studies, side by side, their curves laid over each other.
 
     Raises `ConfigurationError` as `make_report` does, and if one directory is a run's and the other a study's.
@@ -45,7 +46,7 @@ def make_comparison(first: Path, second: Path, out: Path) -> Path:
     from imafarm.report.html._draw import require_drawing
 
     require_drawing()
-    return _written(compare_page(first, second), out)
+    return _written(compare_page(Path(first), Path(second)), Path(out))
 
 
 def _written(page: str, path: Path) -> Path:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from statistics import median
+from statistics import fmean
 
 from imafarm.report.compared import ratio_of, told
 from imafarm.report.comparison import Comparison, Pair, Part, compare
@@ -56,7 +56,7 @@ def _head(comparison: Comparison) -> list[Safe]:
     elif comparison.digests is not None:
         lead = "Two different runs: the digests differ."
     else:
-        lead = "The digests of their runs differ."
+        lead = "The digests of their points differ."
     return [
         element("p", "A comparison by imafarm", class_="kicker"),
         element("h1", f"Two {kind} side by side"),
@@ -198,14 +198,14 @@ def _studies(pen: Pen, comparison: Comparison) -> list[Safe]:
     small: list[Safe] = []
     for number, measure in enumerate(each for each in measures_in_order(one) if one.known(each) and other.known(each)):
         what = one.measures[measure]
-        curves = _medians(one, measure), _medians(other, measure)
+        curves = _means(one, measure), _means(other, measure)
         across = [x for curve in curves for x, _ in curve]
         large = number == 0
         drawn = draw_overlay(
             pen,
             f"measure-{number}",
             what.headed,
-            "Medians over all seeds.",
+            "Means over all seeds.",
             comparison.names,
             curves,
             name,
@@ -217,7 +217,7 @@ def _studies(pen: Pen, comparison: Comparison) -> list[Safe]:
     return [*figures, element("div", small, class_="multiples below")] if small else figures
 
 
-def _medians(study: StudyDocument, measure: str) -> Curve:
+def _means(study: StudyDocument, measure: str) -> Curve:
     varied = study.asked.vary[0]
     places, _ = place_of(study.values(varied.name))
     found: dict[float, list[float]] = {}
@@ -225,4 +225,4 @@ def _medians(study: StudyDocument, measure: str) -> Curve:
         value, at = point.measures.get(measure), places.get(point.vary.get(varied.name))
         if value is not None and at is not None:
             found.setdefault(at, []).append(value)
-    return [(at, median(values)) for at, values in sorted(found.items())]
+    return [(at, fmean(values)) for at, values in sorted(found.items())]

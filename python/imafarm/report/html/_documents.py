@@ -218,6 +218,8 @@ class StudyDocument(Part):
     rows: list[Point] = Field(default=[])
     knee: Knee | None = None
     recommendation: str | None = None
+    cost: str | None = None
+    """What it costs to be below the knee, in a line."""
     complete: bool = True
 
     def values(self, name: str) -> list[Scalar]:
@@ -234,16 +236,22 @@ class StudyDocument(Part):
         return any(point.measures.get(measure) is not None for point in self.rows)
 
 
-def kind_of(directory: Path) -> Literal["run", "study"]:
-    """Whether a directory is a run's or a study's. Raises `ConfigurationError` if it is neither."""
+def kind_of(directory: Path, argument: str = "DIRECTORY") -> Literal["run", "study"]:
+    """Whether a directory is a run's or a study's.
+
+    Raises `ConfigurationError` if it is neither; `argument` is what the directory is called in the error.
+    """
     if not directory.is_dir():
-        raise ConfigurationError([f"DIR: there is no directory {directory}"])
+        raise ConfigurationError([f"{argument}: there is no directory {directory}"])
     if (directory / RUN).is_file():
         return "run"
     if (directory / STUDY).is_file():
         return "study"
     raise ConfigurationError(
-        [f"DIR: {directory} holds neither {RUN} nor {STUDY}, which `imafarm run --out` or `study --out` leaves"]
+        [
+            f"{argument}: {directory} holds neither {RUN} nor {STUDY}, which `imafarm run --out` or "
+            "`imafarm study --out` leaves"
+        ]
     )
 
 

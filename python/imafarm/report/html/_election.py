@@ -12,7 +12,7 @@ from imafarm.report.html._columns import Columns
 from imafarm.report.html._documents import Election
 from imafarm.report.html._draw import Data, Key, Pen, Sheet
 from imafarm.report.html._markup import Safe, shortened
-from imafarm.report.html._scales import SECOND, UNITS, PhasedAxis, Unit, lasting
+from imafarm.report.html._scales import SECOND, UNITS, PhasedAxis, Unit, lasting, staircase
 from imafarm.report.html._theme import PAINT
 
 EVENTS = ("time_ns", "kind", "host", "zone")
@@ -172,7 +172,7 @@ def _curves(pen: Pen, number: int, story: Story, axis: PhasedAxis, unit: Unit, h
             )
         )
         return (
-            alt.layer(*phased_axis(sheet, axis, unit, height, story.since), lines)
+            alt.layer(*phased_axis(sheet, axis, unit, (sheet.plot, height), story.since), lines)
             .properties(width=sheet.plot, height=height)
             .configure_axisX(grid=False)
         )
@@ -245,11 +245,12 @@ def _lines(pen: Pen, number: int, story: Story, axis: PhasedAxis, unit: Unit, ra
         import altair as alt
 
         step = 19 if sheet.narrow else 21
+        width = sheet.plot - (30 if sheet.narrow else 34)
         height = max(step * len(hosts), 60)
         y = alt.Y("y:Q", axis=None, scale=alt.Scale(domain=[0, len(hosts)], reverse=True, nice=False))
         colour = alt.Color("paint:N", scale=None)
         layers: list[Any] = [
-            *phased_axis(sheet, axis, unit, height, story.since),
+            *phased_axis(sheet, axis, unit, (width, height), story.since),
             alt.Chart(sheet.rows(names))
             .mark_text(align="right", baseline="middle", color=PAINT["ink"], limit=sheet.left + 30)
             .encode(y=y, x=alt.value(-8), text="name:N"),
@@ -278,11 +279,7 @@ def _lines(pen: Pen, number: int, story: Story, axis: PhasedAxis, unit: Unit, ra
                 stroke=alt.Stroke("paint:N", scale=None),
             )
         )
-        return (
-            alt.layer(*layers)
-            .properties(width=sheet.plot - (30 if sheet.narrow else 34), height=height)
-            .resolve_scale(color="independent")
-        )
+        return alt.layer(*layers).properties(width=width, height=height).resolve_scale(color="independent")
 
     data = Data(
         ("host", *(SAID[kind] for kind in KINDS)),
@@ -383,20 +380,14 @@ def _x(alt: Any) -> Any:
     return alt.X("x:Q", axis=None, scale=alt.Scale(domain=[0, 1], nice=False))
 
 
-def phased_axis(sheet: Sheet, axis: PhasedAxis, unit: Unit, height: int, since: str) -> list[Any]:
-    """Ticks, and the waits that are left out, for a picture of this height."""
+def phased_axis(sheet: Sheet, axis: PhasedAxis, unit: Unit, area: tuple[int, int], since: str) -> list[Any]:
+    """Ticks, and the waits that are left out, for a picture of this width and height."""
     import altair as alt
 
-    ticks = [{"x": x, "text": text} for x, text in axis.ticks(unit, 5 if sheet.narrow else 9)]
-    gaps = [
-        {
-            "x": before.right,
-            "x2": after.left,
-            "at": (before.right + after.left) / 2,
-            "text": f"{lasting(after.first_ns - before.last_ns)} later",
-        }
-        for before, after in pairwise(axis.phases)
-    ]
+    width, height = area
+
+    ticks = [{"x": x, "text": text} for x, text in axis.ticks(unit, 5 if sheet.narrow else 9, 7.2 / width)]
+    gaps = [{"x": before.right, "x2": after.left} for before, after in pairwise(axis.phases)]
     title = [{"text": f"{unit.name} since {since}"}]
     layers = [
         alt.Chart(sheet.rows(ticks))
@@ -407,7 +398,7 @@ def phased_axis(sheet: Sheet, axis: PhasedAxis, unit: Unit, height: int, since: 
         .encode(x=_x(alt), y=alt.value(height + 7), text="text:N"),
         alt.Chart(sheet.rows(title))
         .mark_text(baseline="top", align="right", color=PAINT["soft"])
-        .encode(x=alt.value(sheet.plot - (0)), y=alt.value(height + 25), text="text:N"),
+        .encode(x=alt.value("width"), y=alt.value(height + 25), text="text:N"),
     ]
     if gaps:
         # The wait between two spans: a strip of another shade, so that nobody takes the axis for an even one.
@@ -416,10 +407,35 @@ def phased_axis(sheet: Sheet, axis: PhasedAxis, unit: Unit, height: int, since: 
             .mark_rect(color=PAINT["sheet"])
             .encode(x=_x(alt), x2="x2:Q", y=alt.value(-4), y2=alt.value(height + 4))
         )
-        if height >= 130:
-            layers.append(
-                alt.Chart(sheet.rows(gaps))
-                .mark_text(angle=270, baseline="middle", color=PAINT["soft"], fontSize=11)
-                .encode(x=alt.X("at:Q", axis=None), y=alt.value(height / 2), text="text:N")
-            )
+        layers += _waits(sheet, axis, width)
+    return layers
+
+
+def _waits(sheet: Sheet, axis: PhasedAxis, width: int) -> list[Any]:
+    """How long each wait is, above the plot, where no line crosses it: a flag on a pole that stands on its strip."""
+    import altair as alt
+
+    letter, line, foot = 6.8, 14, 5
+    poles, words = [], []
+    for before, after in pairwise(axis.phases):
+        wait = lasting(after.first_ns - before.last_ns)
+        poles.append((before.right + after.left) / 2 * width)
+        words.append(f"+{wait}" if sheet.narrow else f"{wait} later")
+    ends = [pole + 4 + letter * len(word) for pole, word in zip(poles, words, strict=True)]
+    layers: list[Any] = []
+    for pole, word, end, step in zip(poles, words, ends, staircase(poles, ends), strict=True):
+        # At the right edge a flag hangs over its pole, which then ends beneath it.
+        over = max(0.0, end - width - sheet.right)
+        low = -foot - line * step
+        data = sheet.rows([{"text": word}])
+        layers.append(
+            alt.Chart(data)
+            .mark_rule(color=PAINT["soft"], strokeWidth=1)
+            .encode(x=alt.value(pole), y=alt.value(-4), y2=alt.value(low if over else low - line + 3))
+        )
+        layers.append(
+            alt.Chart(data)
+            .mark_text(align="left", baseline="bottom", color=PAINT["soft"], fontSize=11)
+            .encode(x=alt.value(pole + 4 - over), y=alt.value(low), text="text:N")
+        )
     return layers

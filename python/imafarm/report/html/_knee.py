@@ -12,6 +12,7 @@ from imafarm.report.html._grid import Grid, draw_grid
 from imafarm.report.html._markup import Child, Safe, shortened
 from imafarm.report.html._scales import amount
 from imafarm.report.html._theme import PAINT
+from imafarm.report.words import counted
 
 QUARTILES_FROM = 5
 """With fewer seeds quartiles say nothing."""
@@ -28,7 +29,7 @@ def place_of(values: Sequence[Scalar]) -> tuple[dict[Scalar, float], bool]:
 
 
 def draw_curve(pen: Pen, study: StudyDocument, varied: Varied, measure: str, name: str, *, large: bool) -> Safe:
-    """A measure over one name: the median of all seeds, what they reach, each run, and the knee."""
+    """A measure over one name: at each value the median of all points, what they reach, each point, and the knee."""
     what = study.measures[measure]
     places, numeric = place_of(study.values(varied.name))
     found: dict[float, list[float]] = {}
@@ -43,18 +44,20 @@ def draw_curve(pen: Pen, study: StudyDocument, varied: Varied, measure: str, nam
     unit = f" {what.unit}" if what.unit else ""
     curve = [_summary(at, values) for at, values in sorted(found.items())]
     data = Data(
-        (varied.name, "median", "least", "most", "runs"),
+        (varied.name, "median", "least", "most", "points"),
         [
-            (labels[row["x"]], amount(row["median"]), amount(row["least"]), amount(row["most"]), str(row["runs"]))
+            (labels[row["x"]], amount(row["median"]), amount(row["least"]), amount(row["most"]), str(row["points"]))
             for row in curve
         ],
     )
     knee = study.knee if study.knee is not None and study.knee.vary == varied.name and numeric else None
-    several = any(row["runs"] > 1 for row in curve)
-    quartiles = several and all(row["runs"] >= QUARTILES_FROM for row in curve)
+    several = any(row["points"] > 1 for row in curve)
+    quartiles = several and all(row["points"] >= QUARTILES_FROM for row in curve)
     said = [_sentence(what.meaning), {"less": "Less is better.", "more": "More is better.", None: ""}[what.better]]
     if knee is not None and knee.measure == measure:
         said.append(f"The knee is at {_told(knee.value)}.")
+    if several:
+        said.append("Medians at each value, with a band from the least to the most.")
     if curve:
         low, high = curve[0], curve[-1]
         said.append(
@@ -63,13 +66,13 @@ def draw_curve(pen: Pen, study: StudyDocument, varied: Varied, measure: str, nam
             f"{labels[high['x']]}."
         )
     else:
-        said.append("No run says anything of it.")
+        said.append("No point says anything of it.")
     keys = [Key("line", "one", "median")]
     if several:
         keys.append(Key("band", "one", "least to most" + (", darker: the middle half" if quartiles else "")))
-    keys.append(Key("dot", "other", "a run"))
+    keys.append(Key("dot", "other", "a point"))
     if any(dot["failed"] for dot in dots):
-        keys.append(Key("cross", "bad", "a run that failed"))
+        keys.append(Key("cross", "bad", "a point that failed"))
     rules: list[dict[str, Any]] = []
     if knee is not None:
         rules.append({"x": float(knee.value), "text": f"knee {_told(knee.value)}", "row": 0})
@@ -161,7 +164,7 @@ def _summary(at: float, values: list[float]) -> dict[str, Any]:
         low, _, high = quantiles(values, n=4, method="inclusive")
     return {
         "x": at, "median": median(values), "least": min(values), "most": max(values), "low": low, "high": high,
-        "runs": len(values),
+        "points": len(values),
     }  # fmt: skip
 
 
@@ -215,7 +218,7 @@ def draw_map(pen: Pen, study: StudyDocument, number: int, measure: str) -> Safe:
         rim,
     )
     better = {"less": " Less is better.", "more": " More is better.", None: ""}[what.better]
-    means = f"Means over {study.asked.repeat} seeds, {across.name} across and {down.name} up."
+    means = f"Means over {counted(study.asked.repeat, 'seed')}, {across.name} across and {down.name} up."
     label = f"{_sentence(what.meaning)} {means}{better}"
     if rim and knee is not None:
         label += f" Outlined: the knee, {knee.vary} = {_told(knee.value)}."

@@ -56,7 +56,7 @@ def draw_overlay(
             from imafarm.report.html._election import phased_axis
 
             x = alt.X("x:Q", axis=None, scale=alt.Scale(domain=[0, 1], nice=False))
-            under = phased_axis(sheet, *phases, height, "the first doubt")
+            under = phased_axis(sheet, *phases, (sheet.plot, height), "the first doubt")
         else:
             x_scale = alt.Scale(type="log" if log_x else "linear", domain=[low, high if high > low else low + 1])
             values = alt.Undefined if steps else sorted(set(across))

@@ -17,6 +17,7 @@ from imafarm.report.html._markup import Child, Safe, definitions, element, table
 from imafarm.report.html._page import Section, gone, page, titled, verdict_badge
 from imafarm.report.html._scales import amount, seconds, size
 from imafarm.report.html._traffic import TRAFFIC, draw_traffic, rates_of
+from imafarm.report.words import counted
 
 MOST_ELECTIONS_DRAWN = 2
 MOST_ROWS = 50
@@ -128,11 +129,6 @@ def told(value: object) -> str:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return str(value)
     return f"{value:,}"
-
-
-def counted(count: int, what: str) -> str:
-    """`1 host`, `50 hosts`."""
-    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
 
 
 def _moments(moments: Sequence[Moment]) -> Safe | None:

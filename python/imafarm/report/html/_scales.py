@@ -210,8 +210,11 @@ class PhasedAxis:
                 return phase.left + inside * (phase.right - phase.left)
         return self.phases[-1].right
 
-    def ticks(self, unit: Unit, most: int) -> list[tuple[float, str]]:
-        """Places and labels of round times since the first moment, at most so many over the whole axis."""
+    def ticks(self, unit: Unit, most: int, letter: float = 0.0) -> list[tuple[float, str]]:
+        """Places and labels of round times since the first moment, at most so many over the whole axis.
+
+        `letter` is the part of the axis that a letter of a label takes: none runs into another.
+        """
         told: list[tuple[float, str]] = []
         for phase in self.phases:
             start, end = (unit.of(ns - self.origin_ns) for ns in (phase.start_ns, phase.end_ns))
@@ -229,10 +232,24 @@ class PhasedAxis:
             for at in steps:
                 place = self.place(at * unit.ns + self.origin_ns)
                 # On both sides of a wait two may come too close to be read.
-                if not told or place - told[-1][0] > 0.5 / most:
-                    text = f"{at + 0.0:,.{digits}f}"
-                    told.append((place, text.rstrip("0").rstrip(".") if "." in text else text))
+                text = f"{at + 0.0:,.{digits}f}"
+                text = text.rstrip("0").rstrip(".") if "." in text else text
+                if told and place - told[-1][0] <= max(0.5 / most, letter * ((len(told[-1][1]) + len(text)) / 2 + 1)):
+                    continue
+                told.append((place, text))
         return told
+
+
+def staircase(starts: Sequence[float], ends: Sequence[float]) -> list[int]:
+    """On which step each of some flags hangs, 0 the lowest, so that none covers another, nor the pole of another.
+
+    The poles stand at `starts`, in rising order, and each flag goes to the right from its pole's top.
+    """
+    steps: list[int] = []
+    for place, end in reversed(list(enumerate(ends))):
+        covered = [step for start, step in zip(starts[place + 1 :], reversed(steps), strict=True) if start < end]
+        steps.append(max(covered, default=-1) + 1)
+    return steps[::-1]
 
 
 def _apart(times: Sequence[int], most: int) -> list[tuple[int, int]]:

@@ -7,15 +7,19 @@ from collections.abc import Sequence
 from pathlib import Path
 from statistics import fmean
 
-from imafarm.report.html._documents import Scalar, StudyDocument, read_study
+from imafarm.report.html._documents import Knee, Scalar, StudyDocument, read_study
 from imafarm.report.html._draw import Pen
 from imafarm.report.html._knee import draw_curve, draw_map
 from imafarm.report.html._markup import Child, Safe, definitions, element, table
 from imafarm.report.html._page import Section, page, titled, verdict_badge
-from imafarm.report.html._run_page import counted
-from imafarm.report.html._scales import amount
+from imafarm.report.html._scales import amount, size
+from imafarm.report.words import counted
 
 MOST_ROWS = 100
+AROUND = ("update_delay_p99", "handshake_bytes", "converge_seconds")
+"""Measures that are told below and at the knee."""
+NEEDS = {"collector_busy": "it needs a WorkCost.. setting, for example --set WorkCostHeartbeat=200"}
+"""What measures need that are null without it."""
 
 
 def study_page(directory: Path) -> str:
@@ -31,9 +35,9 @@ def study_page(directory: Path) -> str:
             pictures += [draw_map(pen, study, number, measure) for number, measure in enumerate(order, 1)]
         else:
             pictures += _curves(pen, study, order)
-        unknown = [study.measures[name].title for name in measures_in_order(study) if not study.known(name)]
+        unknown = [_unknown(study, name) for name in measures_in_order(study) if not study.known(name)]
         if study.rows and unknown:
-            pictures.append(element("p", f"No run says anything of: {', '.join(unknown)}.", class_="gone below"))
+            pictures.append(element("p", f"No point says anything of: {'; '.join(unknown)}.", class_="gone below"))
         sections = [
             Section("curves", "What was measured", pictures),
             Section("means", "Means", [_means(study)] if study.rows else []),
@@ -42,6 +46,14 @@ def study_page(directory: Path) -> str:
         ]
         made = page(f"study of {study.asked.scenario}: {', '.join(names)}", _head(study), sections, _foot(study))
         return pen.finished(made)
+
+
+def _unknown(study: StudyDocument, measure: str) -> str:
+    """A measure that no point has, and why, as far as that is known."""
+    what = study.measures[measure]
+    _, said, why = what.meaning.partition("; null ")
+    why = NEEDS.get(measure, f"null {why}" if said else "")
+    return f"{what.title} ({why})" if why else what.title
 
 
 def measures_in_order(study: StudyDocument) -> list[str]:
@@ -82,7 +94,8 @@ def _head(study: StudyDocument) -> list[Child]:
         said.append(f"{counted(asked.hosts, 'host')} in {counted(asked.zones or 1, 'zone')}")
     said += [asked.product] if asked.product else []
     said += [f"{name} = {value:,}" for name, value in asked.settings.items()]
-    said.append(f"{counted(asked.repeat, 'seed')} for each point, from seed {asked.seed} on")
+    each = "value" if len(asked.vary) == 1 else "combination of values"
+    said.append(f"{counted(asked.repeat, 'seed')} for each {each}, from seed {asked.seed} on")
     headline = study.recommendation or f"{asked.scenario} by {by}"
     unfinished = None
     if not study.complete:
@@ -93,6 +106,7 @@ def _head(study: StudyDocument) -> list[Child]:
         element(
             "div", verdict_badge(passed == len(study.rows), _of_all(passed, len(study.rows))), class_="title under"
         ),
+        element("p", study.cost, class_="lead") if study.cost else None,
         unfinished,
         element("p", f"{', '.join(said)}.", class_="asked"),
         definitions(_tiles(study), class_="tiles"),
@@ -108,14 +122,43 @@ def _tiles(study: StudyDocument) -> list[tuple[str, Child]]:
             tiles.append(("the largest value tried that is worse", number(knee.below)))
         if knee.theory is not None:
             tiles.append(("what theory says", number(knee.theory)))
-    points = len({tuple(sorted((k, str(v)) for k, v in point.vary.items())) for point in study.rows})
-    tiles.append(("points", f"{points:,}"))
-    tiles.append(("runs", f"{len(study.rows):,}"))
+        tiles += _around(study, knee)
+    values = len({tuple(sorted((k, str(v)) for k, v in point.vary.items())) for point in study.rows})
+    tiles.append(("values" if len(study.asked.vary) == 1 else "combinations of values", f"{values:,}"))
+    tiles.append(("points: each value with each seed", f"{len(study.rows):,}"))
     return tiles
 
 
-def _of_all(passed: int, runs: int) -> str:
-    return f"all {runs:,} runs passed" if passed == runs else f"{runs - passed:,} of {runs:,} runs failed"
+def _around(study: StudyDocument, knee: Knee) -> list[tuple[str, Child]]:
+    """Means below and at the knee; where a measure is null there, at the value nearest to it that has one."""
+    tiles: list[tuple[str, Child]] = []
+    for measure in AROUND:
+        found: dict[float, list[float]] = {}
+        for point in study.rows:
+            at, value = point.vary.get(knee.vary), point.measures.get(measure)
+            if value is not None and isinstance(at, int | float):
+                found.setdefault(at, []).append(value)
+        below, above = (at for at in found if at < knee.value), (at for at in found if at >= knee.value)
+        low, high = max(below, default=None), min(above, default=None)
+        if measure not in study.measures or low is None or high is None:
+            continue
+        what = study.measures[measure]
+        told = _two(fmean(found[low]), fmean(found[high]), what.unit)
+        tiles.append((f"{what.title}, below / at the knee: means at {number(low)} / {number(high)}", told))
+    return tiles
+
+
+def _two(one: float, other: float, unit: str) -> str:
+    """Two amounts of a unit, which is said once unless each has one that suits it."""
+    if unit == "bytes/min":
+        return f"{size(one)} / {size(other)} a minute"
+    return f"{amount(one)} / {amount(other)} {unit}".rstrip()
+
+
+def _of_all(passed: int, points: int) -> str:
+    if passed == points:
+        return "the point passed" if points == 1 else f"all {points:,} points passed"
+    return f"{points - passed:,} of {counted(points, 'point')} failed"
 
 
 def number(value: Scalar) -> str:
@@ -142,8 +185,8 @@ def _means(study: StudyDocument) -> Safe:
     head = [*names, *(each.headed for each in units)]
     left = len(rows) - MOST_ROWS
     note = element("p", f"And {left:,} more in study.parquet.", class_="note") if left > 0 else None
-    caption = f"Means over {counted(study.asked.repeat, 'seed')}; a dash where no run says anything"
-    return titled("By point", table(caption, head, rows[:MOST_ROWS], class_="headed"), note)
+    caption = f"Means over {counted(study.asked.repeat, 'seed')}; a dash where no point says anything"
+    return titled("By value", table(caption, head, rows[:MOST_ROWS], class_="headed"), note)
 
 
 def _failures(study: StudyDocument) -> list[Child]:
@@ -154,7 +197,7 @@ def _failures(study: StudyDocument) -> list[Child]:
     rows = [(*(number(point.vary.get(name)) for name in names), f"{point.seed}", point.verdict) for point in failed]
     left = len(rows) - MOST_ROWS
     note = element("p", f"And {left:,} more.", class_="note") if left > 0 else None
-    caption = f"{len(failed):,} of {len(study.rows):,} runs"
+    caption = f"{len(failed):,} of {counted(len(study.rows), 'point')}"
     return [table(caption, (*names, "seed", "verdict"), rows[:MOST_ROWS]), note]
 
 
@@ -188,8 +231,13 @@ def _again(study: StudyDocument) -> list[Child]:
         element("pre", element("code", shlex.join(command_of_study(study)))),
         element(
             "details",
-            element("summary", "Digests of all runs"),
-            table("Digests", ("point", "seed", "digest"), _digests(study), numbers=False),
+            element("summary", "Digests of all points"),
+            table(
+                "Digests",
+                ("values" if len(study.asked.vary) > 1 else "value", "seed", "digest"),
+                _digests(study),
+                numbers=False,
+            ),
         ),
     ]
 
@@ -202,4 +250,4 @@ def _digests(study: StudyDocument) -> list[list[Child]]:
 
 
 def _foot(study: StudyDocument) -> Safe:
-    return element("p", f"imafarm {study.version}. {len(study.rows):,} runs.")
+    return element("p", f"imafarm {study.version}. {counted(len(study.rows), 'point')}.")
