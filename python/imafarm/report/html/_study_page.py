@@ -152,6 +152,8 @@ def _two(one: float, other: float, unit: str) -> str:
     """Two amounts of a unit, which is said once unless each has one that suits it."""
     if unit == "bytes/min":
         return f"{size(one)} / {size(other)} a minute"
+    if unit == "s":
+        return f"{one:,.3f} / {other:,.3f} s"
     return f"{amount(one)} / {amount(other)} {unit}".rstrip()
 
 
