@@ -60,8 +60,9 @@ class Timeline:
     def draw(self, farm: EmulatedFarm, verdict: Verdict) -> None:
         """Draws what a farm has recorded, while it is open."""
         from imafarm.report.timeline import timeline_of
+        from imafarm.report.words import counted
 
-        hosts, zones = _count(verdict.hosts, "host"), _count(verdict.zones, "zone")
+        hosts, zones = counted(verdict.hosts, "host"), counted(verdict.zones, "zone")
         self.trace = timeline_of(
             farm,
             title=f"{verdict.scenario}: {hosts} in {zones}, {verdict.product}, seed {verdict.seed}",
@@ -81,7 +82,3 @@ class Timeline:
         if self.trace is not None:
             write_trace(self.trace, self.path)
             say_written(self.path)
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number:,} {what}" + "s" * (number != 1)
