@@ -159,7 +159,7 @@ def test_a_real_run_leaves_its_report(tmp_path: Path, capsys: pytest.CaptureFixt
     code, _, err = call(
         capsys, ["run", "master-failover", "--hosts", "60", "--out", out, "--set", "MaxWaitingCalls=99"]
     )
-    assert (code, err) == (0, "")
+    assert (code, err) == (0, f"imafarm: {out / 'report.html'}\n")
     page = (out / "report.html").read_bytes()
     text = page.decode()
     for said in ("Who asked whom in Z1", "ELECT_MASTER_ACK", "MaxWaitingCalls = 99", "There is no"):
