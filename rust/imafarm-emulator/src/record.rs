@@ -70,7 +70,7 @@ impl Part for BindingsPart {
 
     fn add(&mut self, later: &BindingsPart) {
         let mut counts = self.counts;
-        add(&mut counts, &later.counts);
+        counts.merge(&later.counts);
         *self = BindingsPart { counts, busy: self.busy + later.busy, ..*later };
     }
 }
@@ -78,29 +78,12 @@ impl Part for BindingsPart {
 impl BindingsPart {
     /// What was done since an earlier look; `None` if nothing was, and all is as it was.
     fn since(&self, before: &BindingsPart) -> Option<BindingsPart> {
-        let BindingCounts { opened, hit, evicted, closed, refused, overflowed } = before.counts;
-        let counts = BindingCounts {
-            opened: self.counts.opened - opened,
-            hit: self.counts.hit - hit,
-            evicted: self.counts.evicted - evicted,
-            closed: self.counts.closed - closed,
-            refused: self.counts.refused - refused,
-            overflowed: self.counts.overflowed - overflowed,
-        };
+        let counts = self.counts.since(&before.counts);
         let busy = Span(self.busy.0 - before.busy.0);
-        let is_new = counts != BindingCounts::default() || busy != Span::ZERO;
+        let is_new = counts != BindingCounts::ZERO || busy != Span::ZERO;
         let has_changed = self.active != before.active || self.collector_active != before.collector_active;
         (is_new || has_changed).then_some(BindingsPart { counts, busy, ..*self })
     }
-}
-
-fn add(counts: &mut BindingCounts, more: &BindingCounts) {
-    counts.opened += more.opened;
-    counts.hit += more.hit;
-    counts.evicted += more.evicted;
-    counts.closed += more.closed;
-    counts.refused += more.refused;
-    counts.overflowed += more.overflowed;
 }
 
 /// The bins of a farm, and how it was when it was last looked at.
@@ -223,12 +206,12 @@ impl crate::seat::Seat {
     /// Adds what the host has done with its bindings in all its lives.
     fn add_bindings(&self, now: Time, part: &mut BindingsPart) {
         let work = self.work_totals(now);
-        add(&mut part.counts, &self.host.binding_counts());
+        part.counts.merge(&self.host.binding_counts());
         part.active += u64::from(self.host.active_bindings());
         part.executing += work.executing;
         part.busy = part.busy + work.busy;
         if let Some(past) = &self.past {
-            add(&mut part.counts, &past.bindings);
+            part.counts.merge(&past.bindings);
             part.busy = part.busy + past.work.busy;
         }
     }

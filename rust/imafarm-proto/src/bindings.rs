@@ -6,6 +6,7 @@
 
 mod attempts;
 mod bound;
+mod counts;
 mod fan_out;
 mod settling;
 
@@ -13,6 +14,7 @@ use std::collections::VecDeque;
 
 use attempts::{AttemptIndex, Attempts, Waited};
 use bound::Bound;
+pub use counts::BindingCounts;
 pub use fan_out::{Audience, FanOut};
 
 use crate::binding::{Act, Event, State};
@@ -45,23 +47,6 @@ pub struct Bindings {
     /// Whether the next free entry goes to a caller or to a call of ours, when both wait.
     callers_turn: bool,
     counts: BindingCounts,
-}
-
-/// What a host has done with its bindings since it was made. `opened = evicted + closed + active`, always.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct BindingCounts {
-    /// Bindings that became active, either direction.
-    pub opened: u64,
-    /// Messages for which an open binding stood ready.
-    pub hit: u64,
-    /// Active bindings torn down to make room.
-    pub evicted: u64,
-    /// Active bindings that ended for any other reason.
-    pub closed: u64,
-    /// Callers turned away, and calls of ours that nobody answered or that met a stranger.
-    pub refused: u64,
-    /// Messages dropped because too many waited for one binding already.
-    pub overflowed: u64,
 }
 
 /// One binding, as its host keeps it: little, for a host may have very many.

@@ -55,7 +55,7 @@ pub struct Totals {
 impl Totals {
     /// Nothing yet.
     pub const ZERO: Totals = Totals {
-        bindings: BindingCounts { opened: 0, hit: 0, evicted: 0, closed: 0, refused: 0, overflowed: 0 },
+        bindings: BindingCounts::ZERO,
         active: 0,
         elections: ElectionCounts { started: 0, won: 0 },
         dynamic: DynamicCounts::ZERO,
@@ -87,13 +87,7 @@ impl Totals {
 
     /// Adds what others have done.
     pub fn merge(&mut self, other: &Totals) {
-        let (mine, theirs) = (&mut self.bindings, &other.bindings);
-        mine.opened += theirs.opened;
-        mine.hit += theirs.hit;
-        mine.evicted += theirs.evicted;
-        mine.closed += theirs.closed;
-        mine.refused += theirs.refused;
-        mine.overflowed += theirs.overflowed;
+        self.bindings.merge(&other.bindings);
         self.active += other.active;
         self.elections.started += other.elections.started;
         self.elections.won += other.elections.won;
