@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import trio
 
+from imafarm.errors import ConfigurationError
 from imafarm.farm import Election, Farm, FarmStatistics
 from imafarm.topology import Topology
 
@@ -75,6 +77,14 @@ class Scenario:
     """How many zones it is played with unless somebody says otherwise."""
     prepare: Callable[[Topology], Topology] | None = None
     """What it needs of a farm before that is opened; nothing, if `None`."""
+
+    def check_fits(self, topology: Topology) -> None:
+        """Errors: `ConfigurationError` if a zone has fewer hosts than such a story is about."""
+        resolver, least = topology.resolver, self.least_hosts_in_zone
+        for zone, count in Counter(resolver.zones_of(range(len(resolver)))).items():
+            if count < least:
+                said = f"{self.name} needs {least} in every zone, {resolver.zone_name(zone)} has {count}"
+                raise ConfigurationError([f"hosts: {said}"])
 
 
 @dataclass(frozen=True, slots=True)

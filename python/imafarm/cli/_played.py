@@ -60,20 +60,8 @@ def farm_for(
         registry=registry,
         assignments=assignments,
     )
-    _check_fits(scenario, topology)
+    scenario.check_fits(topology)
     return topology if scenario.prepare is None else scenario.prepare(topology)
-
-
-def _check_fits(scenario: Scenario, topology: Topology) -> None:
-    from collections import Counter
-
-    from imafarm.errors import ConfigurationError
-
-    resolver, least = topology.resolver, scenario.least_hosts_in_zone
-    for zone, count in Counter(resolver.zones_of(range(len(resolver)))).items():
-        if count < least:
-            name = resolver.zone_name(zone)
-            raise ConfigurationError([f"hosts: {scenario.name} needs {least} in every zone, {name} has {count}"])
 
 
 @contextmanager

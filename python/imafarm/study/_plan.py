@@ -16,7 +16,7 @@ from imafarm.study._farm_of import Asked, FarmOf
 from imafarm.study._journal import MADE_OF
 from imafarm.study._knee import CACHE_ENTRIES, MEASURE, Churn, Need, grid, knee_of, need_of, next_value, recommendation
 from imafarm.study._measures import CACHE, NEEDS_FAILOVER, check_measures, default_measures, known_measures
-from imafarm.study._point import Key, Outcome, Point, check_fits, scenario_of
+from imafarm.study._point import Key, Outcome, Point
 from imafarm.study._study import Study, StudyRow
 from imafarm.study._values import SHAPE, Varied, varied
 from imafarm.study._words import unknown
@@ -102,7 +102,7 @@ class Plan:
             shape = tuple(value for name, value in zip(point.names, values, strict=True) if name in SHAPE)
             if shape not in seen:
                 seen.add(shape)
-                check_fits(scenario_of(self.scenario), point.topology())
+                point.plays.check_fits(point.topology())
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version
 
 from imafarm.emulated import EmulatedFarm, open_emulated_farm, run
-from imafarm.errors import ConfigurationError, ImafarmError
+from imafarm.errors import ImafarmError
 from imafarm.scenario import Journal, Scenario, Verdict, play
 from imafarm.scenarios import SCENARIOS
 from imafarm.settings import default_settings
@@ -109,12 +108,3 @@ def _outcome(farm: EmulatedFarm, verdict: Verdict) -> Outcome:
         memory=farm.memory_bytes / len(farm.host_names),
     )
     return Outcome(passed=verdict.passed, measures=found, digest=verdict.digest)
-
-
-def check_fits(scenario: Scenario, topology: Topology) -> None:
-    """Errors: `ConfigurationError` if a zone has fewer hosts than the scenario is about."""
-    resolver, least = topology.resolver, scenario.least_hosts_in_zone
-    for zone, count in Counter(resolver.zones_of(range(len(resolver)))).items():
-        if count < least:
-            said = f"{scenario.name} needs {least} in every zone, {resolver.zone_name(zone)} has {count}"
-            raise ConfigurationError([f"hosts: {said}"])
