@@ -6,18 +6,20 @@ from pathlib import Path
 
 import pytest
 
-BASE = {"_imafarm", "errors", "settings", "tables", "topology", "farm", "configuration"}
+BASE = {"_imafarm", "errors", "settings", "tables", "topology", "farm", "configuration", "words"}
 """What a farm is, whatever world its hosts live in."""
 
 MAY_IMPORT = {
     "errors": set[str](),
     "_imafarm": set[str](),
+    # How people are told of counts and of names that there are not.
+    "words": set[str](),
     "settings": {"_imafarm", "errors"},
     "topology": {"_imafarm", "errors", "settings"},
     # What may be changed in a farm's configuration. A farm is given a log to tell; it never sees a database.
     "configuration": {"_imafarm", "errors", "topology"},
     # Columns with names and units, for whatever opens Arrow.
-    "tables": {"_imafarm", "errors"},
+    "tables": {"_imafarm", "errors", "words"},
     "farm": {"_imafarm", "errors", "settings", "tables", "topology", "configuration"},
     # Who may talk: for whoever listens or asks on real sockets.
     "keys": {"errors"},
@@ -32,12 +34,12 @@ MAY_IMPORT = {
     # The worlds do not know each other.
     "emulated": BASE,
     "live": BASE | {"keys", "management"},
-    "store": {"_imafarm", "errors", "settings", "topology", "configuration"},
+    "store": {"_imafarm", "errors", "settings", "topology", "configuration", "words"},
     # What a run leaves in its directory.
     "results": {"errors", "settings", "tables", "topology", "farm", "scenario"},
     # The packets of an emulated farm, as a capture file.
     "capture": {"errors", "tables", "topology"},
-    "report": {"errors", "settings", "tables", "topology", "farm", "load", "published", "results", "scenario"},
+    "report": {"errors", "settings", "tables", "topology", "farm", "load", "published", "results", "scenario", "words"},
     # A study is a great many emulated farms: on sockets its points would wait for one another.
     "study": BASE | {"scenario", "scenarios", "emulated", "results"},
     # One emulated farm, looked at while it runs.

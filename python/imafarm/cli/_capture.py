@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from imafarm.cli._out import check_file, say_written
+from imafarm.cli._out import say_written
+from imafarm.words import nearest
 
 if TYPE_CHECKING:
     from imafarm._imafarm import HostResolver
@@ -94,6 +94,7 @@ def capturing(options: CaptureOptions, topology: Topology) -> Capturing | None:
     from imafarm.capture import addresses_of
     from imafarm.emulated import Tap
     from imafarm.errors import ConfigurationError
+    from imafarm.tables import trouble_writing
 
     given = {
         "--capture-hosts": options.capture_hosts,
@@ -112,7 +113,10 @@ def capturing(options: CaptureOptions, topology: Topology) -> Capturing | None:
     since, until = _time(options.capture_time, mistakes)
     tap = Tap(hosts=hosts, kinds=kinds, since_seconds=since, until_seconds=until)
     mistakes += [_under_its_option(mistake) for mistake in tap.mistakes(resolver)]
-    mistakes += check_file(options.capture, "--capture")
+    if options.capture.is_dir():
+        mistakes.append(f"--capture: {options.capture} is a directory; name a file")
+    elif (why := trouble_writing(options.capture)) is not None:
+        mistakes.append(f"--capture: cannot write to {options.capture}: {why}")
     if mistakes:
         raise ConfigurationError(mistakes)
     addresses = addresses_of(resolver.names_of(range(len(resolver))), topology.live)
@@ -136,8 +140,8 @@ def _hosts(text: str | None, resolver: HostResolver, mistakes: list[str]) -> lis
         elif zone in zones:
             names |= dict.fromkeys(resolver.names_of(resolver.zone_hosts(zones.index(zone))))
         else:
-            nearest = get_close_matches(zone, zones, n=1, cutoff=0.0)[0]
-            mistakes.append(f"--capture-hosts: unknown zone {zone!r}; did you mean {nearest + ZONE_SIGN!r}?")
+            meant = nearest(zone, zones) + ZONE_SIGN
+            mistakes.append(f"--capture-hosts: unknown zone {zone!r}; did you mean {meant!r}?")
     # An unknown zone is one mistake, not two.
     return list(names) if names or not mistakes else None
 

@@ -9,9 +9,9 @@ PASSED, FAILED, WRONG_CALL, INTERRUPTED = 0, 1, 2, 130
 
 def unknown(key: str, name: str, known: Sequence[str]) -> Exception:
     """The error for a name that there is not; it tells the nearest of those there are."""
-    from difflib import get_close_matches
-
     from imafarm.errors import ConfigurationError
+    from imafarm.words import nearest
 
-    nearest = get_close_matches(name, known, n=1, cutoff=0.0)[0]
-    return ConfigurationError([f"{key}: unknown {name!r}; did you mean {nearest!r}? There are {', '.join(known)}"])
+    return ConfigurationError(
+        [f"{key}: unknown {name!r}; did you mean {nearest(name, known)!r}? There are {', '.join(known)}"]
+    )

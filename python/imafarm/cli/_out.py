@@ -41,17 +41,6 @@ def check_writable(out: Path) -> None:
         raise ConfigurationError([f"--out: cannot write to {out}: {error.strerror or error}"]) from None
 
 
-def check_file(path: Path, option: str) -> list[str]:
-    """What is wrong with a file that is to be written, found out by putting another beside it."""
-    if path.is_dir():
-        return [f"{option}: {path} is a directory; name a file"]
-    try:
-        with tempfile.NamedTemporaryFile(dir=path.parent):
-            return []
-    except OSError as error:
-        return [f"{option}: cannot write to {path}: {error.strerror or error}"]
-
-
 def say_written(path: Path, what: str = "") -> None:
     """Tells on standard error that a file is there."""
     print(f"imafarm: {path}{what and ': '}{what}", file=sys.stderr)

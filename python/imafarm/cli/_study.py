@@ -19,7 +19,7 @@ from rich.console import Console
 from imafarm.cli._errors import FAILED, PASSED
 from imafarm.cli._options import Assignments, FarmFile, Hosts, Json, Repeat, Seed, Workers, Zones
 from imafarm.cli._out import draw_report
-from imafarm.cli._played import RegistryFile
+from imafarm.cli._played import Product, RegistryFile
 
 if TYPE_CHECKING:
     from imafarm.study import Study, StudyProgress
@@ -58,7 +58,7 @@ def study(
     hosts: Hosts = None,
     zones: Zones = None,
     seed: Seed = 0,
-    product: Annotated[str | None, Parameter(help="XP, MF30, PS40 or PS45 (PS45).")] = None,
+    product: Product = None,
     set_: Assignments = (),
     registry: RegistryFile = None,
     farm: FarmFile = None,

@@ -60,7 +60,7 @@ class Timeline:
     def draw(self, farm: EmulatedFarm, verdict: Verdict) -> None:
         """Draws what a farm has recorded, while it is open."""
         from imafarm.report.timeline import timeline_of
-        from imafarm.report.words import counted
+        from imafarm.words import counted
 
         hosts, zones = counted(verdict.hosts, "host"), counted(verdict.zones, "zone")
         self.trace = timeline_of(

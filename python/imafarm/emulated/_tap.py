@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 
 from imafarm import _imafarm
 from imafarm.emulated._clock import NANOSECONDS
 from imafarm.errors import ConfigurationError
+from imafarm.words import nearest
 
 LATEST_SECONDS = 1e9
 """The last second of a time range, as of any span of farm time."""
@@ -81,8 +81,7 @@ class Tap:
 
 
 def _nearest(name: str, known: Sequence[str]) -> str:
-    nearest = get_close_matches(name, known, n=1, cutoff=0.0)
-    return f"; did you mean {nearest[0]!r}?" if nearest else ""
+    return f"; did you mean {nearest(name, known)!r}?" if known else ""
 
 
 def untapped() -> ConfigurationError:

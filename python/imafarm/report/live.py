@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from imafarm.farm import Farm
-from imafarm.report.words import counted
+from imafarm.words import counted
 
 __all__ = ["LiveLine", "LiveStatus", "counted", "live_line", "live_status", "named_masters"]
 

@@ -6,16 +6,13 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from os import SEEK_END
 from pathlib import Path
 from typing import Any, cast
 
 from imafarm.errors import ConfigurationError
 from imafarm.results._directory import DOCUMENT, FORMAT
-from imafarm.tables import Table
+from imafarm.tables import Damaged, Table, read_parquet
 
-ROWS_AT_ONCE = 65_536
-MAGIC = b"PAR1"
 PARTS: Mapping[str, type] = {
     "version": str,
     "asked": dict,
@@ -112,35 +109,12 @@ def read_table(path: Path) -> Table:
 
     Errors: `ConfigurationError`, naming the file, if it is missing, or no Parquet file.
     """
-    from arro3.io import read_parquet
-
     try:
-        _check_ends(path)
-        return Table(read_parquet(path, batch_size=ROWS_AT_ONCE).read_all())
+        return Table(read_parquet(path))
     except OSError as error:
         raise ConfigurationError([f"{path}: {error.strerror or error}"]) from None
-    except ConfigurationError:
-        raise
-    except BaseException as error:
-        # What the reader makes of a file whose inside is damaged is a panic of Rust's, which is no `Exception`.
-        if isinstance(error, KeyboardInterrupt):
-            raise
+    except Damaged as error:
         raise ConfigurationError([f"{path}: is damaged: {error}"]) from None
-
-
-def _check_ends(path: Path) -> None:
-    """Checks that a file begins and ends as Parquet does: one that was cut off does not.
-
-    Errors: `ConfigurationError`; `OSError` if it cannot be read.
-    """
-    with path.open("rb") as file:
-        begins = file.read(len(MAGIC))
-        size = file.seek(0, SEEK_END)
-        file.seek(max(0, size - 8))
-        tail = file.read()
-    footer = int.from_bytes(tail[:4], "little")
-    if begins != MAGIC or tail[4:] != MAGIC or footer + 12 > size:
-        raise ConfigurationError([f"{path}: is no Parquet file, or not all of one"])
 
 
 def read_run(directory: Path | str) -> RunResults:

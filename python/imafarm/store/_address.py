@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 
 from sqlalchemy import URL
@@ -12,6 +11,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 from imafarm.errors import StoreError
+from imafarm.words import nearest
 
 SCHEMES = {
     "sqlite": "sqlite",
@@ -50,8 +50,9 @@ def read_address(text: str) -> Address:
         return _file(shown, text)
     scheme = text.partition("://")[0].lower()
     if scheme not in SCHEMES:
-        nearest = get_close_matches(scheme, SCHEMES, n=1, cutoff=0.0)[0]
-        raise StoreError(shown, f"unknown scheme {scheme!r}; did you mean {nearest!r}? Others are not supported")
+        raise StoreError(
+            shown, f"unknown scheme {scheme!r}; did you mean {nearest(scheme, SCHEMES)!r}? Others are not supported"
+        )
     try:
         url = make_url(text)
     except (ArgumentError, ValueError):

@@ -17,7 +17,7 @@ FILE = "points.jsonl"
 FORMAT = "imafarm study points 1"
 MADE_OF = "farm made of"
 """Under this key the first line has the farm's fingerprint."""
-RUN_FILES = ("run.json", "verdict.json", "load.json")
+FILES_OF_RUNS = ("run.json", "verdict.json", "load.json")
 """By these a directory is known to hold a run."""
 STUDY_FILES = (FILE, "study.json")
 
@@ -148,7 +148,7 @@ def _outcome(entry: Mapping[str, Any]) -> tuple[Key, Outcome]:
 
 
 def _check_directory(directory: Path, *, resume: bool) -> None:
-    if held := [name for name in RUN_FILES if (directory / name).exists()]:
+    if held := [name for name in FILES_OF_RUNS if (directory / name).exists()]:
         raise ConfigurationError([f"out: {directory} holds a run ({held[0]}); take another directory"])
     held = [name for name in STUDY_FILES if (directory / name).exists()]
     if held and not resume:

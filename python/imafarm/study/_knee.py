@@ -16,8 +16,9 @@ from statistics import fmean
 from typing import Any
 
 from imafarm import _imafarm
-from imafarm.study._words import count, readable
+from imafarm.study._words import readable
 from imafarm.topology import Topology
+from imafarm.words import counted
 
 CACHE_ENTRIES = "MaxHostAddressCacheEntries"
 GRID = 8
@@ -61,7 +62,7 @@ class Need:
         if self.hosts == 1:
             return "the one host that can become data collector"
         whole = f"all {self.hosts:,}"
-        part = f"{self.hosts:,} of {count(self.hosts + self.session_only, 'host')}"
+        part = f"{self.hosts:,} of {counted(self.hosts + self.session_only, 'host')}"
         return f"every host that can become data collector ({part if self.session_only else whole})"
 
 

@@ -13,8 +13,9 @@ from typing import Any, Literal
 
 from imafarm.study._knee import Knee
 from imafarm.study._measures import Measure
-from imafarm.study._words import count, readable
+from imafarm.study._words import readable
 from imafarm.tables import Column, Table, write_whole
+from imafarm.words import counted
 
 FORMAT = "imafarm study 1"
 JSON, PARQUET = "study.json", "study.parquet"
@@ -157,7 +158,7 @@ class Study:
             body.append(f"<tr>{row}</tr>")
         seeds, scenario = self.asked["repeat"], escape(str(self.asked["scenario"]))
         said = "".join(f"<p>{escape(one)}</p>" for one in (self.recommendation, self.cost) if one is not None)
-        caption = f"<caption>{scenario}: means over {count(seeds, 'seed')}</caption>"
+        caption = f"<caption>{scenario}: means over {counted(seeds, 'seed')}</caption>"
         return f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table>{said}"
 
 

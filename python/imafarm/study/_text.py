@@ -11,7 +11,8 @@ from rich.text import Text
 
 from imafarm.study._measures import NEEDS, Measure
 from imafarm.study._study import Mean, Study
-from imafarm.study._words import count, readable
+from imafarm.study._words import readable
+from imafarm.words import counted
 
 MOST_FAILURES = 5
 """So many points that came to no end are told one by one."""
@@ -26,7 +27,7 @@ def _parts(study: Study, width: int) -> Iterator[RenderableType]:
     asked = study.asked
     hosts, zones = asked["hosts"], asked["zones"]
     shape = (
-        "" if hosts is None else count(hosts, "host") + ("" if zones in (None, 1) else f" in {zones:,} zones") + ", "
+        "" if hosts is None else counted(hosts, "host") + ("" if zones in (None, 1) else f" in {zones:,} zones") + ", "
     )
     seeds = f"{asked['repeat']:,} seeds from {asked['seed']} on" if asked["repeat"] > 1 else f"seed {asked['seed']}"
     verdict = ("PASSED", "bold green") if study.passed else ("FAILED", "bold red")
@@ -105,4 +106,4 @@ def _failures(study: Study) -> Iterator[RenderableType]:
         values = ", ".join(f"{name} {value}" for name, value in row.vary.items())
         yield Text(f"no end with {values}, seed {row.seed}: {row.error}", style="red")
     if len(ended) > MOST_FAILURES:
-        yield Text(f"and {count(len(ended) - MOST_FAILURES, 'more point')} without end", style="red")
+        yield Text(f"and {counted(len(ended) - MOST_FAILURES, 'more point')} without end", style="red")

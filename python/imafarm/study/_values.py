@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from imafarm import _imafarm
 from imafarm.errors import ConfigurationError
 from imafarm.settings import default_settings, setting_mistake
-from imafarm.study._words import count, unknown
+from imafarm.study._words import unknown
+from imafarm.words import counted
 
 STEPS = 8
 """Values between the two ends of a range, both included, unless said otherwise."""
@@ -145,7 +146,7 @@ def _range(key: str, item: str) -> tuple[list[int], bool]:
     if low > high:
         raise ConfigurationError([f"{key}: {ends!r} is empty: {low} is above {high}"])
     if not 2 <= steps <= MOST_VALUES:
-        raise ConfigurationError([f"{key}: {count(steps, 'step')} will not do; 2 to {MOST_VALUES:,} can be made"])
+        raise ConfigurationError([f"{key}: {counted(steps, 'step')} will not do; 2 to {MOST_VALUES:,} can be made"])
     if log and low < 1:
         raise ConfigurationError([f"{key}: {ends!r}: equal ratios begin at 1 or above"])
     return sorted(set(_spread(low, high, steps, log=log))), log

@@ -11,11 +11,6 @@ MOST_NAMES = 16
 """So many known names are listed."""
 
 
-def count(number: int, noun: str) -> str:
-    """A number of things: "1 host", "1,000 hosts"."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
-
-
 def readable(value: float | None) -> str:
     """A measure for people: four digits that count, none of a large number's left out."""
     if value is None:

@@ -19,6 +19,8 @@ from multiprocessing.context import SpawnContext, SpawnProcess
 from pathlib import Path
 from typing import Any
 
+from imafarm.settings import default_settings
+from imafarm.study._knee import CACHE_ENTRIES
 from imafarm.study._point import Key, Outcome, Point, run_point
 
 MOST_WORKERS = 1_024
@@ -199,8 +201,8 @@ def memory_of(point: Point) -> int:
     connection cache has room."""
     values: Mapping[str, int] = dict(zip(point.names, point.values, strict=True))
     hosts, in_zone = zone_of(point)
-    name = "MaxHostAddressCacheEntries"
-    entries = values.get(name, point.farm.rest["settings"].get(name, 512))
+    settings = {**default_settings(), **point.farm.rest["settings"], **values}
+    entries = settings[CACHE_ENTRIES]
     pairs = in_zone * min(in_zone, entries) if point.failover else 0
     return PROCESS_BYTES + HOST_BYTES * hosts + PAIR_BYTES * pairs
 

@@ -6,7 +6,7 @@ by the name of a variable that holds it (docs/data.md).
 """
 
 from imafarm.tables._column import Column
-from imafarm.tables._parquet import write_whole
+from imafarm.tables._parquet import Damaged, put_whole, read_parquet, trouble_writing, write_whole
 from imafarm.tables._table import ArrowStream, Table
 
-__all__ = ["ArrowStream", "Column", "Table", "write_whole"]
+__all__ = ["ArrowStream", "Column", "Damaged", "Table", "put_whole", "read_parquet", "trouble_writing", "write_whole"]

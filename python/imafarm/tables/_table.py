@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from imafarm.errors import ConfigurationError
 from imafarm.tables._column import Column
 from imafarm.tables._parquet import write_parquet
+from imafarm.words import counted
 
 if TYPE_CHECKING:
     import arro3.core
@@ -140,7 +141,7 @@ class Table:
         titles = "".join(_title(column) for column in self.schema)
         gap = f'<tr><td colspan="{len(self.schema)}">&#8942;</td></tr>' if tail else ""
         body = "".join(map(_row, head)) + gap + "".join(map(_row, tail))
-        rows = "1 row" if count == 1 else f"{count:,} rows"
+        rows = counted(count, "row")
         return f"<table><caption>{rows}</caption><thead><tr>{titles}</tr></thead><tbody>{body}</tbody></table>"
 
 

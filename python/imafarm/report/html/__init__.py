@@ -51,9 +51,10 @@ def make_comparison(first: Path | str, second: Path | str, out: Path | str) -> P
 
 def _written(page: str, path: Path) -> Path:
     from imafarm.errors import ConfigurationError
+    from imafarm.tables import put_whole
 
     try:
-        path.write_text(page, encoding="utf-8", newline="\n")
+        put_whole(path, lambda file: file.write(page.encode()))
     except OSError as error:
         raise ConfigurationError([f"cannot be written: {error.strerror}"], source=str(path)) from None
     return path

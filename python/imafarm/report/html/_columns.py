@@ -8,9 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from imafarm.errors import ConfigurationError
-
-_MAGIC = b"PAR1"
-_LEAST_BYTES = 12
+from imafarm.tables import Damaged, read_parquet
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +32,6 @@ def read_columns(path: Path, names: Sequence[str]) -> Columns | None:
     """
     if not path.is_file():
         return None
-    _check_magic(path)
     table = _read(path)
     missing = [name for name in names if name not in table.column_names]
     if missing:
@@ -42,31 +39,13 @@ def read_columns(path: Path, names: Sequence[str]) -> Columns | None:
     return Columns(tuple(names), [_values(path, name, table[name]) for name in names])
 
 
-def _check_magic(path: Path) -> None:
-    """A file that was cut off, or is something else, is known by its first and last bytes."""
+def _read(path: Path) -> Any:
     try:
-        with path.open("rb") as file:
-            head = file.read(4)
-            length = file.seek(0, 2)
-            file.seek(max(0, length - 4))
-            tail = file.read(4)
+        return read_parquet(path)
     except OSError as error:
         raise ConfigurationError([f"cannot be read: {error.strerror}"], source=str(path)) from None
-    if head != _MAGIC or tail != _MAGIC or length < _LEAST_BYTES:
-        raise ConfigurationError(["is no Parquet file, or not all of one"], source=str(path))
-
-
-def _read(path: Path) -> Any:
-    from arro3.io import read_parquet
-
-    try:
-        return read_parquet(path).read_all()
-    except (KeyboardInterrupt, SystemExit, MemoryError):
-        raise
-    except BaseException as error:
-        # arro3 panics at a file whose inside is broken, and a panic is no `Exception`.
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ConfigurationError([f"cannot be read: {reason}"], source=str(path)) from None
+    except Damaged as error:
+        raise ConfigurationError([f"cannot be read: {str(error).splitlines()[0]}"], source=str(path)) from None
 
 
 def _values(path: Path, name: str, column: Any) -> list[Any]:

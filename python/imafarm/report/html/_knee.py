@@ -12,7 +12,7 @@ from imafarm.report.html._grid import Grid, draw_grid
 from imafarm.report.html._markup import Child, Safe, shortened
 from imafarm.report.html._scales import amount
 from imafarm.report.html._theme import PAINT
-from imafarm.report.words import counted
+from imafarm.words import counted
 
 QUARTILES_FROM = 5
 """With fewer seeds quartiles say nothing."""

@@ -17,7 +17,7 @@ from imafarm.report.html._markup import Child, Safe, definitions, element, table
 from imafarm.report.html._page import Section, gone, page, titled, verdict_badge
 from imafarm.report.html._scales import amount, seconds, size
 from imafarm.report.html._traffic import TRAFFIC, draw_traffic, rates_of
-from imafarm.report.words import counted
+from imafarm.words import counted
 
 MOST_ELECTIONS_DRAWN = 2
 MOST_ROWS = 50

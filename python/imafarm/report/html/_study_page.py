@@ -13,7 +13,7 @@ from imafarm.report.html._knee import draw_curve, draw_map
 from imafarm.report.html._markup import Child, Safe, definitions, element, table
 from imafarm.report.html._page import Section, page, titled, verdict_badge
 from imafarm.report.html._scales import amount, size
-from imafarm.report.words import counted
+from imafarm.words import counted
 
 MOST_ROWS = 100
 AROUND = ("update_delay_p99", "handshake_bytes", "converge_seconds")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from imafarm.farm import Election
 from imafarm.report.timeline._lives import Life
@@ -48,6 +48,9 @@ class Bound(NamedTuple):
     active: int
 
 
+Row = TypeVar("Row", Sent, Bound)
+
+
 @dataclass(frozen=True, slots=True)
 class Story:
     """All that is drawn of a farm but what single hosts put on the wire. Times are those of the run's clock."""
@@ -76,9 +79,10 @@ def draw_farm(trace: Trace, story: Story) -> dict[str, Track]:
         trace.instant(farm, _ns(seconds), what)
     hosts: dict[str, Track] = {}
     zones: dict[str, Track] = {}
+    sent, bound = _by_zone(story.sent), _by_zone(story.bound)
     for place, (name, members) in enumerate(story.zones.items()):
         zone = zones[name] = trace.track(name, farm, rank=place)
-        _draw_counters(trace, zone, name, story)
+        _draw_counters(trace, zone, sent.get(name, ()), bound.get(name, ()))
         for number, host in enumerate(members):
             hosts[host] = trace.track(host, zone, rank=FIRST_HOST_RANK + number)
     for election in story.elections:
@@ -129,9 +133,14 @@ def _draw_election(trace: Trace, zone: Track, election: Election, end_ns: int) -
         trace.instant(zone, acknowledged, "first ELECT_MASTER_ACK")
 
 
-def _draw_counters(trace: Trace, zone: Track, name: str, story: Story) -> None:
-    sent = [row for row in story.sent if row.zone == name]
-    bound = [row for row in story.bound if row.zone == name]
+def _by_zone(rows: Iterable[Row]) -> dict[str, list[Row]]:
+    found: dict[str, list[Row]] = {}
+    for row in rows:
+        found.setdefault(row.zone, []).append(row)
+    return found
+
+
+def _draw_counters(trace: Trace, zone: Track, sent: Sequence[Sent], bound: Sequence[Bound]) -> None:
     if sent:
         rates = ((row.start_ns, row.end_ns, _per_second(row.messages, row.end_ns - row.start_ns)) for row in sent)
         _draw_bins(trace, trace.counter("messages sent", zone, unit="messages/s", rank=0), rates)

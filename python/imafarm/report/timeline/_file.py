@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import os
-import tempfile
-from contextlib import suppress
 from pathlib import Path
 
 from imafarm.errors import ConfigurationError
 from imafarm.report.timeline._trace import Trace
-from imafarm.tables import write_whole
+from imafarm.tables import trouble_writing, write_whole
 
 
 def check_timeline(path: Path, *, source: str = "") -> None:
@@ -22,14 +20,8 @@ def check_timeline(path: Path, *, source: str = "") -> None:
     _check_installed(source)
     if os.path.isdir(path):
         raise ConfigurationError([f"{path} is a directory; name a file"], source=source)
-    try:
-        # The name may be too long for a file, wherever it is.
-        with suppress(FileNotFoundError):
-            path.stat()
-        with tempfile.NamedTemporaryFile(dir=path.parent):
-            pass
-    except OSError as error:
-        raise ConfigurationError([f"cannot write {path}: {error.strerror or error}"], source=source) from None
+    if (why := trouble_writing(path)) is not None:
+        raise ConfigurationError([f"cannot write {path}: {why}"], source=source)
 
 
 def write_trace(trace: Trace, path: Path) -> None:
