@@ -1,5 +1,6 @@
 """`report.html`: what is in it, what it is made of, and what it bears."""
 
+import errno
 import json
 import os
 import re
@@ -316,6 +317,22 @@ def test_where_nothing_can_be_written(made_run: Callable[..., Any], tmp_path: Pa
     (directory / "report.html").mkdir()
     with pytest.raises(ConfigurationError, match="report.html: cannot be written"):
         make_report(directory)
+
+
+def test_a_page_stays_as_it_was_where_the_disk_is_full(
+    made_run: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    directory = made_run(hosts=5).write(tmp_path)
+    before = make_report(directory).read_bytes()
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("os.replace", full)
+    with pytest.raises(ConfigurationError, match="report.html: cannot be written: No space left on device"):
+        make_report(directory)
+    assert (directory / "report.html").read_bytes() == before
+    assert not list(directory.glob(".report.html*"))
 
 
 def test_a_study_as_a_page(made_study: Callable[..., Any], tmp_path: Path) -> None:
